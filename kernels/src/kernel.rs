@@ -1,0 +1,97 @@
+//! What a kernel is called with, whatever made it.
+
+use std::fmt;
+
+/// One run over `count` neighbouring elements of one tensor.
+///
+/// All slices have the same length, and `states` has one slice for each state of the plan.
+#[derive(Debug)]
+pub struct Elements<'a> {
+    /// `w`, updated in place.
+    pub parameters: &'a mut [f32],
+    /// `g`.
+    pub gradients: &'a [f32],
+    /// State slots in the order of the plan, updated in place.
+    pub states: &'a mut [&'a mut [f32]],
+    /// Index of the first of these elements in its tensor; a multiple of 4.
+    pub first_element: u64,
+}
+
+/// What is the same for all elements of a tensor in one step.
+#[derive(Debug, Clone, Copy)]
+pub struct Uniforms<'a> {
+    /// Step scalars in the order of the plan.
+    pub scalars: &'a [f32],
+    /// Random key, second word: tensor id xor the high half of the seed; first: the low half.
+    pub key: [u32; 2],
+    /// Step number modulo 2^32.
+    pub step: u32,
+}
+
+/// A compiled or interpreted plan. It holds no scratch: any number of threads may call it at once.
+pub trait Kernel: fmt::Debug + Send + Sync {
+    /// Moves the elements by one step.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] if lengths, counts or `first_element` do not fit; then nothing has been written.
+    fn run(&self, elements: &mut Elements<'_>, uniforms: Uniforms<'_>) -> Result<(), CallError>;
+}
+
+/// Why a kernel was not run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// Two arrays differ in length.
+    #[error("`{array}` has {found} elements, expected {expected}")]
+    Length {
+        /// Which array.
+        array: String,
+        /// Its length.
+        found: usize,
+        /// The length of the parameters.
+        expected: usize,
+    },
+    /// Too few or too many states or scalars.
+    #[error("the kernel takes {expected} {what}, found {found}")]
+    Count {
+        /// "states" or "scalars".
+        what: &'static str,
+        /// How many were given.
+        found: usize,
+        /// How many the plan has.
+        expected: usize,
+    },
+    /// The run does not start at a multiple of 4.
+    #[error("a run starts at element {0}, expected a multiple of 4")]
+    Start(u64),
+}
+
+/// Checks what every kernel demands of its arguments.
+pub(crate) fn check_call(
+    plan_states: usize,
+    plan_scalars: usize,
+    elements: &Elements<'_>,
+    uniforms: &Uniforms<'_>,
+) -> Result<(), CallError> {
+    let expected = elements.parameters.len();
+    let length = |array: &str, found: usize| {
+        if found == expected {
+            Ok(())
+        } else {
+            Err(CallError::Length { array: array.to_owned(), found, expected })
+        }
+    };
+    let count = |what, found: usize, expected: usize| {
+        if found == expected { Ok(()) } else { Err(CallError::Count { what, found, expected }) }
+    };
+    count("states", elements.states.len(), plan_states)?;
+    count("scalars", uniforms.scalars.len(), plan_scalars)?;
+    length("gradients", elements.gradients.len())?;
+    for (slot, state) in elements.states.iter().enumerate() {
+        length(&format!("state {slot}"), state.len())?;
+    }
+    if elements.first_element % 4 != 0 {
+        return Err(CallError::Start(elements.first_element));
+    }
+    Ok(())
+}

@@ -1,0 +1,13 @@
+//! From a canonical rule to code over arrays.
+//!
+//! ```text
+//! canonical rule ─► plan ─► interpreter | Cranelift ─► kernel
+//! ```
+//!
+//! [`plan`] is the one program that every back end sees; [`math`] writes `exp`, `log` and the
+//! others in its operations; [`kernel`] is what a caller runs. Kernels know arrays: no parameter
+//! names, schedules or rewards.
+
+pub mod kernel;
+pub mod math;
+pub mod plan;
