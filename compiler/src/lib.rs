@@ -1,1 +1,34 @@
-//! .
+//! From the text of an update rule to its canonical form.
+//!
+//! ```text
+//! .nos text ─► tokens ─► syntax ─► tree (checked rule) ─► canonical rule ─► key
+//!   lexer      parser     check, formula, tokens          canonical
+//! ```
+//!
+//! A [`Rule`] is what was written, with names resolved. [`primitive`] is the one table of operands and
+//! functions; [`problem`] has every mistake that can be made. No I/O, no clock, no `unsafe`: the same
+//! text gives the same result everywhere.
+
+#![forbid(unsafe_code)]
+
+pub mod source;
+mod lexer;
+pub mod problem;
+mod suggest;
+pub mod primitive;
+mod syntax;
+mod parser;
+pub mod tree;
+mod same;
+pub mod scalar;
+mod builder;
+mod tokens;
+mod formula;
+mod check;
+mod file;
+pub mod print;
+pub mod canonical;
+
+pub use file::{CompileErrors, RuleFile};
+pub use parser::MAX_NESTING;
+pub use tree::Rule;

@@ -8,6 +8,8 @@
 //! others in its operations; [`kernel`] is what a caller runs. Kernels know arrays: no parameter
 //! names, schedules or rewards.
 
+pub mod cpu;
+pub mod interpreter;
 pub mod kernel;
 pub mod math;
 pub mod plan;

@@ -1,0 +1,192 @@
+//! Builds canonical nodes: a node is rewritten by the laws until none applies, then shared.
+
+use indexmap::IndexMap;
+
+use crate::primitive::{Binary, Unary};
+use crate::scalar;
+use crate::tree::{Node, NodeId, Number, Parameter, Rule, Site, StateId, StateKind, Tree};
+
+use super::facts::{self, Facts};
+use super::laws;
+
+/// Laws that rewrite a part call each other this deep at most; beyond it a node stays as it is, which
+/// is sound.
+const MAX_DEPTH: u32 = 100;
+
+/// Colours of draws and states; see [`super::draws`].
+#[derive(Debug, Clone, Default)]
+pub(super) struct Colours {
+    pub(super) sites: IndexMap<Site, u128>,
+    pub(super) states: Vec<u128>,
+}
+
+/// An arena of canonical nodes under construction.
+#[derive(Debug)]
+pub struct Rewriter<'a> {
+    rule: &'a Rule,
+    tree: Tree,
+    facts: Vec<Facts>,
+    hashes: Vec<u128>,
+    colours: Colours,
+    /// By state of the source rule: its canonical kind, once its definition has been mapped.
+    kinds: Vec<Option<StateKind>>,
+    uniform_states: Vec<bool>,
+    depth: u32,
+}
+
+impl<'a> Rewriter<'a> {
+    pub(super) fn new(rule: &'a Rule, colours: Colours, uniform_states: Vec<bool>) -> Rewriter<'a> {
+        Rewriter {
+            rule,
+            tree: Tree::default(),
+            facts: Vec::new(),
+            hashes: Vec::new(),
+            colours,
+            kinds: vec![None; rule.states.len()],
+            uniform_states,
+            depth: 0,
+        }
+    }
+
+    /// The canonical node that has the same bits as `node`, whose operands are canonical.
+    pub fn make(&mut self, node: Node) -> NodeId {
+        if self.depth < MAX_DEPTH {
+            self.depth += 1;
+            let rewritten = self.folded(node).or_else(|| laws::apply(self, node));
+            self.depth -= 1;
+            if let Some(id) = rewritten {
+                return id;
+            }
+        }
+        self.intern(node)
+    }
+
+    /// Shares a node to which no law applies.
+    pub(super) fn intern(&mut self, node: Node) -> NodeId {
+        let id = self.tree.add(node);
+        if id.index() == self.facts.len() {
+            let facts = facts::of(node, |x| self.facts[x.index()], |s| self.state_facts(s));
+            self.facts.push(facts);
+            self.hashes.push(self.hash_of(node));
+        }
+        id
+    }
+
+    /// A node of constants only is the constant that it evaluates to, in f64 as a step scalar is.
+    fn folded(&mut self, node: Node) -> Option<NodeId> {
+        if matches!(node, Node::Constant(_)) {
+            return None;
+        }
+        let value = scalar::apply(node, |operand| self.tree.as_constant(operand))?;
+        Some(self.constant(value))
+    }
+
+    fn state_facts(&self, state: StateId) -> Facts {
+        let unknown = Facts::unknown(self.uniform_states[state.index()]);
+        match self.kinds[state.index()] {
+            // 0 <= decay < 1 is checked before a step, so an average of what is not negative is not.
+            Some(StateKind::Average { x, .. }) => {
+                Facts { nonnegative: self.facts(x).nonnegative, ..unknown }
+            }
+            _ => unknown,
+        }
+    }
+
+    pub(super) fn define(&mut self, state: StateId, kind: StateKind) {
+        self.kinds[state.index()] = Some(kind);
+    }
+
+    pub(super) fn kind(&self, state: StateId) -> Option<StateKind> {
+        self.kinds[state.index()]
+    }
+
+    pub(super) fn kinds(&self) -> &[Option<StateKind>] {
+        &self.kinds
+    }
+
+    pub(super) fn hash(&self, id: NodeId) -> u128 {
+        self.hashes[id.index()]
+    }
+
+    pub(super) fn facts(&self, id: NodeId) -> Facts {
+        self.facts[id.index()]
+    }
+
+    pub(super) fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    pub(super) fn into_tree(self) -> Tree {
+        self.tree
+    }
+
+    pub(super) fn parameters(&self) -> &[Parameter] {
+        &self.rule.parameters
+    }
+
+    pub(super) fn state_colour(&self, state: StateId) -> u128 {
+        self.colours.states.get(state.index()).copied().unwrap_or_default()
+    }
+
+    pub(super) fn site_colour(&self, site: Site) -> u128 {
+        self.colours.sites.get(&site).copied().unwrap_or_default()
+    }
+
+    // Short names for the laws.
+
+    pub(super) fn node(&self, id: NodeId) -> Node {
+        self.tree.node(id)
+    }
+
+    pub(super) fn value(&self, id: NodeId) -> Option<f64> {
+        self.tree.as_constant(id)
+    }
+
+    pub(super) fn constant(&mut self, value: f64) -> NodeId {
+        self.intern(Node::Constant(Number::new(value)))
+    }
+
+    pub(super) fn unary(&mut self, op: Unary, x: NodeId) -> NodeId {
+        self.make(Node::Unary(op, x))
+    }
+
+    pub(super) fn binary(&mut self, op: Binary, a: NodeId, b: NodeId) -> NodeId {
+        self.make(Node::Binary(op, a, b))
+    }
+
+    pub(super) fn argument(&self, op: Unary, id: NodeId) -> Option<NodeId> {
+        match self.node(id) {
+            Node::Unary(found, x) if found == op => Some(x),
+            _ => None,
+        }
+    }
+
+    pub(super) fn operands(&self, op: Binary, id: NodeId) -> Option<(NodeId, NodeId)> {
+        match self.node(id) {
+            Node::Binary(found, a, b) if found == op => Some((a, b)),
+            _ => None,
+        }
+    }
+
+    /// `clip(x, l)` with a constant l, written with the same bound on both sides.
+    pub(super) fn clip_bound(&self, node: Node) -> Option<(NodeId, f64)> {
+        let Node::Clip(x, lo, hi) = node else { return None };
+        let (lo, hi) = (self.value(lo)?, self.value(hi)?);
+        (lo == -hi && hi > 0.0).then_some((x, hi))
+    }
+
+    pub(super) fn clip(&mut self, x: NodeId, bound: f64) -> NodeId {
+        let (lo, hi) = (self.constant(-bound), self.constant(bound));
+        self.make(Node::Clip(x, lo, hi))
+    }
+
+    /// `c * x` with a constant c.
+    pub(super) fn scaled(&self, id: NodeId) -> Option<(f64, NodeId)> {
+        let (a, b) = self.operands(Binary::Mul, id)?;
+        Some((self.value(a)?, b))
+    }
+
+    pub(super) fn varies(&self, id: NodeId) -> bool {
+        !self.facts(id).uniform
+    }
+}

@@ -1,0 +1,162 @@
+//! A whole file: the facade over lexer, parser and checker.
+
+use crate::problem::{Problem, Severity};
+use crate::source::{MAX_SOURCE_BYTES, Span};
+use crate::tree::Rule;
+use crate::{check, lexer, parser};
+
+/// After this many problems the rest is not shown.
+const MAX_PROBLEMS: usize = 100;
+
+/// The rules of a file, and what is wrong with it.
+#[derive(Debug, Clone)]
+pub struct RuleFile {
+    /// Name of the file without folder and ending; an anonymous rule is named after it.
+    pub name: String,
+    /// The text that the places of the problems point into.
+    pub text: String,
+    /// Rules without an error, in the order of the file.
+    pub rules: Vec<Rule>,
+    /// In the order of their places; warnings too.
+    pub problems: Vec<Problem>,
+}
+
+/// The problems of a text that holds at least one error.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{}", headline(.problems))]
+pub struct CompileErrors {
+    /// The text that the places point into.
+    pub text: String,
+    /// In the order of their places; at least one is an error.
+    pub problems: Vec<Problem>,
+}
+
+fn headline(problems: &[Problem]) -> String {
+    let errors: Vec<_> = problems.iter().filter(|p| p.severity() == Severity::Error).collect();
+    match errors.as_slice() {
+        [] => "no error".to_owned(),
+        [one] => one.to_string(),
+        [first, rest @ ..] => format!("{first} (and {} more errors)", rest.len()),
+    }
+}
+
+impl RuleFile {
+    /// Reads a text: all its rules and all its problems. Nothing stops at the first mistake.
+    ///
+    /// ```
+    /// use nosc_compiler::RuleFile;
+    ///
+    /// let file = RuleFile::parse("example", "rule a = exp(sgn(g)) * g\nrule b = g");
+    /// assert_eq!(file.rules.len(), 1);
+    /// assert_eq!(file.problems[0].to_string(), "unknown function `sgn`");
+    /// assert_eq!(file.problems[0].help().as_deref(), Some("did you mean `sign`?"));
+    /// ```
+    pub fn parse(name: &str, text: &str) -> RuleFile {
+        let mut problems = Vec::new();
+        let mut rules = Vec::new();
+        if text.len() > MAX_SOURCE_BYTES {
+            let (found, limit) = (text.len(), MAX_SOURCE_BYTES);
+            problems.push(Problem::FileTooLarge { found, limit, at: Span::default() });
+        } else {
+            let lexed = lexer::lex(text);
+            problems.extend(lexed.problems);
+            let syntax = parser::parse(text, &lexed.tokens, &mut problems);
+            if syntax.rules.is_empty() && problems.is_empty() {
+                problems.push(Problem::NoRule { at: Span::new(text.len(), text.len()) });
+            }
+            let checked = check::check(name, text, &syntax, &mut problems);
+            // An unread character may have been part of any rule.
+            let broken: Vec<Span> =
+                problems.iter().filter(|p| is_error(p)).map(Problem::span).collect();
+            let sound = |at: Span| !broken.iter().any(|b| at.start <= b.start && b.end <= at.end);
+            rules.extend(checked.into_iter().filter(|(_, at)| sound(*at)).map(|(rule, _)| rule));
+        }
+        problems.sort_by_key(Problem::span);
+        problems.truncate(MAX_PROBLEMS);
+        RuleFile { name: name.to_owned(), text: text.to_owned(), rules, problems }
+    }
+
+    /// Reads bytes, which may not be UTF-8.
+    pub fn from_bytes(name: &str, bytes: &[u8]) -> RuleFile {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => RuleFile::parse(name, text),
+            Err(error) => {
+                let valid = error.valid_up_to();
+                let text = String::from_utf8_lossy(&bytes[..valid.min(MAX_SOURCE_BYTES)]).into_owned();
+                let at = Span::new(text.len(), text.len());
+                let problems = vec![Problem::NotUtf8 { at }];
+                RuleFile { name: name.to_owned(), text, rules: Vec::new(), problems }
+            }
+        }
+    }
+
+    /// Whether any problem is an error.
+    pub fn has_errors(&self) -> bool {
+        self.problems.iter().any(is_error)
+    }
+
+    /// The errors as a value, if there are any.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileErrors`] if any problem is an error.
+    pub fn into_result(self) -> Result<Vec<Rule>, CompileErrors> {
+        if self.has_errors() {
+            return Err(CompileErrors { text: self.text, problems: self.problems });
+        }
+        Ok(self.rules)
+    }
+}
+
+fn is_error(problem: &Problem) -> bool {
+    problem.severity() == Severity::Error
+}
+
+impl Rule {
+    /// Reads one rule: a `rule` statement, a bare formula, a block or a token string in brackets.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileErrors`] with every mistake in the text, or if it holds more than one rule.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use nosc_compiler::Rule;
+    ///
+    /// let rule = Rule::parse("exp(sign(g) * sign(m)) * g")?;
+    /// assert_eq!(rule.states.len(), 1); // the average behind m
+    /// # Ok::<(), nosc_compiler::CompileErrors>(())
+    /// ```
+    pub fn parse(text: &str) -> Result<Rule, CompileErrors> {
+        let mut rules = RuleFile::parse("rule", text).into_result()?;
+        match (rules.pop(), rules.is_empty()) {
+            (Some(rule), true) => Ok(rule),
+            _ => {
+                let at = Span::new(text.len(), text.len());
+                let found = "more than one rule".to_owned();
+                let problem = Problem::Expected { expected: "one rule", found, at };
+                Err(CompileErrors { text: text.to_owned(), problems: vec![problem] })
+            }
+        }
+    }
+
+    /// Reads a token string without brackets, as the controller and lists write it.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileErrors`] with every mistake in the tokens.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use nosc_compiler::Rule;
+    ///
+    /// let rule = Rule::from_tokens("sign_g sign_m id id mul  %0 g exp id mul")?;
+    /// assert_eq!(rule.states.len(), 1);
+    /// # Ok::<(), nosc_compiler::CompileErrors>(())
+    /// ```
+    pub fn from_tokens(tokens: &str) -> Result<Rule, CompileErrors> {
+        Rule::parse(&format!("[{tokens}]"))
+    }
+}

@@ -1,0 +1,476 @@
+//! Tokens to syntax, by descent with precedence climbing.
+//!
+//! Every mistake becomes a [`Problem`] and parsing goes on at the next statement or rule. Nesting is
+//! bounded by [`MAX_NESTING`]; chains of operators are loops and may be long.
+
+use crate::lexer::Token;
+use crate::primitive::{Binary, Comparison};
+use crate::problem::Problem;
+use crate::source::Span;
+use crate::syntax::{Body, Expr, ExprId, RuleSyntax, Statement, StatementKind, Syntax};
+
+/// Deepest nesting of brackets, calls and exponents.
+pub const MAX_NESTING: usize = 128;
+
+/// Reads all rules of a file, and all problems.
+pub(crate) fn parse(text: &str, tokens: &[(Token, Span)], problems: &mut Vec<Problem>) -> Syntax {
+    let mut parser =
+        Parser { text, tokens, at: 0, nesting: 0, brackets: 0, syntax: Syntax::default(), problems };
+    parser.file();
+    parser.syntax
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    tokens: &'a [(Token, Span)],
+    at: usize,
+    nesting: usize,
+    /// Inside parentheses newlines are white space.
+    brackets: usize,
+    syntax: Syntax,
+    problems: &'a mut Vec<Problem>,
+}
+
+/// The problem has been reported; give up on this statement.
+struct Stop;
+
+type Parsed<T> = Result<T, Stop>;
+
+impl Parser<'_> {
+    fn file(&mut self) {
+        self.skip_separators();
+        if self.peek() == Token::End {
+            return;
+        }
+        if !self.at_rule() {
+            self.anonymous();
+            return;
+        }
+        while self.peek() != Token::End {
+            if self.at_rule() {
+                if let Ok(rule) = self.rule() {
+                    self.syntax.rules.push(rule);
+                }
+                self.end_of_rule();
+            } else {
+                self.expected("`rule`");
+                self.skip_to_rule();
+            }
+            self.skip_separators();
+        }
+    }
+
+    /// A file that is one formula, token string or block.
+    fn anonymous(&mut self) {
+        let start = self.span();
+        let body = match self.peek() {
+            Token::OpenBracket => self.token_string(),
+            Token::OpenBrace => self.block(),
+            _ => self.expression().map(Body::Formula),
+        };
+        let Ok(body) = body else { return };
+        self.skip_separators();
+        if self.peek() == Token::End {
+            let at = start.join(self.previous_span());
+            self.syntax.rules.push(RuleSyntax { name: None, body, at });
+        } else {
+            self.expected("an operator or the end of the file");
+        }
+    }
+
+    fn rule(&mut self) -> Parsed<RuleSyntax> {
+        let start = self.advance();
+        let name = self.take(Token::Name, "the rule's name")?;
+        let body = match self.peek() {
+            Token::Assign => {
+                self.advance();
+                self.skip_newlines();
+                match self.peek() {
+                    Token::OpenBracket => self.token_string()?,
+                    _ => Body::Formula(self.expression()?),
+                }
+            }
+            Token::OpenBrace => self.block()?,
+            _ => return Err(self.expected("`=` or `{`")),
+        };
+        Ok(RuleSyntax { name: Some(name), body, at: start.join(self.previous_span()) })
+    }
+
+    fn block(&mut self) -> Parsed<Body> {
+        let open = self.advance();
+        let mut statements = Vec::new();
+        loop {
+            self.skip_separators();
+            match self.peek() {
+                Token::CloseBrace => {
+                    self.advance();
+                    return Ok(Body::Block(statements));
+                }
+                Token::End => {
+                    self.problems.push(Problem::Unclosed { delimiter: "{", at: open });
+                    return Err(Stop);
+                }
+                _ => match self.statement() {
+                    Ok(statement) => statements.push(statement),
+                    Err(Stop) => self.skip_statement(),
+                },
+            }
+        }
+    }
+
+    fn statement(&mut self) -> Parsed<Statement> {
+        let keyword = self.take(Token::Name, "`param`, `let`, `state`, `update` or `schedule`")?;
+        let (kind, name) = match &self.text[keyword.range()] {
+            "param" => (StatementKind::Param, self.take(Token::Name, "a name")?),
+            "let" => (StatementKind::Let, self.take(Token::Name, "a name")?),
+            "state" => {
+                let name = self.take(Token::Name, "a name")?;
+                let init = if self.peek() == Token::Name && self.slice() == "init" {
+                    self.advance();
+                    Some(self.expression()?)
+                } else {
+                    None
+                };
+                (StatementKind::State { init }, name)
+            }
+            "update" => (StatementKind::Update, keyword),
+            "schedule" => (StatementKind::Schedule, keyword),
+            _ => {
+                self.at -= 1;
+                return Err(self.expected("`param`, `let`, `state`, `update` or `schedule`"));
+            }
+        };
+        self.take(Token::Assign, "`=`")?;
+        self.skip_newlines();
+        let value = self.expression()?;
+        match self.peek() {
+            Token::Newline | Token::Semicolon | Token::CloseBrace => {
+                Ok(Statement { kind, name, value })
+            }
+            _ => Err(self.expected("an operator or the end of the statement")),
+        }
+    }
+
+    fn token_string(&mut self) -> Parsed<Body> {
+        let open = self.advance();
+        let mut words = Vec::new();
+        loop {
+            match self.peek() {
+                Token::Word => words.push((true, self.advance())),
+                Token::Comma => words.push((false, self.advance())),
+                Token::CloseBracket => {
+                    let close = self.advance();
+                    return Ok(Body::Tokens(words, open.join(close)));
+                }
+                Token::End => {
+                    self.problems.push(Problem::Unclosed { delimiter: "[", at: open });
+                    return Err(Stop);
+                }
+                _ => return Err(self.expected("a token or `]`")),
+            }
+        }
+    }
+
+    fn expression(&mut self) -> Parsed<ExprId> {
+        self.nested(|parser| parser.comparison())
+    }
+
+    fn comparison(&mut self) -> Parsed<ExprId> {
+        let left = self.sum()?;
+        let Some((op, swapped)) = comparison(self.peek()) else { return Ok(left) };
+        self.operator();
+        let right = self.sum()?;
+        if comparison(self.peek()).is_some() {
+            let at = self.span();
+            self.problems.push(Problem::MisplacedComparison { at });
+            return Err(Stop);
+        }
+        let (a, b) = if swapped { (right, left) } else { (left, right) };
+        let at = self.syntax.span(left).join(self.syntax.span(right));
+        Ok(self.push(Expr::Compare(op, a, b), at))
+    }
+
+    fn sum(&mut self) -> Parsed<ExprId> {
+        let mut left = self.product()?;
+        loop {
+            let op = match self.peek() {
+                Token::Plus => Binary::Add,
+                Token::Minus => Binary::Sub,
+                _ => return Ok(left),
+            };
+            self.operator();
+            let right = self.product()?;
+            left = self.binary(op, left, right);
+        }
+    }
+
+    fn product(&mut self) -> Parsed<ExprId> {
+        let mut left = self.signed()?;
+        loop {
+            let op = match self.peek() {
+                Token::Star => Binary::Mul,
+                Token::Slash => Binary::Div,
+                _ => return Ok(left),
+            };
+            self.operator();
+            let right = self.signed()?;
+            left = self.binary(op, left, right);
+        }
+    }
+
+    /// Unary minuses bind less than `^`: `-x^2` is `-(x^2)`.
+    fn signed(&mut self) -> Parsed<ExprId> {
+        let mut signs = Vec::new();
+        while self.peek() == Token::Minus {
+            signs.push(self.span());
+            self.operator();
+        }
+        let mut value = self.power()?;
+        for sign in signs.into_iter().rev() {
+            let at = sign.join(self.syntax.span(value));
+            value = self.push(Expr::Neg(value), at);
+        }
+        Ok(value)
+    }
+
+    fn power(&mut self) -> Parsed<ExprId> {
+        let base = self.primary()?;
+        if self.peek() != Token::Caret {
+            return Ok(base);
+        }
+        self.operator();
+        let exponent = self.nested(|parser| parser.signed())?;
+        Ok(self.binary(Binary::Pow, base, exponent))
+    }
+
+    fn primary(&mut self) -> Parsed<ExprId> {
+        match self.peek() {
+            Token::Number => self.number(),
+            Token::Name => {
+                let name = self.advance();
+                if self.peek() == Token::OpenParen {
+                    self.call(name)
+                } else {
+                    Ok(self.push(Expr::Name, name))
+                }
+            }
+            Token::OpenParen => {
+                let open = self.open();
+                let inner = self.expression()?;
+                if self.peek() != Token::CloseParen {
+                    return Err(self.unclosed(open));
+                }
+                self.close();
+                Ok(inner)
+            }
+            _ => Err(self.expected("a number, a name or `(`")),
+        }
+    }
+
+    fn call(&mut self, name: Span) -> Parsed<ExprId> {
+        let open = self.open();
+        let mut arguments = Vec::new();
+        if self.peek() != Token::CloseParen {
+            loop {
+                arguments.push(self.expression()?);
+                match self.peek() {
+                    Token::Comma => self.operator(),
+                    Token::CloseParen => break,
+                    _ => return Err(self.unclosed(open)),
+                }
+            }
+        }
+        let close = self.close();
+        Ok(self.push(Expr::Call(name, arguments), name.join(close)))
+    }
+
+    fn number(&mut self) -> Parsed<ExprId> {
+        let at = self.advance();
+        let written = &self.text[at.range()];
+        let digits = written.replace('_', "");
+        let value: f64 = digits.parse().unwrap_or(f64::INFINITY);
+        if value.is_infinite() {
+            let text = written.to_owned();
+            self.problems.push(Problem::NumberOverflow { text, kind: "f64", at });
+        } else if value == 0.0 && has_nonzero_digit(&digits) {
+            let text = written.to_owned();
+            self.problems.push(Problem::NumberUnderflow { text, kind: "f64", at });
+        }
+        let integer = digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok());
+        Ok(self.push(Expr::Number { value, integer: integer.flatten() }, at))
+    }
+
+    fn binary(&mut self, op: Binary, left: ExprId, right: ExprId) -> ExprId {
+        let at = self.syntax.span(left).join(self.syntax.span(right));
+        self.push(Expr::Binary(op, left, right), at)
+    }
+
+    fn push(&mut self, expr: Expr, at: Span) -> ExprId {
+        self.syntax.expressions.push((expr, at));
+        ExprId(self.syntax.expressions.len() as u32 - 1)
+    }
+
+    fn nested(&mut self, inner: impl FnOnce(&mut Self) -> Parsed<ExprId>) -> Parsed<ExprId> {
+        if self.nesting == MAX_NESTING {
+            let at = self.span();
+            self.problems.push(Problem::NestingTooDeep { limit: MAX_NESTING, at });
+            return Err(Stop);
+        }
+        self.nesting += 1;
+        let result = inner(self);
+        self.nesting -= 1;
+        result
+    }
+
+    fn open(&mut self) -> Span {
+        self.brackets += 1;
+        let open = self.advance();
+        self.skip_newlines();
+        open
+    }
+
+    fn close(&mut self) -> Span {
+        self.brackets -= 1;
+        self.advance()
+    }
+
+    /// Steps over an operator or comma; a newline after it is white space.
+    fn operator(&mut self) {
+        self.advance();
+        self.skip_newlines();
+    }
+
+    fn unclosed(&mut self, open: Span) -> Stop {
+        if self.peek() == Token::End {
+            self.problems.push(Problem::Unclosed { delimiter: "(", at: open });
+            Stop
+        } else {
+            self.expected("an operator, `,` or `)`")
+        }
+    }
+
+    fn take(&mut self, token: Token, expected: &'static str) -> Parsed<Span> {
+        if self.peek() == token { Ok(self.advance()) } else { Err(self.expected(expected)) }
+    }
+
+    fn expected(&mut self, expected: &'static str) -> Stop {
+        let found = match self.peek() {
+            Token::End => "the end of the file".to_owned(),
+            Token::Newline => "the end of the line".to_owned(),
+            _ => format!("`{}`", shortened(self.slice())),
+        };
+        let at = self.span();
+        self.problems.push(Problem::Expected { expected, found, at });
+        Stop
+    }
+
+    /// The next token; inside parentheses newlines are passed over.
+    fn peek(&mut self) -> Token {
+        if self.brackets > 0 {
+            self.skip_newlines();
+        }
+        self.tokens[self.at].0
+    }
+
+    fn span(&self) -> Span {
+        self.tokens[self.at].1
+    }
+
+    fn previous_span(&self) -> Span {
+        self.tokens[self.at.saturating_sub(1)].1
+    }
+
+    fn slice(&self) -> &str {
+        &self.text[self.span().range()]
+    }
+
+    fn advance(&mut self) -> Span {
+        let span = self.span();
+        if self.at + 1 < self.tokens.len() {
+            self.at += 1;
+        }
+        span
+    }
+
+    fn skip_newlines(&mut self) {
+        while self.tokens[self.at].0 == Token::Newline {
+            self.at += 1;
+        }
+    }
+
+    fn skip_separators(&mut self) {
+        while matches!(self.tokens[self.at].0, Token::Newline | Token::Semicolon) {
+            self.at += 1;
+        }
+    }
+
+    fn at_rule(&self) -> bool {
+        self.tokens[self.at].0 == Token::Name
+            && self.slice() == "rule"
+            && self.tokens.get(self.at + 1).is_some_and(|next| {
+                // `rule` could be a name in a lone formula, but then no name follows it.
+                matches!(next.0, Token::Name | Token::Number)
+            })
+    }
+
+    /// After a rule there must be a separator; otherwise one problem, then on to the next rule.
+    fn end_of_rule(&mut self) {
+        self.brackets = 0;
+        self.nesting = 0;
+        match self.tokens[self.at].0 {
+            Token::Newline | Token::Semicolon | Token::End => {}
+            _ if self.problems.last().is_some_and(|p| p.span() == self.span()) => self.skip_to_rule(),
+            _ if self.at_rule() => {}
+            _ => {
+                self.expected("an operator or the end of the rule");
+                self.skip_to_rule();
+            }
+        }
+    }
+
+    fn skip_to_rule(&mut self) {
+        while self.tokens[self.at].0 != Token::End && !self.at_rule_start() {
+            self.at += 1;
+        }
+    }
+
+    /// A rule that stands at the start of a line.
+    fn at_rule_start(&self) -> bool {
+        let starts_line = self.at == 0
+            || matches!(self.tokens[self.at - 1].0, Token::Newline | Token::Semicolon);
+        starts_line && self.at_rule()
+    }
+
+    fn skip_statement(&mut self) {
+        self.brackets = 0;
+        while !matches!(
+            self.tokens[self.at].0,
+            Token::Newline | Token::Semicolon | Token::CloseBrace | Token::End
+        ) {
+            self.at += 1;
+        }
+    }
+}
+
+fn comparison(token: Token) -> Option<(Comparison, bool)> {
+    match token {
+        Token::Less => Some((Comparison::Less, false)),
+        Token::LessEqual => Some((Comparison::LessEqual, false)),
+        Token::Greater => Some((Comparison::Less, true)),
+        Token::GreaterEqual => Some((Comparison::LessEqual, true)),
+        Token::EqualEqual => Some((Comparison::Equal, false)),
+        Token::NotEqual => Some((Comparison::NotEqual, false)),
+        _ => None,
+    }
+}
+
+fn has_nonzero_digit(digits: &str) -> bool {
+    digits.bytes().take_while(|b| !matches!(b, b'e' | b'E')).any(|b| (b'1'..=b'9').contains(&b))
+}
+
+fn shortened(text: &str) -> &str {
+    match text.char_indices().nth(24) {
+        Some((end, _)) => &text[..end],
+        None => text,
+    }
+}

@@ -1,0 +1,242 @@
+//! What a printed rule names: which nodes become `let`, which states need a name.
+
+use indexmap::IndexSet;
+
+use crate::primitive::{Binary, Meaning, Operand, primitive};
+use crate::tree::{Live, Node, NodeId, Parameter, Rule, StateId, StateKind};
+
+/// A shared node larger than this gets a name.
+const LARGE: usize = 16;
+/// A node this deep gets a name, so that the text parses within the limit on nesting.
+const DEEP: usize = 48;
+
+/// Names and shapes for the printer.
+pub(super) struct Layout<'a> {
+    pub(super) rule: &'a Rule,
+    pub(super) live: Live,
+    /// By node: its name if it is printed as a `let`.
+    pub(super) lets: Vec<Option<String>>,
+    /// By state: its name in the text.
+    pub(super) states: Vec<String>,
+    taken: IndexSet<String>,
+}
+
+/// A node as the printer sees it: `x^2` is one form, and an average holds what it averages.
+pub(super) enum Shape {
+    /// Printed by name or as a number.
+    Leaf,
+    /// `m`, `v` or `gamma`.
+    Moment(&'static str),
+    /// `x^n`
+    Power(NodeId, u8),
+    /// `ema(x, decay)`
+    Average(NodeId, NodeId),
+    /// `debias(...)` of the node of the average.
+    Debias(StateId),
+    /// Any other node, by its operands.
+    Plain,
+}
+
+impl<'a> Layout<'a> {
+    pub(super) fn new(rule: &'a Rule) -> Layout<'a> {
+        let live = rule.live();
+        let mut taken: IndexSet<String> = IndexSet::new();
+        for (id, node) in rule.tree.iter() {
+            if let Node::Parameter(parameter) = node
+                && live.nodes[id.index()]
+            {
+                taken.insert(rule.parameters[parameter.index()].name.clone());
+            }
+        }
+        let mut layout = Layout { rule, live, lets: Vec::new(), states: Vec::new(), taken };
+        layout.name_states();
+        layout.name_lets();
+        layout
+    }
+
+    /// Parameters that have to be declared: not built in, or with another default.
+    pub(super) fn declared_parameters(&self) -> Vec<&'a Parameter> {
+        let mut declared = Vec::new();
+        for (id, node) in self.rule.tree.iter() {
+            let Node::Parameter(parameter) = node else { continue };
+            let parameter = &self.rule.parameters[parameter.index()];
+            if self.live.nodes[id.index()] && !is_built_in(parameter) {
+                declared.push(parameter);
+            }
+        }
+        declared
+    }
+
+    pub(super) fn is_taken(&self, name: &str) -> bool {
+        self.taken.contains(name)
+    }
+
+    pub(super) fn shape(&self, id: NodeId) -> Shape {
+        let tree = &self.rule.tree;
+        match tree.node(id) {
+            Node::Binary(Binary::Mul, a, b) => match power(self.rule, a, b) {
+                Some((x, n)) => Shape::Power(x, n),
+                None => Shape::Plain,
+            },
+            Node::State(state) => match self.rule.states[state.index()].kind {
+                StateKind::Average { x, decay } => Shape::Average(x, decay),
+                StateKind::Recurrence { .. } => Shape::Leaf,
+            },
+            Node::Debias(state) => match self.moment(state) {
+                Some(name) => Shape::Moment(name),
+                None => Shape::Debias(state),
+            },
+            node if node.operands().next().is_none() => Shape::Leaf,
+            _ => Shape::Plain,
+        }
+    }
+
+    /// The node of an average, which is in the tree of every rule that debiases it.
+    pub(super) fn average_node(&self, state: StateId) -> Option<NodeId> {
+        self.rule.tree.find(Node::State(state))
+    }
+
+    /// The nodes that a node's text contains.
+    fn parts(&self, id: NodeId) -> Vec<NodeId> {
+        match self.shape(id) {
+            Shape::Leaf | Shape::Moment(_) => Vec::new(),
+            Shape::Power(x, _) => vec![x],
+            Shape::Average(x, decay) => vec![x, decay],
+            Shape::Debias(state) => self.average_node(state).into_iter().collect(),
+            Shape::Plain => self.rule.tree.node(id).operands().collect(),
+        }
+    }
+
+    /// `m`, if this is the average of the gradient that `m` names; likewise `v` and `gamma`.
+    fn moment(&self, state: StateId) -> Option<&'static str> {
+        let StateKind::Average { x, decay } = self.rule.states[state.index()].kind else {
+            return None;
+        };
+        let Node::Parameter(parameter) = self.rule.tree.node(decay) else { return None };
+        let parameter = &self.rule.parameters[parameter.index()].name;
+        ["m", "v", "gamma"].into_iter().find(|name| match primitive(name).map(|row| row.meaning) {
+            Some(Meaning::Average { power, decay }) => {
+                decay == parameter && is_gradient_power(self.rule, x, power) && !self.is_taken(name)
+            }
+            _ => false,
+        })
+    }
+
+    fn name_states(&mut self) {
+        for state in &self.rule.states {
+            let wanted = match (&state.name, state.kind) {
+                (Some(name), StateKind::Recurrence { .. }) => name.clone(),
+                (None, StateKind::Recurrence { .. }) => "s".to_owned(),
+                (_, StateKind::Average { .. }) => {
+                    self.states.push(String::new());
+                    continue;
+                }
+            };
+            let name = self.fresh(&wanted, state.name.is_some());
+            self.states.push(name);
+        }
+    }
+
+    /// The wanted name, or with a number that makes it new; a plain wanted name may be kept as it is.
+    fn fresh(&mut self, wanted: &str, plain: bool) -> String {
+        let usable = |name: &str, taken: &IndexSet<String>| {
+            !taken.contains(name) && (plain || primitive(name).is_none())
+        };
+        let mut name = wanted.to_owned();
+        let mut number = 0;
+        while !usable(&name, &self.taken) || (number == 0 && !plain) || self.hides_operand(&name) {
+            number += 1;
+            name = format!("{wanted}{number}");
+        }
+        self.taken.insert(name.clone());
+        name
+    }
+
+    /// Whether a declared name would hide an operand that the rule prints by that name.
+    fn hides_operand(&self, name: &str) -> bool {
+        self.rule.tree.iter().any(|(id, node)| {
+            self.live.nodes[id.index()]
+                && match node {
+                    Node::Operand(operand) => operand.name() == name,
+                    Node::Decay(..) => name == "cd" || name == "rd",
+                    _ => false,
+                }
+        })
+    }
+
+    fn name_lets(&mut self) {
+        let uses = self.uses();
+        let count = self.rule.tree.len();
+        let (mut size, mut depth, mut draws) = (vec![1; count], vec![1; count], vec![false; count]);
+        self.lets = vec![None; count];
+        for (id, node) in self.rule.tree.iter() {
+            if !self.live.nodes[id.index()] {
+                continue;
+            }
+            let at = id.index();
+            draws[at] = matches!(node, Node::Drop(..));
+            for part in self.parts(id) {
+                let named = self.lets[part.index()].is_some();
+                size[at] += if named { 1 } else { size[part.index()] };
+                depth[at] = depth[at].max(1 + if named { 1 } else { depth[part.index()] });
+                draws[at] |= draws[part.index()];
+            }
+            let shared = uses[at] > 1 && (draws[at] || size[at] > LARGE);
+            if !matches!(self.shape(id), Shape::Leaf) && (shared || depth[at] > DEEP) {
+                self.lets[at] = Some(self.fresh("x", false));
+            }
+        }
+    }
+
+    /// How often the text of each node would appear.
+    fn uses(&self) -> Vec<u32> {
+        let mut uses = vec![0u32; self.rule.tree.len()];
+        for (id, _) in self.rule.tree.iter().filter(|(id, _)| self.live.nodes[id.index()]) {
+            self.parts(id).into_iter().for_each(|part| uses[part.index()] += 1);
+        }
+        for root in [Some(self.rule.update), self.rule.schedule].into_iter().flatten() {
+            uses[root.index()] += 1;
+        }
+        for (index, state) in self.rule.states.iter().enumerate() {
+            if self.live.states[index] && matches!(state.kind, StateKind::Recurrence { .. }) {
+                state.kind.nodes().into_iter().for_each(|node| uses[node.index()] += 1);
+            }
+        }
+        uses
+    }
+}
+
+fn is_built_in(parameter: &Parameter) -> bool {
+    match primitive(&parameter.name).map(|row| row.meaning) {
+        Some(Meaning::Parameter(default)) => default.to_bits() == parameter.default.to_bits(),
+        _ => false,
+    }
+}
+
+/// The x and n of `x^n`, as the language expands it.
+fn power(rule: &Rule, a: NodeId, b: NodeId) -> Option<(NodeId, u8)> {
+    let square = |id: NodeId| match rule.tree.node(id) {
+        Node::Binary(Binary::Mul, x, y) if x == y => Some(x),
+        _ => None,
+    };
+    if a == b {
+        return Some(match square(a) {
+            Some(x) => (x, 4),
+            None => (a, 2),
+        });
+    }
+    square(a).filter(|x| *x == b).map(|x| (x, 3))
+}
+
+fn is_gradient_power(rule: &Rule, x: NodeId, n: u8) -> bool {
+    let is_gradient = |id| rule.tree.node(id) == Node::Operand(Operand::Gradient);
+    match rule.tree.node(x) {
+        _ if n == 1 => is_gradient(x),
+        // In a canonical tree the factors of the cube may stand the other way round.
+        Node::Binary(Binary::Mul, a, b) => {
+            let found = power(rule, a, b).or_else(|| power(rule, b, a));
+            found.is_some_and(|(base, power)| power == n && is_gradient(base))
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,9 @@
+//! A rule as text: a formula, or a token string where one exists.
+//!
+//! Both parse back to the same tree (see [`Rule::same_as`](crate::Rule::same_as)).
+
+mod formula;
+mod layout;
+mod token_string;
+
+pub use formula::number;

@@ -1,0 +1,239 @@
+//! The token string of a rule, where one exists.
+
+use crate::primitive::{Binary, Cosine, Meaning, Operand, Unary, primitive};
+use crate::tree::{Node, NodeId, Rule, StateKind};
+
+use super::formula::number;
+
+/// More groups than this are not written.
+const MAX_GROUPS: usize = 4_096;
+
+impl Rule {
+    /// The rule in the paper's token strings, groups separated by commas; `None` if it needs more than
+    /// they can say.
+    ///
+    /// ```
+    /// use nosc_compiler::Rule;
+    ///
+    /// let rule = Rule::parse("exp(sign(g) * sign(m)) * g")?;
+    /// let tokens = rule.to_tokens();
+    /// assert_eq!(tokens.as_deref(), Some("sign_g sign_m id id mul, %0 g exp id mul"));
+    /// assert_eq!(Rule::parse("tanh(g)")?.to_tokens(), None);
+    /// # Ok::<(), nosc_compiler::CompileErrors>(())
+    /// ```
+    pub fn to_tokens(&self) -> Option<String> {
+        if self.schedule.is_some() {
+            return None;
+        }
+        let mut writer = Writer {
+            rule: self,
+            bank: vec![None; self.tree.len()],
+            groups: Vec::new(),
+            uses: uses(self),
+        };
+        writer.root()?;
+        Some(writer.groups.join(", "))
+    }
+}
+
+/// How often live nodes are operands of live nodes.
+fn uses(rule: &Rule) -> Vec<u32> {
+    let live = rule.live();
+    let mut uses = vec![0; rule.tree.len()];
+    for (_, node) in rule.tree.iter().filter(|(id, _)| live.nodes[id.index()]) {
+        node.operands().for_each(|operand| uses[operand.index()] += 1);
+    }
+    uses
+}
+
+struct Writer<'a> {
+    rule: &'a Rule,
+    /// By node: the group that holds it.
+    bank: Vec<Option<usize>>,
+    groups: Vec<String>,
+    uses: Vec<u32>,
+}
+
+impl Writer<'_> {
+    fn root(&mut self) -> Option<()> {
+        let root = self.rule.update;
+        self.bank(root)
+    }
+
+    /// Writes the groups that a node needs, then the node's own.
+    fn bank(&mut self, root: NodeId) -> Option<()> {
+        let mut open = vec![(root, false)];
+        while let Some((id, ready)) = open.pop() {
+            if self.bank[id.index()].is_some() {
+                continue;
+            }
+            let sides = self.sides(id)?;
+            if !ready {
+                open.push((id, true));
+                let inner = sides.1.iter().rev().flatten().map(|(_, operand)| *operand);
+                open.extend(inner.filter(|x| self.operand(*x).is_none()).map(|x| (x, false)));
+                continue;
+            }
+            let side = |side: &Option<(&'static str, NodeId)>| match side {
+                Some((unary, operand)) => Some((*unary, self.operand(*operand)?)),
+                None => Some(("id", "1".to_owned())),
+            };
+            let ((u1, op1), (u2, op2)) = (side(&sides.1[0])?, side(&sides.1[1])?);
+            if self.groups.len() == MAX_GROUPS {
+                return None;
+            }
+            self.bank[id.index()] = Some(self.groups.len());
+            self.groups.push(format!("{op1} {op2} {u1} {u2} {}", sides.0));
+        }
+        Some(())
+    }
+
+    /// `b` and the two `u(op)` of a node's group; the second is missing under `left`.
+    fn sides(&self, id: NodeId) -> Option<(&'static str, [Option<(&'static str, NodeId)>; 2])> {
+        if named(self.rule, id).is_some() {
+            return Some(("left", [Some(("id", id)), None]));
+        }
+        let two = |b, x, y| Some((b, [Some(self.side(x)), Some(self.side(y))]));
+        match self.rule.tree.node(id) {
+            Node::Binary(Binary::Add, x, y) => two("add", x, y),
+            Node::Binary(Binary::Sub, x, y) => two("sub", x, y),
+            Node::Binary(Binary::Mul, x, y) => two("mul", x, y),
+            Node::Binary(Binary::Div, x, y) => match self.rule.tree.node(y) {
+                Node::Binary(Binary::Add, y, d) if is_built_in(self.rule, d, "delta") => {
+                    two("div", x, y)
+                }
+                _ => None,
+            },
+            Node::Binary(Binary::Pow, x, y) => {
+                // `1` and `2` under `id` would be read as literal exponents: bank them.
+                let literal = matches!(self.rule.tree.as_constant(y), Some(1.0 | 2.0));
+                if literal { None } else { two("pow", x, y) }
+            }
+            _ => {
+                let (unary, x) = unary(self.rule, id)?;
+                Some(("left", [Some((unary, x)), None]))
+            }
+        }
+    }
+
+    /// `u(op)` of a node: its own function if it has one and is used once, else the node under `id`.
+    fn side(&self, id: NodeId) -> (&'static str, NodeId) {
+        let shared_draw =
+            matches!(self.rule.tree.node(id), Node::Drop(..)) && self.uses[id.index()] > 1;
+        if named(self.rule, id).is_some() || shared_draw || self.bank[id.index()].is_some() {
+            return ("id", id);
+        }
+        unary(self.rule, id).unwrap_or(("id", id))
+    }
+
+    /// The token of an operand that needs no further group.
+    fn operand(&self, id: NodeId) -> Option<String> {
+        named(self.rule, id).or_else(|| self.bank[id.index()].map(|group| format!("%{group}")))
+    }
+}
+
+/// The function token and its argument.
+fn unary(rule: &Rule, id: NodeId) -> Option<(&'static str, NodeId)> {
+    let magnitude = |x: NodeId| match rule.tree.node(x) {
+        Node::Unary(Unary::Abs, x) => Some(x),
+        _ => None,
+    };
+    Some(match rule.tree.node(id) {
+        Node::Unary(Unary::Neg, x) => ("neg", x),
+        Node::Unary(Unary::Exp, x) => ("exp", x),
+        Node::Unary(Unary::Sign, x) => ("sign", x),
+        Node::Unary(Unary::Log, x) => ("log", magnitude(x)?),
+        Node::Unary(Unary::Sqrt, x) => ("sqrt", magnitude(x)?),
+        Node::Clip(x, lo, hi) => {
+            let (lo, hi) = (rule.tree.as_constant(lo)?, rule.tree.as_constant(hi)?);
+            let known = [("clip1e-5", 1e-5), ("clip1e-4", 1e-4), ("clip1e-3", 1e-3)];
+            let known = known.into_iter().find(|(_, bound)| hi == *bound && lo == -bound);
+            (known?.0, x)
+        }
+        Node::Drop(_, x, p) => {
+            let known = [("drop0.1", 0.1), ("drop0.3", 0.3), ("drop0.5", 0.5)];
+            (known.into_iter().find(|(_, known)| p.value() == *known)?.0, x)
+        }
+        Node::Constant(value) if value.value() == -1.0 || value.value() == -2.0 => {
+            let positive = Node::Constant(crate::tree::Number::new(-value.value()));
+            ("neg", rule.tree.find(positive)?)
+        }
+        _ => return None,
+    })
+}
+
+/// The token of a node that is an operand of the space.
+fn named(rule: &Rule, id: NodeId) -> Option<String> {
+    let tree = &rule.tree;
+    let token = match tree.node(id) {
+        Node::Operand(Operand::Gradient) => "g",
+        Node::Operand(Operand::Noise) => "eps",
+        Node::Operand(Operand::DecayingNoise) => "eps_t",
+        Node::Operand(Operand::LinearDecay) => "ld",
+        Node::Decay(Cosine::Cosine, n) if n.value() == 0.5 => "cd",
+        Node::Decay(Cosine::Cosine, n) => return Some(format!("cd_{}", number(n.value()))),
+        Node::Decay(Cosine::Restart, n) => return Some(format!("rd_{}", number(n.value()))),
+        Node::Constant(value) if value.value() == 1.0 => "1",
+        Node::Constant(value) if value.value() == 2.0 => "2",
+        Node::Debias(_) => moment(rule, id)?,
+        Node::Unary(Unary::Sign, x) if is_gradient(rule, x) => "sign_g",
+        Node::Unary(Unary::Sign, x) if moment(rule, x) == Some("m") => "sign_m",
+        Node::Binary(Binary::Mul, a, b) if a == b && is_gradient(rule, a) => "g2",
+        Node::Binary(Binary::Mul, a, b) if is_square(rule, a) && is_gradient(rule, b) => "g3",
+        Node::Binary(Binary::Mul, a, b) if tree.node(b) == Node::Operand(Operand::Weight) => {
+            let known = [("w1e-4", 1e-4), ("w1e-3", 1e-3), ("w1e-2", 1e-2), ("w1e-1", 1e-1)];
+            known.into_iter().find(|(_, factor)| tree.as_constant(a) == Some(*factor))?.0
+        }
+        Node::Binary(Binary::Div, a, b) if is_root_of_v(rule, b) => {
+            if moment(rule, a) == Some("m") {
+                "adam"
+            } else if is_gradient(rule, a) {
+                "rmsprop"
+            } else {
+                return None;
+            }
+        }
+        _ => return None,
+    };
+    Some(token.to_owned())
+}
+
+fn is_gradient(rule: &Rule, id: NodeId) -> bool {
+    rule.tree.node(id) == Node::Operand(Operand::Gradient)
+}
+
+fn is_square(rule: &Rule, id: NodeId) -> bool {
+    matches!(rule.tree.node(id), Node::Binary(Binary::Mul, a, b) if a == b && is_gradient(rule, a))
+}
+
+/// `sqrt(v) + delta`
+fn is_root_of_v(rule: &Rule, id: NodeId) -> bool {
+    let Node::Binary(Binary::Add, root, delta) = rule.tree.node(id) else { return false };
+    let Node::Unary(Unary::Sqrt, v) = rule.tree.node(root) else { return false };
+    moment(rule, v) == Some("v") && is_built_in(rule, delta, "delta")
+}
+
+/// `m`, `v` or `gamma` with the built-in decay.
+fn moment(rule: &Rule, id: NodeId) -> Option<&'static str> {
+    let Node::Debias(state) = rule.tree.node(id) else { return None };
+    let StateKind::Average { x, decay } = rule.states[state.index()].kind else { return None };
+    let (name, decay_name) = match rule.tree.node(x) {
+        _ if is_gradient(rule, x) => ("m", "beta1"),
+        _ if is_square(rule, x) => ("v", "beta2"),
+        Node::Binary(Binary::Mul, a, b) if is_square(rule, a) && is_gradient(rule, b) => {
+            ("gamma", "beta3")
+        }
+        _ => return None,
+    };
+    is_built_in(rule, decay, decay_name).then_some(name)
+}
+
+/// Whether a node is the built-in parameter of this name, with its own default.
+fn is_built_in(rule: &Rule, id: NodeId, name: &str) -> bool {
+    let Node::Parameter(parameter) = rule.tree.node(id) else { return false };
+    let parameter = &rule.parameters[parameter.index()];
+    let Some(Meaning::Parameter(default)) = primitive(name).map(|row| row.meaning) else {
+        return false;
+    };
+    parameter.name == name && parameter.default.to_bits() == default.to_bits()
+}

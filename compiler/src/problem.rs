@@ -1,0 +1,363 @@
+//! Everything that can be wrong with a rule file, as causes with data and places.
+//!
+//! Each cause has a stable code, a headline that stands alone, a label for the place and, where there
+//! is a way out, a help. `docs/errors.md` lists the codes.
+
+use crate::source::Span;
+
+/// How bad a [`Problem`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// The rule cannot be used.
+    Error,
+    /// The rule can be used, but may not mean what was meant.
+    Warning,
+}
+
+/// One problem, with the place where it can be fixed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each variant says what its fields are")]
+pub enum Problem {
+    #[error("the text is not UTF-8")]
+    NotUtf8 { at: Span },
+    #[error("the file has {found} bytes, more than the limit of {limit}")]
+    FileTooLarge { found: usize, limit: usize, at: Span },
+    #[error("unexpected character {character:?}")]
+    UnexpectedCharacter { character: char, at: Span },
+    #[error("expected {expected}, found {found}")]
+    Expected { expected: &'static str, found: String, at: Span },
+    #[error("`{delimiter}` is never closed")]
+    Unclosed { delimiter: &'static str, at: Span },
+    #[error("nesting deeper than {limit}")]
+    NestingTooDeep { limit: usize, at: Span },
+    #[error("a comparison stands only as the first argument of `where`")]
+    MisplacedComparison { at: Span },
+    #[error("`where` needs a comparison as its first argument")]
+    MissingComparison { at: Span },
+    #[error("number {text} is out of range for {kind}")]
+    NumberOverflow { text: String, kind: &'static str, at: Span },
+    #[error("number {text} rounds to 0 as {kind}")]
+    NumberUnderflow { text: String, kind: &'static str, at: Span },
+    #[error("the file holds no rule")]
+    NoRule { at: Span },
+    #[error("rule `{name}` stands twice")]
+    DuplicateRule { name: String, at: Span },
+    #[error("`{name}` is declared twice")]
+    DuplicateName { name: String, at: Span },
+    #[error("rule `{rule}` has {count} `{statement}` statements, expected {expected}")]
+    StatementCount {
+        rule: String,
+        statement: &'static str,
+        count: usize,
+        expected: &'static str,
+        at: Span,
+    },
+    #[error("unknown name `{name}`")]
+    UnknownName { name: String, nearest: Option<String>, at: Span },
+    #[error("unknown function `{name}`")]
+    UnknownFunction { name: String, nearest: Option<String>, at: Span },
+    #[error("`{name}` is a function")]
+    FunctionWithoutCall { name: String, usage: &'static str, at: Span },
+    #[error("`{name}` is not a function")]
+    NotAFunction { name: String, at: Span },
+    #[error("`{function}` takes {expected} arguments, found {found}")]
+    ArgumentCount {
+        function: &'static str,
+        expected: String,
+        found: usize,
+        usage: &'static str,
+        at: Span,
+    },
+    #[error("`{name}` is used before it is declared")]
+    UsedBeforeDeclaration { name: String, is_state: bool, at: Span },
+    #[error("`{name}` is a function and cannot be declared")]
+    ShadowsFunction { name: String, at: Span },
+    #[error("`prev` takes the name of a state")]
+    PrevNeedsState { at: Span },
+    #[error("`debias` takes an `ema(...)`, or a `let` bound to one")]
+    DebiasNeedsAverage { at: Span },
+    #[error("{what} must be a constant")]
+    NotConstant { what: &'static str, at: Span },
+    #[error("{what} is {value}, expected {expected}")]
+    OutOfRange { what: &'static str, value: f64, expected: &'static str, at: Span },
+    #[error("{what} varies from element to element")]
+    VariesByElement { what: &'static str, at: Span },
+    #[error("rule `{rule}` needs more than {limit} {what}")]
+    RuleTooLarge { rule: String, what: &'static str, limit: usize, at: Span },
+    #[error("the token string has {found} tokens, expected a multiple of 5")]
+    TokenCount { found: usize, at: Span },
+    #[error("`{token}` is not {expected}")]
+    UnknownToken { token: String, expected: &'static str, nearest: Option<String>, at: Span },
+    #[error("`%{index}` is not defined yet: this is group {group}")]
+    BankIndex { index: usize, group: usize, at: Span },
+    #[error("a comma stands inside a group of five")]
+    MisplacedComma { at: Span },
+    #[error("{kind} `{name}` is never used")]
+    Unused { kind: &'static str, name: String, at: Span },
+    #[error("the update of rule `{rule}` does not depend on the gradient")]
+    IgnoresGradient { rule: String, at: Span },
+}
+
+impl Problem {
+    /// Stable name of the cause, `nosc::...`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Problem::NotUtf8 { .. } => "nosc::not_utf8",
+            Problem::FileTooLarge { .. } => "nosc::file_too_large",
+            Problem::UnexpectedCharacter { .. } => "nosc::unexpected_character",
+            Problem::Expected { .. } => "nosc::expected",
+            Problem::Unclosed { .. } => "nosc::unclosed",
+            Problem::NestingTooDeep { .. } => "nosc::nesting_too_deep",
+            Problem::MisplacedComparison { .. } => "nosc::misplaced_comparison",
+            Problem::MissingComparison { .. } => "nosc::missing_comparison",
+            Problem::NumberOverflow { .. } => "nosc::number_overflow",
+            Problem::NumberUnderflow { .. } => "nosc::number_underflow",
+            Problem::NoRule { .. } => "nosc::no_rule",
+            Problem::DuplicateRule { .. } => "nosc::duplicate_rule",
+            Problem::DuplicateName { .. } => "nosc::duplicate_name",
+            Problem::StatementCount { .. } => "nosc::statement_count",
+            Problem::UnknownName { .. } => "nosc::unknown_name",
+            Problem::UnknownFunction { .. } => "nosc::unknown_function",
+            Problem::FunctionWithoutCall { .. } => "nosc::function_without_call",
+            Problem::NotAFunction { .. } => "nosc::not_a_function",
+            Problem::ArgumentCount { .. } => "nosc::argument_count",
+            Problem::UsedBeforeDeclaration { .. } => "nosc::used_before_declaration",
+            Problem::ShadowsFunction { .. } => "nosc::shadows_function",
+            Problem::PrevNeedsState { .. } => "nosc::prev_needs_state",
+            Problem::DebiasNeedsAverage { .. } => "nosc::debias_needs_average",
+            Problem::NotConstant { .. } => "nosc::not_constant",
+            Problem::OutOfRange { .. } => "nosc::out_of_range",
+            Problem::VariesByElement { .. } => "nosc::varies_by_element",
+            Problem::RuleTooLarge { .. } => "nosc::rule_too_large",
+            Problem::TokenCount { .. } => "nosc::token_count",
+            Problem::UnknownToken { .. } => "nosc::unknown_token",
+            Problem::BankIndex { .. } => "nosc::bank_index",
+            Problem::MisplacedComma { .. } => "nosc::misplaced_comma",
+            Problem::Unused { .. } => "nosc::unused",
+            Problem::IgnoresGradient { .. } => "nosc::ignores_gradient",
+        }
+    }
+
+    /// All codes, in the order of the enum; `docs/errors.md` has a heading for each.
+    pub const CODES: &'static [&'static str] = &[
+        "nosc::not_utf8",
+        "nosc::file_too_large",
+        "nosc::unexpected_character",
+        "nosc::expected",
+        "nosc::unclosed",
+        "nosc::nesting_too_deep",
+        "nosc::misplaced_comparison",
+        "nosc::missing_comparison",
+        "nosc::number_overflow",
+        "nosc::number_underflow",
+        "nosc::no_rule",
+        "nosc::duplicate_rule",
+        "nosc::duplicate_name",
+        "nosc::statement_count",
+        "nosc::unknown_name",
+        "nosc::unknown_function",
+        "nosc::function_without_call",
+        "nosc::not_a_function",
+        "nosc::argument_count",
+        "nosc::used_before_declaration",
+        "nosc::shadows_function",
+        "nosc::prev_needs_state",
+        "nosc::debias_needs_average",
+        "nosc::not_constant",
+        "nosc::out_of_range",
+        "nosc::varies_by_element",
+        "nosc::rule_too_large",
+        "nosc::token_count",
+        "nosc::unknown_token",
+        "nosc::bank_index",
+        "nosc::misplaced_comma",
+        "nosc::unused",
+        "nosc::ignores_gradient",
+    ];
+
+    /// Whether the rule is refused.
+    pub fn severity(&self) -> Severity {
+        match self {
+            Problem::NumberUnderflow { .. }
+            | Problem::Unused { .. }
+            | Problem::IgnoresGradient { .. } => Severity::Warning,
+            _ => Severity::Error,
+        }
+    }
+
+    /// Where it is.
+    pub fn span(&self) -> Span {
+        match self {
+            Problem::NotUtf8 { at }
+            | Problem::FileTooLarge { at, .. }
+            | Problem::UnexpectedCharacter { at, .. }
+            | Problem::Expected { at, .. }
+            | Problem::Unclosed { at, .. }
+            | Problem::NestingTooDeep { at, .. }
+            | Problem::MisplacedComparison { at }
+            | Problem::MissingComparison { at }
+            | Problem::NumberOverflow { at, .. }
+            | Problem::NumberUnderflow { at, .. }
+            | Problem::NoRule { at }
+            | Problem::DuplicateRule { at, .. }
+            | Problem::DuplicateName { at, .. }
+            | Problem::StatementCount { at, .. }
+            | Problem::UnknownName { at, .. }
+            | Problem::UnknownFunction { at, .. }
+            | Problem::FunctionWithoutCall { at, .. }
+            | Problem::NotAFunction { at, .. }
+            | Problem::ArgumentCount { at, .. }
+            | Problem::UsedBeforeDeclaration { at, .. }
+            | Problem::ShadowsFunction { at, .. }
+            | Problem::PrevNeedsState { at }
+            | Problem::DebiasNeedsAverage { at }
+            | Problem::NotConstant { at, .. }
+            | Problem::OutOfRange { at, .. }
+            | Problem::VariesByElement { at, .. }
+            | Problem::RuleTooLarge { at, .. }
+            | Problem::TokenCount { at, .. }
+            | Problem::UnknownToken { at, .. }
+            | Problem::BankIndex { at, .. }
+            | Problem::MisplacedComma { at }
+            | Problem::Unused { at, .. }
+            | Problem::IgnoresGradient { at, .. } => *at,
+        }
+    }
+
+    /// What the marked place is, in a few words.
+    pub fn label(&self) -> String {
+        match self {
+            Problem::UnknownName { .. } => "not an operand, parameter, let or state".to_owned(),
+            Problem::UnknownFunction { .. } => "not a function".to_owned(),
+            Problem::FunctionWithoutCall { .. } => "needs arguments".to_owned(),
+            Problem::ArgumentCount { found, .. } => format!("{found} given"),
+            Problem::Expected { expected, .. } => format!("expected {expected}"),
+            Problem::Unclosed { .. } => "opened here".to_owned(),
+            Problem::DuplicateRule { .. } | Problem::DuplicateName { .. } => "again here".to_owned(),
+            Problem::Unused { .. } => "declared here".to_owned(),
+            _ => "here".to_owned(),
+        }
+    }
+
+    /// The way out, as an order with the text to type, where there is one.
+    pub fn help(&self) -> Option<String> {
+        let fixed = |text: &str| Some(text.to_owned());
+        let near = |nearest: &Option<String>, otherwise: Option<&str>| match nearest {
+            Some(name) => Some(format!("did you mean `{name}`?")),
+            None => otherwise.map(str::to_owned),
+        };
+        match self {
+            Problem::NotUtf8 { .. } => fixed("save the file as UTF-8"),
+            Problem::UnexpectedCharacter { character: '\r', .. } => {
+                fixed("end lines with LF or CRLF")
+            }
+            Problem::UnexpectedCharacter { .. } => fixed("remove it, or put it after a `#`"),
+            Problem::Unclosed { delimiter: "[", .. } => fixed("add `]` after the last token"),
+            Problem::Unclosed { delimiter: "{", .. } => fixed("add `}` after the last statement"),
+            Problem::Unclosed { .. } => fixed("add `)`"),
+            Problem::NestingTooDeep { .. } => fixed("name inner parts with `let`"),
+            Problem::MisplacedComparison { .. } | Problem::MissingComparison { .. } => {
+                fixed("write `where(a < b, x, y)`")
+            }
+            Problem::NumberUnderflow { .. } => fixed("write 0 if that is meant"),
+            Problem::NoRule { .. } => fixed("write `rule NAME = FORMULA`"),
+            Problem::StatementCount { statement: "update", .. } => {
+                fixed("write `update = FORMULA` once")
+            }
+            Problem::UnknownName { nearest, .. } => near(
+                nearest,
+                Some("declare it with `param NAME = VALUE`, `let NAME = FORMULA` or `state NAME = FORMULA`"),
+            ),
+            Problem::UnknownFunction { nearest, .. } => {
+                near(nearest, Some("`nosc explain --language` lists the functions"))
+            }
+            Problem::FunctionWithoutCall { usage, .. } | Problem::ArgumentCount { usage, .. } => {
+                Some(format!("write `{usage}`"))
+            }
+            Problem::NotAFunction { name, .. } => Some(format!("write `{name} * (...)` for a product")),
+            Problem::UsedBeforeDeclaration { name, is_state: true, .. } => {
+                Some(format!("write `prev({name})` for its value before the step"))
+            }
+            Problem::UsedBeforeDeclaration { .. } => fixed("move the declaration up"),
+            Problem::ShadowsFunction { .. } => fixed("choose another name"),
+            Problem::PrevNeedsState { .. } => fixed("declare `state NAME = FORMULA` and write `prev(NAME)`"),
+            Problem::DebiasNeedsAverage { .. } => fixed("write `debias(ema(x, beta))`"),
+            Problem::NotConstant { .. } => fixed("use numbers, `e`, `pi` and functions of them"),
+            Problem::VariesByElement { .. } => {
+                fixed("use only `t`, `T`, `lr`, decays, parameters, constants and states of these")
+            }
+            Problem::RuleTooLarge { .. } => fixed("split the rule"),
+            Problem::TokenCount { .. } => fixed("write groups of five: `op1 op2 u1 u2 b`"),
+            Problem::UnknownToken { nearest, expected, .. } => near(nearest, token_list(expected)),
+            Problem::BankIndex { group: 0, .. } => fixed("`%k` names an earlier group"),
+            Problem::BankIndex { group, .. } => Some(format!("use %0 to %{}", group - 1)),
+            Problem::MisplacedComma { .. } => fixed("put commas only between groups of five"),
+            Problem::Unused { .. } => fixed("remove it, or use it in `update`"),
+            Problem::DuplicateRule { .. } | Problem::DuplicateName { .. } => fixed("rename one of them"),
+            _ => None,
+        }
+    }
+}
+
+fn token_list(expected: &str) -> Option<&'static str> {
+    match expected {
+        "an operand token" => Some(
+            "operands: g g2 g3 m v gamma sign_g sign_m 1 2 eps w1e-4 w1e-3 w1e-2 w1e-1 adam rmsprop ld cd cd_N rd_N eps_t %K",
+        ),
+        "a unary token" => Some(
+            "unary: id neg exp log sqrt clip1e-5 clip1e-4 clip1e-3 drop0.1 drop0.3 drop0.5 sign",
+        ),
+        "a binary token" => Some("binary: add sub mul div pow left"),
+        _ => None,
+    }
+}
+
+/// A problem together with the text it is about, ready to be rendered.
+#[derive(Debug, Clone)]
+pub struct Report {
+    source: miette::NamedSource<String>,
+    problem: Problem,
+}
+
+impl Report {
+    /// Joins a problem with the name and text of its file.
+    pub fn new(name: &str, text: &str, problem: Problem) -> Report {
+        Report { source: miette::NamedSource::new(name, text.to_owned()), problem }
+    }
+
+    /// The problem.
+    pub fn problem(&self) -> &Problem {
+        &self.problem
+    }
+}
+
+impl std::fmt::Display for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.problem.fmt(f)
+    }
+}
+
+impl std::error::Error for Report {}
+
+impl miette::Diagnostic for Report {
+    fn code<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
+        Some(Box::new(self.problem.code()))
+    }
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.problem.severity() {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+        })
+    }
+    fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
+        self.problem.help().map(|help| Box::new(help) as Box<dyn std::fmt::Display>)
+    }
+    fn source_code(&self) -> Option<&dyn miette::SourceCode> {
+        Some(&self.source)
+    }
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = miette::LabeledSpan> + '_>> {
+        let span = self.problem.span();
+        let label = miette::LabeledSpan::new_with_span(Some(self.problem.label()), span);
+        Some(Box::new(std::iter::once(label)))
+    }
+}

@@ -1,0 +1,55 @@
+//! Labelled images in memory, the form that children read.
+
+/// Images of one size with a class each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LabelledImages {
+    image_length: usize,
+    pixels: Vec<f32>,
+    labels: Vec<u8>,
+}
+
+impl LabelledImages {
+    /// No images yet, of `image_length` values each.
+    pub fn new(image_length: usize) -> Self {
+        Self {
+            image_length,
+            pixels: Vec::new(),
+            labels: Vec::new(),
+        }
+    }
+
+    /// Adds an image with its class. Values beyond the image length are left out, missing ones are
+    /// 0.
+    pub fn push(&mut self, image: impl IntoIterator<Item = f32>, label: u8) {
+        let end = self.pixels.len() + self.image_length;
+        self.pixels
+            .extend(image.into_iter().take(self.image_length));
+        self.pixels.resize(end, 0.0);
+        self.labels.push(label);
+    }
+
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Values of image `index`, row by row. The index must be less than [`len`](Self::len).
+    pub fn image(&self, index: usize) -> &[f32] {
+        &self.pixels[index * self.image_length..(index + 1) * self.image_length]
+    }
+
+    /// Class of image `index`. The index must be less than [`len`](Self::len).
+    pub fn label(&self, index: usize) -> u8 {
+        self.labels[index]
+    }
+
+    /// The classes of all images.
+    pub fn labels(&self) -> &[u8] {
+        &self.labels
+    }
+}

@@ -1,0 +1,115 @@
+//! What the training of one child leaves behind: its curve, its accuracies and how it ended.
+
+use serde::Serialize;
+
+/// One point of a training curve.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Point {
+    /// Steps done before the point was taken; 0 is before the first.
+    pub step: u64,
+    /// The task's training loss, in the unit of its description; finite.
+    pub loss: f64,
+    /// Share of validation examples that are classified correctly, 0 to 1, where the task has any
+    /// and takes it at this point.
+    pub validation_accuracy: Option<f64>,
+}
+
+/// Why a child was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum DivergenceReason {
+    /// The loss is infinite or not a number.
+    #[error("the loss is {loss}")]
+    Loss {
+        /// The loss (`null` in JSON, which has no such numbers).
+        loss: f64,
+    },
+    /// A parameter is infinite or not a number.
+    #[error("parameter {element} of tensor {tensor} is {value}")]
+    Parameter {
+        /// Index of the parameter tensor.
+        tensor: usize,
+        /// Index of the first such element in it.
+        element: usize,
+        /// Its value (`null` in JSON).
+        value: f32,
+    },
+}
+
+/// When and why a child was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, thiserror::Error)]
+#[error("diverged after {step} steps: {reason}")]
+pub struct Divergence {
+    /// Steps done when it was noticed.
+    pub step: u64,
+    /// What was noticed.
+    pub reason: DivergenceReason,
+}
+
+/// How the training of a child ended.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// All steps of the budget were done.
+    Finished,
+    /// The caller stopped it.
+    Interrupted,
+    /// The child was lost.
+    Diverged(Divergence),
+}
+
+/// The result of training one child.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Outcome {
+    /// The learning rate it trained with.
+    pub learning_rate: f64,
+    /// The seed it trained with.
+    pub seed: u64,
+    /// Steps done.
+    pub steps: u64,
+    /// Points in the order of their steps. The first is before the first step.
+    pub curve: Vec<Point>,
+    /// Loss at the last point; none if the child diverged.
+    pub final_loss: Option<f64>,
+    /// Accuracy on the validation examples at the end: the reward. None if the child diverged or
+    /// the task has no such examples.
+    pub validation_accuracy: Option<f64>,
+    /// Accuracy on the test examples at the end, for the report only. None if training did not
+    /// finish or the task has no such examples.
+    pub test_accuracy: Option<f64>,
+    /// How it ended.
+    pub end: End,
+}
+
+impl Outcome {
+    /// Whether all steps of the budget were done.
+    pub fn is_finished(&self) -> bool {
+        self.end == End::Finished
+    }
+
+    /// When and why the child was given up, if it was.
+    pub fn divergence(&self) -> Option<Divergence> {
+        match self.end {
+            End::Diverged(divergence) => Some(divergence),
+            End::Finished | End::Interrupted => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Divergence, DivergenceReason};
+
+    #[test]
+    fn a_divergence_says_when_and_why() {
+        let reason = DivergenceReason::Parameter {
+            tensor: 0,
+            element: 3,
+            value: f32::INFINITY,
+        };
+        assert_eq!(
+            Divergence { step: 12, reason }.to_string(),
+            "diverged after 12 steps: parameter 3 of tensor 0 is inf"
+        );
+    }
+}

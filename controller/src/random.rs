@@ -1,0 +1,116 @@
+//! The one source of random numbers for data: splits, shuffles, initial weights.
+//!
+//! `SplitMix64` (Steele, Lea and Flood 2014, *Fast splittable pseudorandom number generators*,
+//! OOPSLA, Figure 17): one 64-bit state, a constant added for each number, and a mixing function.
+//! The noise inside rules is not drawn here; it is Philox, defined with the language.
+
+/// Added to the state for each number: 2^64 over the golden ratio, odd.
+const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// A stream of random numbers that is a function of a seed and a stream number only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Random {
+    state: u64,
+}
+
+impl Random {
+    /// The stream `stream` of `seed`. Different streams of one seed are unrelated, so that an epoch
+    /// or a purpose can have its own without counting what others have drawn.
+    pub fn new(seed: u64, stream: u64) -> Self {
+        let offset = mix(stream.wrapping_add(GOLDEN_GAMMA));
+        Self {
+            state: mix(seed.wrapping_add(GOLDEN_GAMMA)) ^ offset.rotate_left(32),
+        }
+    }
+
+    /// The next 64 random bits.
+    pub fn next_u64(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(GOLDEN_GAMMA);
+        mix(self.state)
+    }
+
+    /// A number from 0 to `bound - 1`, all equally likely; 0 if `bound` is 0.
+    ///
+    /// Multiplication with rejection: Lemire 2019, *Fast random integer generation in an
+    /// interval*, ACM TOMACS 29(1), algorithm 5.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        let threshold = if bound == 0 {
+            0
+        } else {
+            bound.wrapping_neg() % bound
+        };
+        loop {
+            let product = u128::from(self.next_u64()) * u128::from(bound);
+            if product as u64 >= threshold {
+                return (product >> 64) as u64;
+            }
+        }
+    }
+
+    /// Puts `items` in random order, all orders equally likely (Fisher and Yates, from the end).
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            let other = self.below(last as u64 + 1) as usize;
+            items.swap(last, other);
+        }
+    }
+}
+
+/// Stafford's mixing function 13, as in `SplitMix64`: a bijection of 64-bit words.
+fn mix(word: u64) -> u64 {
+    let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ (word >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Random;
+
+    #[test]
+    fn numbers_are_those_of_the_published_generator() {
+        let mut random = Random { state: 1_234_567 };
+        let drawn: Vec<u64> = (0..3).map(|_| random.next_u64()).collect();
+        assert_eq!(
+            drawn,
+            [
+                6_457_827_717_110_365_317,
+                3_203_168_211_198_807_973,
+                9_817_491_932_198_370_423
+            ]
+        );
+    }
+
+    #[test]
+    fn a_shuffle_keeps_every_item_once() {
+        let mut items: Vec<usize> = (0..100).collect();
+        Random::new(1, 2).shuffle(&mut items);
+        assert_ne!(items, (0..100).collect::<Vec<_>>());
+        items.sort_unstable();
+        assert_eq!(items, (0..100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn seeds_and_streams_differ_and_repeat() {
+        let first = |seed, stream| Random::new(seed, stream).next_u64();
+        assert_eq!(first(1, 2), first(1, 2));
+        assert_ne!(first(1, 2), first(2, 1));
+        assert_ne!(first(0, 0), first(0, 1));
+        assert_ne!(first(1, 1), first(0, 0));
+    }
+
+    #[test]
+    fn bounded_numbers_are_even_over_the_range() {
+        let mut random = Random::new(7, 0);
+        let mut counts = [0_u32; 6];
+        for _ in 0..60_000 {
+            counts[random.below(6) as usize] += 1;
+        }
+        assert!(
+            counts.iter().all(|count| (9_600..10_400).contains(count)),
+            "{counts:?}"
+        );
+        assert_eq!(random.below(0), 0);
+        assert_eq!(random.below(1), 0);
+    }
+}

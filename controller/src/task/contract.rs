@@ -1,0 +1,120 @@
+//! The trait that every task implements, and what passes through it.
+
+use std::fmt::Debug;
+
+use serde::Serialize;
+
+use super::digits_data::DigitsError;
+use super::training::Progress;
+use crate::outcome::Outcome;
+use crate::stepper::{MakeStepper, StepperError};
+
+/// Something to train, on which a rule shows how good it is.
+///
+/// A task makes its child anew, and equally, for a seed: data order and initial parameters are
+/// functions of it. It holds nothing that training changes, so children can train in parallel.
+pub trait Task: Debug + Send + Sync {
+    /// Name on the command line.
+    fn name(&self) -> &'static str;
+
+    /// What the task is, for people and for the record of a trial.
+    fn description(&self) -> Description;
+
+    /// Steps that see the training data once: batches in an epoch.
+    fn steps_per_epoch(&self) -> u64;
+
+    /// Steps of a child when nobody asks for another number.
+    fn default_steps(&self) -> u64;
+
+    /// Learning rates of a sweep when nobody asks for others, in rising order.
+    fn default_learning_rates(&self) -> Vec<f64>;
+
+    /// Trains one child. `progress` sees every point of the curve and may stop the child.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError`] if the budget is not usable or the optimizer fails. A child that diverges is
+    /// not an error but an outcome.
+    fn train(
+        &self,
+        maker: &dyn MakeStepper,
+        budget: &Budget,
+        progress: &mut Progress<'_>,
+    ) -> Result<Outcome, TaskError>;
+}
+
+/// What one child may use.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Budget {
+    /// `lr` of the language. Positive and finite.
+    pub learning_rate: f64,
+    /// Steps to do, `T` of the language; 0 evaluates the initial child.
+    pub steps: u64,
+    /// Seed of data order, initial parameters and the rule's noise.
+    pub seed: u64,
+}
+
+/// What a task is, in words and numbers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Description {
+    /// Title of a plot.
+    pub title: &'static str,
+    /// What is trained on what, and where it comes from, in a few sentences.
+    pub summary: &'static str,
+    /// What the loss is, with its unit: label of an axis.
+    pub loss: &'static str,
+    /// Number of parameters of a child.
+    pub parameters: usize,
+    /// Examples a step.
+    pub batch_size: usize,
+    /// Numbers of examples, where the task has any.
+    pub examples: Option<SplitSizes>,
+    /// Names the data: BLAKE3 of their bytes, 64 hexadecimal digits.
+    pub data_digest: Option<String>,
+}
+
+/// Numbers of examples in the three disjoint parts of a data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct SplitSizes {
+    /// Examples that gradients come from.
+    pub train: usize,
+    /// Examples that rules and learning rates are judged on.
+    pub validation: usize,
+    /// Examples for the report alone.
+    pub test: usize,
+}
+
+/// Why a child could not be trained.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    /// No task has this name.
+    #[error("unknown task `{name}`; the tasks are {}", super::NAMES.join(", "))]
+    UnknownTask {
+        /// The name as given.
+        name: String,
+    },
+    /// The learning rate is not a positive number.
+    #[error("learning rate {value} is not a positive, finite number")]
+    LearningRate {
+        /// The learning rate as given.
+        value: f64,
+    },
+    /// A sweep without learning rates.
+    #[error("a sweep needs at least one learning rate")]
+    NoLearningRates,
+    /// The data are not what they should be.
+    #[error("the digits cannot be used")]
+    Digits(#[from] DigitsError),
+    /// The optimizer cannot be made for this child.
+    #[error("no optimizer for this task")]
+    Optimizer(#[source] StepperError),
+    /// The optimizer refused a step.
+    #[error("step {step} failed")]
+    Step {
+        /// Steps done before it.
+        step: u64,
+        /// What the optimizer says.
+        #[source]
+        source: StepperError,
+    },
+}

@@ -1,0 +1,66 @@
+//! How compiled code is called: the one place that fixes order and meaning of the arguments.
+//!
+//! ```c
+//! void kernel(float *parameters, const float *gradients, float *const *states,
+//!             const float *scalars, const uint32_t *words,
+//!             uint64_t first_element, uint64_t count);
+//! ```
+//!
+//! | argument        | points to                                       |
+//! |-----------------|-------------------------------------------------|
+//! | `parameters`    | `count` floats, updated in place                |
+//! | `gradients`     | `count` floats                                  |
+//! | `states`        | a pointer to `count` floats for each state slot |
+//! | `scalars`       | a float for each step scalar of the plan        |
+//! | `words`         | [`WORDS`] integers: key low, key high, step     |
+//! | `first_element` | index of the first element in its tensor, a multiple of 4 |
+//! | `count`         | number of elements, at most 2^61                |
+//!
+//! Arrays need the alignment of a float, do not overlap, and may dangle where nothing is read. The
+//! function keeps no pointer and calls nothing. [`super::header()`] prints this for C.
+
+use cranelift_codegen::ir::{AbiParam, Signature, types};
+use cranelift_codegen::isa::CallConv;
+
+/// Number of integers behind `words`.
+pub const WORDS: usize = 3;
+
+/// A compiled kernel as Rust calls it.
+pub(super) type EntryPoint = unsafe extern "C" fn(
+    parameters: *mut f32,
+    gradients: *const f32,
+    states: *const *mut f32,
+    scalars: *const f32,
+    words: *const u32,
+    first_element: u64,
+    count: u64,
+);
+
+/// The arguments as values of a function, in the order of the signature.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arguments<T> {
+    pub(super) parameters: T,
+    pub(super) gradients: T,
+    pub(super) states: T,
+    pub(super) scalars: T,
+    pub(super) words: T,
+    pub(super) first_element: T,
+    pub(super) count: T,
+}
+
+impl<T: Copy> Arguments<T> {
+    /// Names the arguments; `None` if their number is not that of the signature.
+    pub(super) fn new(values: &[T]) -> Option<Arguments<T>> {
+        let &[parameters, gradients, states, scalars, words, first_element, count] = values else {
+            return None;
+        };
+        Some(Arguments { parameters, gradients, states, scalars, words, first_element, count })
+    }
+}
+
+/// The signature in Cranelift's terms: seven 64-bit integers or pointers, no result.
+pub(super) fn signature(convention: CallConv) -> Signature {
+    let mut signature = Signature::new(convention);
+    signature.params = vec![AbiParam::new(types::I64); 7];
+    signature
+}

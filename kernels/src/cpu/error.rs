@@ -1,0 +1,81 @@
+//! Why a plan was not compiled.
+
+use cranelift_codegen::CodegenError;
+use cranelift_codegen::isa::LookupError;
+use cranelift_module::ModuleError;
+
+/// Why a plan was not compiled. The interpreter takes every verified plan, so a caller may fall back
+/// to it after any of these.
+#[derive(Debug, thiserror::Error)]
+pub enum CpuError {
+    /// The plan is longer than [`super::MAX_INSTRUCTIONS`].
+    #[error("the plan has {found} instructions, the CPU back end takes at most {limit}")]
+    PlanTooLong {
+        /// Number of instructions of the plan.
+        found: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The plan breaks an invariant of [`crate::plan::verify`].
+    #[error("the plan is not valid: {0}")]
+    InvalidPlan(String),
+    /// This machine's architecture has no code generator here.
+    #[error("no code generator for this machine: {0}")]
+    Host(&'static str),
+    /// The triple's architecture has no code generator here.
+    #[error("no code generator for `{triple}`")]
+    Target {
+        /// The triple as asked for.
+        triple: String,
+        /// Cranelift's reason.
+        source: LookupError,
+    },
+    /// A setting that the target does not know.
+    #[error("the code generator refused a setting")]
+    Setting(#[from] cranelift_codegen::settings::SetError),
+    /// Fused multiply-add was asked for, and the target has none.
+    #[error("the target has no fused multiply-add")]
+    NoFusedMultiplyAdd,
+    /// Code for another machine cannot be run; it can be emitted.
+    #[error("a kernel runs on the host, expected the host as target, found `{0}`")]
+    ForeignTarget(String),
+    /// Cranelift gave up.
+    #[error("code generation failed")]
+    Codegen(#[source] Box<CodegenError>),
+    /// Cranelift's module refused the function.
+    #[error("the code could not be placed in a module")]
+    Module(#[source] Box<ModuleError>),
+    /// The system gave no memory for code, or did not let it become executable.
+    #[error("the system refused executable memory")]
+    ExecutableMemory(#[source] Box<ModuleError>),
+    /// A long plan is compiled on a thread of its own, which did not start.
+    #[error("no thread to compile a long plan on")]
+    Thread(#[source] std::io::Error),
+    /// The thread that compiled a long plan ended early.
+    #[error("the thread that compiled a long plan stopped")]
+    ThreadStopped,
+    /// A name that is no C identifier.
+    #[error("`{0}` is no name for a C function, expected letters, digits and `_`")]
+    Symbol(String),
+    /// The object file could not be written.
+    #[error("the object file could not be written: {0}")]
+    Object(String),
+}
+
+impl From<ModuleError> for CpuError {
+    fn from(error: ModuleError) -> CpuError {
+        match error {
+            ModuleError::Compilation(inner) => CpuError::Codegen(Box::new(inner)),
+            refused @ (ModuleError::Allocation { .. } | ModuleError::Backend(_)) => {
+                CpuError::ExecutableMemory(Box::new(refused))
+            }
+            other => CpuError::Module(Box::new(other)),
+        }
+    }
+}
+
+impl From<CodegenError> for CpuError {
+    fn from(error: CodegenError) -> CpuError {
+        CpuError::Codegen(Box::new(error))
+    }
+}

@@ -1,0 +1,56 @@
+//! The C header of a kernel that was emitted as an object file.
+
+use super::error::CpuError;
+use crate::plan::Plan;
+
+/// A header for C99 and C++ that declares the kernel `symbol` of a plan and says what it takes.
+///
+/// # Errors
+///
+/// [`CpuError::Symbol`] if `symbol` is not a name that C leaves to its users.
+pub fn header(plan: &Plan, symbol: &str) -> Result<String, CpuError> {
+    check_symbol(symbol)?;
+    let guard = format!("NOSC_{}_H", symbol.to_uppercase());
+    let (states, scalars) = (plan.states, plan.scalars);
+    Ok(format!(
+        "/* Made by nosc. One step of an update rule over the elements of one tensor. */
+#ifndef {guard}
+#define {guard}
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern \"C\" {{
+#endif
+
+/*
+ * parameters     count floats, updated in place
+ * gradients      count floats
+ * states         {states} pointers, each to count floats, updated in place
+ * scalars        {scalars} floats: the step scalars of the rule, in the order of its plan
+ * words          3 integers: low half of the seed; tensor id xor high half of the seed;
+ *                step number modulo 2^32
+ * first_element  index of the first of these elements in its tensor, a multiple of 4
+ * count          number of elements
+ *
+ * Arrays do not overlap. A pointer to nothing (no states, no scalars, count 0) may be null.
+ * The function allocates nothing and keeps no pointer; calls on disjoint arrays may run at once.
+ */
+void {symbol}(float *parameters, const float *gradients, float *const *states,
+    const float *scalars, const uint32_t *words, uint64_t first_element, uint64_t count);
+
+#ifdef __cplusplus
+}}
+#endif
+
+#endif
+"
+    ))
+}
+
+/// Takes names of letters, digits and `_` that start with a letter.
+pub(super) fn check_symbol(symbol: &str) -> Result<(), CpuError> {
+    let starts_well = symbol.starts_with(|c: char| c.is_ascii_alphabetic());
+    let goes_on = symbol.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if starts_well && goes_on { Ok(()) } else { Err(CpuError::Symbol(symbol.to_owned())) }
+}

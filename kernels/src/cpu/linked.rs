@@ -1,0 +1,98 @@
+//! The object file and the header in a C program: it is built with the host's `cc`, run, and its
+//! output compared with the interpreter.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::testing::{after_momentum, momentum};
+use super::{CpuOptions, emit, header};
+use crate::interpreter::Interpreter;
+
+const ELEMENTS: usize = 37;
+const STEPS: u32 = 3;
+
+/// The values of `testing::after_momentum`, and the bits of the result in hex.
+const PROGRAM: &str = r#"
+#include "kernel.h"
+#include <stdio.h>
+#include <string.h>
+#define COUNT 37
+static void print(const float *values) {
+    for (int i = 0; i < COUNT; i++) {
+        uint32_t bits;
+        memcpy(&bits, &values[i], 4);
+        printf("%08x\n", bits);
+    }
+}
+int main(void) {
+    float w[COUNT], g[COUNT], m[COUNT];
+    float *states[1] = { m };
+    const float scalars[2] = { 0.9f, 0.01f };
+    for (int i = 0; i < COUNT; i++) {
+        volatile float a = (float)i * 0.37f, b = (float)i * 0.11f;
+        w[i] = a - 3.0f;
+        g[i] = 1.0f - b;
+        m[i] = 0.25f;
+    }
+    for (uint32_t step = 0; step < 3; step++) {
+        const uint32_t words[3] = { 3, 0xdeadbeefu, step };
+        nosc_momentum(w, g, states, scalars, words, 8, COUNT);
+    }
+    print(w);
+    print(m);
+    return 0;
+}
+"#;
+
+/// A folder that goes away with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("nosc-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+fn has_cc() -> bool {
+    Command::new("cc").arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
+fn bits_from_c(folder: &Path, options: &CpuOptions, arguments: &[&str]) -> Vec<u32> {
+    let write = |name: &str, bytes: &[u8]| std::fs::write(folder.join(name), bytes).unwrap();
+    write("kernel.o", &emit::object(&momentum(), options, "nosc_momentum").unwrap());
+    write("kernel.h", header(&momentum(), "nosc_momentum").unwrap().as_bytes());
+    write("main.c", PROGRAM.as_bytes());
+    let mut cc = Command::new("cc");
+    cc.current_dir(folder).args(arguments).args(["-Wall", "-Wextra", "-Werror", "-pedantic"]);
+    let built = cc.args(["main.c", "-x", "none", "kernel.o", "-o", "program"]).output().unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    assert!(built.stderr.is_empty(), "{}", String::from_utf8_lossy(&built.stderr));
+    let output = Command::new(folder.join("program")).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(|line| u32::from_str_radix(line, 16).unwrap()).collect()
+}
+
+#[test]
+fn a_c_program_gets_the_bits_of_the_interpreter() {
+    if !has_cc() {
+        println!("SKIPPED: no C compiler `cc` on this machine; the object file was not linked");
+        return;
+    }
+    let (parameters, state) = after_momentum(&Interpreter::new(momentum()), ELEMENTS, STEPS);
+    let wanted: Vec<u32> = parameters.into_iter().chain(state).map(f32::to_bits).collect();
+    let folder = Folder::new("linked");
+    for fma in [None, Some(false)] {
+        let options = CpuOptions { fma, ..CpuOptions::default() };
+        for arguments in [&["-std=c99", "-O1", "-pie", "-fPIE"][..], &["-std=c11", "-no-pie"]] {
+            assert_eq!(bits_from_c(&folder.0, &options, arguments), wanted, "{arguments:?}");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The instruction set that code is made for, and whether it has a fused multiply-add.
+
+use cranelift_codegen::isa::{self, OwnedTargetIsa, TargetIsa};
+use cranelift_codegen::settings::{self, Configurable, Flags};
+use target_lexicon::{Architecture, Triple};
+
+use super::error::CpuError;
+use super::lower::Strategy;
+use super::options::{CpuOptions, Optimization, Target};
+
+/// Features of every x86-64 processor with a fused multiply-add, by Cranelift's names.
+const X86_WITH_FMA: [&str; 7] =
+    ["has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_popcnt", "has_avx", "has_fma"];
+
+/// Where the code is going.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Placement {
+    /// Memory of this process.
+    Memory,
+    /// An object file, which a linker may put anywhere.
+    Object,
+}
+
+/// An instruction set with our settings.
+pub(super) fn instruction_set(
+    options: &CpuOptions,
+    optimization: Optimization,
+    placement: Placement,
+) -> Result<OwnedTargetIsa, CpuError> {
+    let builder = match &options.target {
+        Target::Host => cranelift_native::builder().map_err(CpuError::Host)?,
+        Target::Triple(triple) => cross_builder(triple, options.fma)?,
+    };
+    Ok(builder.finish(flags(optimization, placement)?)?)
+}
+
+/// How the options ask plans to be lowered for an instruction set.
+pub(super) fn strategy(options: &CpuOptions, isa: &dyn TargetIsa) -> Result<Strategy, CpuError> {
+    let native_fma = match (options.fma, has_fma(isa)) {
+        (Some(true), false) => return Err(CpuError::NoFusedMultiplyAdd),
+        (wanted, there) => there && wanted != Some(false),
+    };
+    Ok(Strategy { simd: options.simd, native_fma })
+}
+
+/// Whether the instruction set has a fused multiply-add that Cranelift uses.
+fn has_fma(isa: &dyn TargetIsa) -> bool {
+    let enabled = |name| {
+        isa.isa_flags().iter().any(|flag| flag.name == name && flag.as_bool() == Some(true))
+    };
+    match isa.triple().architecture {
+        Architecture::X86_64 => enabled("has_fma") && enabled("has_avx"),
+        // Part of the base instruction set.
+        Architecture::Aarch64(_) => true,
+        _ => false,
+    }
+}
+
+fn cross_builder(triple: &Triple, fma: Option<bool>) -> Result<isa::Builder, CpuError> {
+    let mut builder = isa::lookup(triple.clone())
+        .map_err(|source| CpuError::Target { triple: triple.to_string(), source })?;
+    if triple.architecture == Architecture::X86_64 && fma == Some(true) {
+        X86_WITH_FMA.iter().try_for_each(|feature| builder.enable(feature))?;
+    }
+    Ok(builder)
+}
+
+fn flags(optimization: Optimization, placement: Placement) -> Result<Flags, CpuError> {
+    let mut flags = settings::builder();
+    let level = match optimization {
+        Optimization::None => "none",
+        Optimization::Speed => "speed",
+    };
+    flags.set("opt_level", level)?;
+    flags.set("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" })?;
+    flags.set("is_pic", if placement == Placement::Object { "true" } else { "false" })?;
+    flags.set("unwind_info", if placement == Placement::Object { "true" } else { "false" })?;
+    // A long plan spills more than the guard page under the stack would catch.
+    flags.set("enable_probestack", "true")?;
+    flags.set("probestack_strategy", "inline")?;
+    Ok(Flags::new(flags))
+}

@@ -1,0 +1,339 @@
+//! Compiled kernels return the bits of the interpreter, on random plans and special values.
+//!
+//! A plan takes operations of every kind on all arrays, step scalars and words. It runs on every
+//! length from 0 to 67, on arrays that start off any vector's alignment, with four elements at a time
+//! or one, with the machine's fused multiply-add or without. Elements beside the arrays must stay as
+//! they were. NaN equals NaN: which one an operation returns differs between machines, so the bits
+//! of a float are read from numbers only.
+
+use nosc_kernels::cpu::{CpuKernel, CpuOptions, Optimization};
+use nosc_kernels::interpreter::Interpreter;
+use nosc_kernels::kernel::{Elements, Kernel, Uniforms};
+use nosc_kernels::math::Ops;
+use nosc_kernels::plan::{Array, Plan, PlanBuilder, Value, Word};
+
+const PLANS: u64 = 300;
+const STATES: usize = 3;
+const SCALARS: usize = 4;
+/// Elements around each array that nothing may touch.
+const MARGIN: usize = 5;
+
+/// SplitMix64 (Steele, Lea and Flood 2014).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())]
+    }
+
+    /// A float from all that may go wrong.
+    fn float(&mut self) -> f32 {
+        const SPECIAL: [u32; 14] = [
+            0x0000_0000, // 0
+            0x8000_0000, // -0
+            0x0000_0001, // smallest subnormal
+            0x807f_ffff, // largest subnormal, negative
+            0x0080_0000, // smallest normal
+            0x7f80_0000, // inf
+            0xff80_0000, // -inf
+            0x7fc0_0000, // NaN
+            0xffc0_1234, // NaN with a payload
+            0x7f7f_ffff, // largest
+            0xff7f_ffff, // -largest
+            0x3f80_0000, // 1
+            0x3f80_0001, // the float after 1
+            0xbf80_0000, // -1
+        ];
+        let bits = self.next() as u32;
+        match self.below(6) {
+            0 => f32::from_bits(self.pick(&SPECIAL)),
+            1 => f32::from_bits(bits),
+            2 => f32::from_bits(bits & 0x80ff_ffff),
+            _ => (bits as i32) as f32 * 2.0_f32.powi(-29),
+        }
+    }
+
+    fn word(&mut self) -> u32 {
+        let bits = self.next() as u32;
+        match self.below(3) {
+            0 => self.pick(&[0, 1, u32::MAX, i32::MAX as u32, i32::MIN as u32, 0x0001_0000]),
+            _ => bits,
+        }
+    }
+}
+
+/// A plan in the making, with its values by type.
+struct Author {
+    plan: PlanBuilder,
+    floats: Vec<Value>,
+    integers: Vec<Value>,
+    masks: Vec<Value>,
+}
+
+impl Author {
+    fn new(random: &mut Random) -> Author {
+        let mut plan = PlanBuilder::new();
+        let mut floats = vec![plan.load(Array::Parameter), plan.load(Array::Gradient)];
+        (0..STATES).for_each(|slot| floats.push(plan.load(Array::State(slot as u16))));
+        (0..SCALARS).for_each(|number| floats.push(plan.scalar(number as u16)));
+        let words =
+            [Word::KeyLow, Word::KeyHigh, Word::Step, Word::ElementLow, Word::ElementHigh];
+        let mut integers: Vec<Value> = words.into_iter().map(|word| plan.word(word)).collect();
+        floats.push(plan.float(random.float()));
+        integers.push(plan.integer(random.word()));
+        let masks = vec![plan.lt(floats[0], floats[1]), plan.lt(floats[5], floats[6])];
+        Author { plan, floats, integers, masks }
+    }
+
+    /// A recent value more often than an old one, so that plans are deep.
+    fn of(random: &mut Random, values: &[Value]) -> Value {
+        let recent = values.len().min(6);
+        let from = if random.below(3) == 0 { values } else { &values[values.len() - recent..] };
+        random.pick(from)
+    }
+
+    fn add_float(&mut self, random: &mut Random) {
+        let [a, b, c] = [0; 3].map(|_| Author::of(random, &self.floats));
+        let mask = Author::of(random, &self.masks);
+        let integer = Author::of(random, &self.integers);
+        let plan = &mut self.plan;
+        let value = match random.below(14) {
+            0 => plan.add(a, b),
+            1 => plan.sub(a, b),
+            2 => plan.mul(a, b),
+            3 => plan.div(a, b),
+            4..=6 => plan.fma(a, b, c),
+            7 => plan.sqrt(a),
+            8 => plan.neg(a),
+            9 => plan.abs(a),
+            10 => plan.select(mask, a, b),
+            11 => plan.from_bits(integer),
+            12 => plan.to_float(integer),
+            _ => plan.float(random.float()),
+        };
+        self.floats.push(value);
+    }
+
+    fn add_integer(&mut self, random: &mut Random) {
+        let [a, b] = [0; 2].map(|_| Author::of(random, &self.integers));
+        let mask = Author::of(random, &self.masks);
+        let float = Author::of(random, &self.floats);
+        let by = random.below(32) as u8;
+        let plan = &mut self.plan;
+        let value = match random.below(13) {
+            0 => plan.iadd(a, b),
+            1 => plan.isub(a, b),
+            2 => plan.imul(a, b),
+            3 | 4 => plan.umulhi(a, b),
+            5 => plan.iand(a, b),
+            6 => plan.ior(a, b),
+            7 => plan.ixor(a, b),
+            8 => plan.shl(a, by),
+            9 => plan.ushr(a, by),
+            10 => plan.sshr(a, by),
+            11 => plan.iselect(mask, a, b),
+            _ => {
+                let (number, other) = (plan.eq(float, float), plan.float(1.5));
+                let float = plan.select(number, float, other);
+                plan.bits(float)
+            }
+        };
+        self.integers.push(value);
+        self.integers.push(self.plan.integer(random.word()));
+    }
+
+    fn add_mask(&mut self, random: &mut Random) {
+        let [a, b] = [0; 2].map(|_| Author::of(random, &self.floats));
+        let [i, j] = [0; 2].map(|_| Author::of(random, &self.integers));
+        let [m, n] = [0; 2].map(|_| Author::of(random, &self.masks));
+        let plan = &mut self.plan;
+        let value = match random.below(8) {
+            0 => plan.lt(a, b),
+            1 => plan.le(a, b),
+            2 => plan.eq(a, b),
+            3 => plan.ilt(i, j),
+            4 => plan.ieq(i, j),
+            5 => plan.and(m, n),
+            6 => plan.or(m, n),
+            _ => plan.not(m),
+        };
+        self.masks.push(value);
+    }
+
+    /// Stores floats, and all integers and masks folded into two more, so that none is dead.
+    fn finish(mut self) -> Plan {
+        let plan = &mut self.plan;
+        let mut word = self.integers[0];
+        for integer in &self.integers[1..] {
+            word = plan.ixor(word, *integer);
+        }
+        let finite = plan.integer(0xff7f_ffff);
+        let word = plan.iand(word, finite);
+        let word = plan.from_bits(word);
+        let mut sum = plan.float(0.0);
+        for (place, mask) in self.masks.iter().enumerate() {
+            let (yes, no) = (plan.float((place + 1) as f32), plan.float(-1.0));
+            let term = plan.select(*mask, yes, no);
+            sum = plan.add(sum, term);
+        }
+        let last = self.floats.len() - 1;
+        plan.store(Array::Parameter, self.floats[last]);
+        plan.store(Array::State(0), self.floats[last - 1]);
+        plan.store(Array::State(1), word);
+        plan.store(Array::State(2), sum);
+        self.plan.finish()
+    }
+}
+
+fn random_plan(random: &mut Random) -> Plan {
+    let mut author = Author::new(random);
+    for _ in 0..5 + random.below(56) {
+        match random.below(5) {
+            0 => author.add_integer(random),
+            1 => author.add_mask(random),
+            _ => author.add_float(random),
+        }
+    }
+    author.finish()
+}
+
+/// Arrays with their margins, and what is the same for all elements.
+#[derive(Clone)]
+struct Input {
+    count: usize,
+    arrays: [Vec<f32>; 2 + STATES],
+    scalars: [f32; SCALARS],
+    key: [u32; 2],
+    step: u32,
+    first_element: u64,
+}
+
+impl Input {
+    fn random(random: &mut Random, count: usize) -> Input {
+        let first = random.pick(&[0, 4, 1 << 20, (1 << 32) - 8, (1 << 40) + 12, u64::MAX - 3 - 4096]);
+        Input {
+            count,
+            arrays: [(); 2 + STATES]
+                .map(|()| (0..count + 2 * MARGIN).map(|_| random.float()).collect()),
+            scalars: [(); SCALARS].map(|()| random.float()),
+            key: [random.word(), random.word()],
+            step: random.word(),
+            first_element: first,
+        }
+    }
+
+    /// The arrays after one step, margins included.
+    fn after(&self, kernel: &dyn Kernel) -> [Vec<f32>; 2 + STATES] {
+        let mut arrays = self.arrays.clone();
+        let range = MARGIN..MARGIN + self.count;
+        let [parameters, gradients, states @ ..] = &mut arrays;
+        let mut states = states.each_mut().map(|state| &mut state[range.clone()]);
+        let mut elements = Elements {
+            parameters: &mut parameters[range.clone()],
+            gradients: &gradients[range],
+            states: &mut states,
+            first_element: self.first_element,
+        };
+        let uniforms = Uniforms { scalars: &self.scalars, key: self.key, step: self.step };
+        kernel.run(&mut elements, uniforms).unwrap();
+        arrays
+    }
+}
+
+fn same(a: f32, b: f32) -> bool {
+    a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
+}
+
+fn check_equal(input: &Input, plan: &Plan, interpreter: &Interpreter, kernel: &CpuKernel, how: &str) {
+    let (wanted, found) = (input.after(interpreter), input.after(kernel));
+    for (array, (wanted, found)) in wanted.iter().zip(&found).enumerate() {
+        for (place, (w, f)) in wanted.iter().zip(found).enumerate() {
+            assert!(
+                same(*w, *f),
+                "{how}, {} elements, array {array}, element {}: expected {w:?} {:08x}, found {f:?} \
+                 {:08x}\n{plan}",
+                input.count,
+                place as i64 - MARGIN as i64,
+                w.to_bits(),
+                f.to_bits()
+            );
+        }
+    }
+}
+
+/// All ways to compile that this machine has.
+fn ways() -> Vec<CpuOptions> {
+    let mut ways = Vec::new();
+    for simd in [true, false] {
+        for fma in [None, Some(false)] {
+            for optimization in [Optimization::None, Optimization::Speed] {
+                ways.push(CpuOptions { simd, fma, optimization, ..CpuOptions::default() });
+            }
+        }
+    }
+    ways
+}
+
+fn check_plan(seed: u64, counts: &[usize]) {
+    let mut random = Random(seed);
+    let plan = random_plan(&mut random);
+    nosc_kernels::plan::verify(&plan).unwrap();
+    let interpreter = Interpreter::new(plan.clone());
+    let inputs: Vec<Input> = counts.iter().map(|n| Input::random(&mut random, *n)).collect();
+    for options in ways() {
+        let kernel = CpuKernel::compile(&plan, &options).unwrap();
+        let how = format!("plan {seed}, {options:?}");
+        inputs.iter().for_each(|input| check_equal(input, &plan, &interpreter, &kernel, &how));
+    }
+}
+
+#[test]
+fn random_plans_of_short_lengths() {
+    for seed in 0..PLANS {
+        let counts: Vec<usize> = (0..4).map(|i| (seed as usize * 4 + i * 17) % 68).collect();
+        check_plan(seed, &counts);
+    }
+}
+
+#[test]
+fn random_plans_of_every_short_length() {
+    let counts: Vec<usize> = (0..68).collect();
+    (1_000..1_020).for_each(|seed| check_plan(seed, &counts));
+}
+
+#[test]
+fn random_plans_of_a_longer_length() {
+    (2_000..2_030).for_each(|seed| check_plan(seed, &[4099]));
+}
+
+#[test]
+fn every_operation_comes_up() {
+    let mut text = String::new();
+    for seed in 0..PLANS {
+        text.push_str(&random_plan(&mut Random(seed)).to_string());
+    }
+    let operations = [
+        "load w", "load g", "load s2", "scalar c3", "word key_low", "word key_high", "word step",
+        "word element_low", "word element_high", "f32", "i32", "fneg", "fabs", "fsqrt", "bits",
+        "from_bits", "to_float", "not", "fadd", "fsub", "fmul", "fdiv", "flt", "fle", "feq", "iadd",
+        "isub", "imul", "umulhi", "iand", "ior", "ixor", "ieq", "ilt", "and", "or", "fma", "shl",
+        "ushr", "sshr", "select",
+    ];
+    for operation in operations {
+        let uses = text.matches(&format!("= {operation} ")).count()
+            + text.matches(&format!("= {operation}\n")).count();
+        assert!(uses >= 20, "`{operation}` comes up {uses} times");
+    }
+}
