@@ -28,6 +28,8 @@ mod check;
 mod file;
 pub mod print;
 pub mod canonical;
+#[cfg(feature = "arbitrary")]
+pub mod arbitrary;
 
 pub use file::{CompileErrors, RuleFile};
 pub use parser::MAX_NESTING;

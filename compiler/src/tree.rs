@@ -299,6 +299,11 @@ impl Rule {
         self.reach([Some(self.update), self.schedule].into_iter().flatten().collect())
     }
 
+    /// All states, in order.
+    pub fn state_ids(&self) -> impl Iterator<Item = StateId> + use<> {
+        (0..self.states.len()).map(|index| StateId(index as u16))
+    }
+
     /// Nodes and states that the given nodes reach, through states too.
     pub fn reach(&self, mut open: Vec<NodeId>) -> Live {
         let mut live =

@@ -133,7 +133,7 @@ fn compute(instruction: &Instruction, registers: &[Lanes], result: &mut Lanes) {
     }
 }
 
-#[inline(always)]
+#[inline]
 fn fill(result: &mut Lanes, value: impl Fn(usize) -> u32) {
     result.iter_mut().enumerate().for_each(|(lane, to)| *to = value(lane));
 }
@@ -212,7 +212,8 @@ mod tests {
     #[test]
     fn element_words_carry_into_the_high_half() {
         let first = (1 << 32) - 36;
-        let wanted: Vec<u32> = (0..40_u64).map(|i| first + i).map(|p| (p ^ (p >> 32)) as u32).collect();
+        let wanted: Vec<u32> =
+            (0..40_u64).map(|i| first + i).map(|p| (p ^ (p >> 32)) as u32).collect();
         assert_eq!(places(40, first), wanted);
     }
 

@@ -8,8 +8,14 @@
 //! others in its operations; [`kernel`] is what a caller runs. Kernels know arrays: no parameter
 //! names, schedules or rewards.
 
+mod compile;
 pub mod cpu;
 pub mod interpreter;
 pub mod kernel;
+mod lowered;
 pub mod math;
 pub mod plan;
+pub mod scalars;
+
+pub use compile::{Backend, Compiled, KernelCache, compile};
+pub use lowered::{LowerError, LoweredRule, MAX_PLAN};

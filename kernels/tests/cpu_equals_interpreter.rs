@@ -88,8 +88,7 @@ impl Author {
         let mut floats = vec![plan.load(Array::Parameter), plan.load(Array::Gradient)];
         (0..STATES).for_each(|slot| floats.push(plan.load(Array::State(slot as u16))));
         (0..SCALARS).for_each(|number| floats.push(plan.scalar(number as u16)));
-        let words =
-            [Word::KeyLow, Word::KeyHigh, Word::Step, Word::ElementLow, Word::ElementHigh];
+        let words = [Word::KeyLow, Word::KeyHigh, Word::Step, Word::ElementLow, Word::ElementHigh];
         let mut integers: Vec<Value> = words.into_iter().map(|word| plan.word(word)).collect();
         floats.push(plan.float(random.float()));
         integers.push(plan.integer(random.word()));
@@ -197,9 +196,9 @@ impl Author {
     }
 }
 
-fn random_plan(random: &mut Random) -> Plan {
+fn random_plan(random: &mut Random, operations: usize) -> Plan {
     let mut author = Author::new(random);
-    for _ in 0..5 + random.below(56) {
+    for _ in 0..operations {
         match random.below(5) {
             0 => author.add_integer(random),
             1 => author.add_mask(random),
@@ -222,7 +221,8 @@ struct Input {
 
 impl Input {
     fn random(random: &mut Random, count: usize) -> Input {
-        let first = random.pick(&[0, 4, 1 << 20, (1 << 32) - 8, (1 << 40) + 12, u64::MAX - 3 - 4096]);
+        let first =
+            random.pick(&[0, 4, 1 << 20, (1 << 32) - 8, (1 << 40) + 12, u64::MAX - 3 - 4096]);
         Input {
             count,
             arrays: [(); 2 + STATES]
@@ -256,7 +256,13 @@ fn same(a: f32, b: f32) -> bool {
     a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
 }
 
-fn check_equal(input: &Input, plan: &Plan, interpreter: &Interpreter, kernel: &CpuKernel, how: &str) {
+fn check_equal(
+    input: &Input,
+    plan: &Plan,
+    interpreter: &Interpreter,
+    kernel: &CpuKernel,
+    how: &str,
+) {
     let (wanted, found) = (input.after(interpreter), input.after(kernel));
     for (array, (wanted, found)) in wanted.iter().zip(&found).enumerate() {
         for (place, (w, f)) in wanted.iter().zip(found).enumerate() {
@@ -288,7 +294,12 @@ fn ways() -> Vec<CpuOptions> {
 
 fn check_plan(seed: u64, counts: &[usize]) {
     let mut random = Random(seed);
-    let plan = random_plan(&mut random);
+    let operations = 5 + random.below(56);
+    check_random(seed, random, operations, counts);
+}
+
+fn check_random(seed: u64, mut random: Random, operations: usize, counts: &[usize]) {
+    let plan = random_plan(&mut random, operations);
     nosc_kernels::plan::verify(&plan).unwrap();
     let interpreter = Interpreter::new(plan.clone());
     let inputs: Vec<Input> = counts.iter().map(|n| Input::random(&mut random, *n)).collect();
@@ -318,18 +329,60 @@ fn random_plans_of_a_longer_length() {
     (2_000..2_030).for_each(|seed| check_plan(seed, &[4099]));
 }
 
+/// Long plans take other ways through the compiler: a thread and an allocator of their own.
+#[test]
+fn random_plans_of_many_instructions() {
+    (3_000..3_006).for_each(|seed| check_random(seed, Random(seed), 1_200, &[7, 67]));
+}
+
 #[test]
 fn every_operation_comes_up() {
     let mut text = String::new();
     for seed in 0..PLANS {
-        text.push_str(&random_plan(&mut Random(seed)).to_string());
+        text.push_str(&random_plan(&mut Random(seed), 30).to_string());
     }
     let operations = [
-        "load w", "load g", "load s2", "scalar c3", "word key_low", "word key_high", "word step",
-        "word element_low", "word element_high", "f32", "i32", "fneg", "fabs", "fsqrt", "bits",
-        "from_bits", "to_float", "not", "fadd", "fsub", "fmul", "fdiv", "flt", "fle", "feq", "iadd",
-        "isub", "imul", "umulhi", "iand", "ior", "ixor", "ieq", "ilt", "and", "or", "fma", "shl",
-        "ushr", "sshr", "select",
+        "load w",
+        "load g",
+        "load s2",
+        "scalar c3",
+        "word key_low",
+        "word key_high",
+        "word step",
+        "word element_low",
+        "word element_high",
+        "f32",
+        "i32",
+        "fneg",
+        "fabs",
+        "fsqrt",
+        "bits",
+        "from_bits",
+        "to_float",
+        "not",
+        "fadd",
+        "fsub",
+        "fmul",
+        "fdiv",
+        "flt",
+        "fle",
+        "feq",
+        "iadd",
+        "isub",
+        "imul",
+        "umulhi",
+        "iand",
+        "ior",
+        "ixor",
+        "ieq",
+        "ilt",
+        "and",
+        "or",
+        "fma",
+        "shl",
+        "ushr",
+        "sshr",
+        "select",
     ];
     for operation in operations {
         let uses = text.matches(&format!("= {operation} ")).count()

@@ -50,6 +50,10 @@ impl Worst {
         }
     }
 
+    #[expect(
+        clippy::print_stdout,
+        reason = "the measured error is what a long run is for"
+    )]
     fn assert(self, name: &str, allowed: u32) {
         println!("{name}: {self:?}");
         assert!(
@@ -163,7 +167,8 @@ fn log_is_within_one_ulp() {
 fn tanh_is_within_two_ulp() {
     over_floats(&[0.173_286_8, 0.519_860_4, 9.010_913, 10.0], |x, worst| {
         let found = tanh(&mut Direct, x);
-        assert_eq!(found.is_sign_negative(), x.is_sign_negative(), "tanh({x})");
+        let same_sign = found.is_sign_negative() == x.is_sign_negative();
+        assert!(same_sign || x.is_nan(), "tanh({x}) = {found}");
         worst.record([x, 0.0], found, f64::from(x).tanh());
     })
     .assert("tanh", 2);
@@ -174,7 +179,6 @@ fn sigmoid_is_within_two_ulp() {
     over_floats(
         &[-87.336_55, -103.278_93, -103.972_08, 16.635_532],
         |x, worst| {
-            // For x very negative 1 + exp(-x) would be infinite in f64 only below -709.
             let e = (-f64::from(x).abs()).exp();
             let reference = if x < 0.0 {
                 e / (1.0 + e)

@@ -1,1 +1,42 @@
-//! .
+//! Optimizer state, steps over many tensors, and checkpoints for compiled update rules.
+//!
+//! ```text
+//! rule ─► CompiledRule ─► [Optimizer] ─ step(parameters, gradients, lr) ─► parameters
+//!            kernel          state       └► checkpoint (safetensors)
+//! ```
+//!
+//! [`CompiledRule`] is a rule ready to run; [`Optimizer`] owns its state for a list of tensors;
+//! [`library`] has the standard rules by name. A step either happens whole or not at all.
+//!
+//! # Example
+//!
+//! ```
+//! use nosc_compiler::Rule;
+//! use nosc_runtime::{Backend, CompiledRule, Optimizer, Settings};
+//!
+//! let rule = Rule::parse("exp(sign(g) * sign(m)) * g")?;
+//! let compiled = CompiledRule::new(&rule, Backend::Auto)?;
+//! let mut optimizer = Optimizer::new(compiled, &[2], Settings::default())?;
+//! let mut w = [1.0_f32, 2.0];
+//! optimizer.step(&mut [&mut w], &[&[0.5, 0.0]], 0.1)?;
+//! assert!((w[0] - (1.0 - 0.1 * 0.5 * 2.718_281_8)).abs() < 1e-6); // gradient and average agree
+//! assert_eq!(w[1], 2.0); // sign(0) is 0, and 0 times exp(0) is 0
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod checkpoint;
+mod compiled;
+mod error;
+mod guard;
+pub mod library;
+mod optimizer;
+mod pool;
+
+pub use checkpoint::Checkpoint;
+pub use compiled::{CompiledRule, Slot};
+pub use error::{CheckpointError, RuntimeError};
+pub use guard::NonFinite;
+pub use nosc_kernels::Backend;
+pub use optimizer::{Optimizer, Settings, StepOutcome};

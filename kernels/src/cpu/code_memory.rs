@@ -134,7 +134,7 @@ mod tests {
     use cranelift_module::{ModuleError, ModuleResult};
 
     use super::super::options::{CpuOptions, Optimization};
-    use super::super::target::{self, Placement};
+    use super::super::target::{self, Effort, Placement};
     use super::super::testing::momentum;
     use super::*;
 
@@ -165,8 +165,8 @@ mod tests {
     fn refused_memory_is_a_typed_error() {
         for allocates in [true, false] {
             let options = CpuOptions::default();
-            let isa =
-                target::instruction_set(&options, Optimization::None, Placement::Memory).unwrap();
+            let effort = Effort::Chosen(Optimization::None);
+            let isa = target::instruction_set(&options, effort, Placement::Memory).unwrap();
             let strategy = target::strategy(&options, isa.as_ref()).unwrap();
             let mut builder = JITBuilder::with_isa(isa, default_libcall_names());
             builder.memory_provider(Box::new(Refusal {

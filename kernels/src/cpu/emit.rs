@@ -9,7 +9,7 @@ use cranelift_object::{ObjectBuilder, ObjectModule};
 
 use super::error::CpuError;
 use super::header::check_symbol;
-use super::kernel::{optimization, with_stack_for};
+use super::kernel::{effort, with_stack_for};
 use super::lower::lower;
 use super::options::CpuOptions;
 use super::target::{self, Placement};
@@ -21,7 +21,7 @@ use crate::plan::Plan;
 ///
 /// [`CpuError`] if the plan is not valid or too long, or the target is not known.
 pub fn clif(plan: &Plan, options: &CpuOptions) -> Result<String, CpuError> {
-    let isa = target::instruction_set(options, optimization(plan, options), Placement::Memory)?;
+    let isa = target::instruction_set(options, effort(plan, options), Placement::Memory)?;
     let strategy = target::strategy(options, isa.as_ref())?;
     with_stack_for(plan, || Ok(lower(plan, strategy, isa.as_ref())?.to_string()))
 }
@@ -32,7 +32,7 @@ pub fn clif(plan: &Plan, options: &CpuOptions) -> Result<String, CpuError> {
 ///
 /// Those of [`clif`], and [`CpuError::Codegen`] if Cranelift gives up.
 pub fn assembly(plan: &Plan, options: &CpuOptions) -> Result<String, CpuError> {
-    let isa = target::instruction_set(options, optimization(plan, options), Placement::Memory)?;
+    let isa = target::instruction_set(options, effort(plan, options), Placement::Memory)?;
     let strategy = target::strategy(options, isa.as_ref())?;
     with_stack_for(plan, || {
         let mut context = Context::for_function(lower(plan, strategy, isa.as_ref())?);
@@ -52,7 +52,7 @@ pub fn assembly(plan: &Plan, options: &CpuOptions) -> Result<String, CpuError> {
 /// the file cannot be laid out.
 pub fn object(plan: &Plan, options: &CpuOptions, symbol: &str) -> Result<Vec<u8>, CpuError> {
     check_symbol(symbol)?;
-    let isa = target::instruction_set(options, optimization(plan, options), Placement::Object)?;
+    let isa = target::instruction_set(options, effort(plan, options), Placement::Object)?;
     let strategy = target::strategy(options, isa.as_ref())?;
     with_stack_for(plan, || {
         let builder = ObjectBuilder::new(isa, symbol, default_libcall_names()).map_err(unplaced)?;

@@ -5,13 +5,14 @@ use std::thread;
 
 use super::code_memory::KernelCode;
 use super::error::CpuError;
-use super::options::{CpuOptions, Optimization, Target};
-use super::target::{self, Placement};
+use super::options::{CpuOptions, Target};
+use super::target::{self, Effort, Placement};
 use crate::kernel::{CallError, Elements, Kernel, Uniforms};
 use crate::plan::Plan;
 
-/// Plans above this length are compiled without the e-graph and on a stack of [`STACK`] bytes.
-const LONG_PLAN: usize = 4_000;
+/// Plans above this length are compiled with [`Effort::Linear`] and on a stack of [`STACK`] bytes.
+/// Rules that people write come to a few hundred instructions.
+const LONG_PLAN: usize = 1_000;
 
 /// Stack for long plans, reserved and not touched unless needed. Cranelift recurses in places, and
 /// a thread of a pool may have little left.
@@ -34,7 +35,7 @@ impl CpuKernel {
         if let Target::Triple(triple) = &options.target {
             return Err(CpuError::ForeignTarget(triple.to_string()));
         }
-        let isa = target::instruction_set(options, optimization(plan, options), Placement::Memory)?;
+        let isa = target::instruction_set(options, effort(plan, options), Placement::Memory)?;
         let strategy = target::strategy(options, isa.as_ref())?;
         let code = with_stack_for(plan, || KernelCode::new(plan, strategy, isa))?;
         Ok(CpuKernel { code: Arc::new(code) })
@@ -52,9 +53,13 @@ impl Kernel for CpuKernel {
     }
 }
 
-/// What is asked for, but never the recursive e-graph for a long plan.
-pub(super) fn optimization(plan: &Plan, options: &CpuOptions) -> Optimization {
-    if plan.instructions.len() > LONG_PLAN { Optimization::None } else { options.optimization }
+/// What is asked for, but nothing that recurses or backtracks for a long plan.
+pub(super) fn effort(plan: &Plan, options: &CpuOptions) -> Effort {
+    if plan.instructions.len() > LONG_PLAN {
+        Effort::Linear
+    } else {
+        Effort::Chosen(options.optimization)
+    }
 }
 
 /// Does the work here, or for a long plan on a thread with a large stack.
@@ -76,14 +81,15 @@ pub(super) fn with_stack_for<T: Send>(
 mod tests {
     use super::super::testing::{after_momentum, chain, momentum, parameters_after};
     use super::*;
-    use crate::cpu::MAX_INSTRUCTIONS;
+    use crate::cpu::{MAX_INSTRUCTIONS, Optimization};
     use crate::interpreter::Interpreter;
     use crate::math::Ops;
     use crate::plan::{Array, PlanBuilder};
 
     fn check_equals_interpreter(plan: &Plan, options: &CpuOptions) {
         let kernel = CpuKernel::compile(plan, options).unwrap();
-        let (w, g) = (vec![0.0, 1e-45, -3.5, 2.0, 1e30, -0.0, 7.0], [1.0, -1e-45, 3.5, 0.1, 1.0, -0.0, 0.3]);
+        let (w, g) =
+            (vec![0.0, 1e-45, -3.5, 2.0, 1e30, -0.0, 7.0], [1.0, -1e-45, 3.5, 0.1, 1.0, -0.0, 0.3]);
         let wanted = parameters_after(&Interpreter::new(plan.clone()), w.clone(), &g);
         let found = parameters_after(&kernel, w, &g);
         let bits = |v: Vec<f32>| v.into_iter().map(f32::to_bits).collect::<Vec<u32>>();

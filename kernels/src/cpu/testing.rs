@@ -42,12 +42,8 @@ pub(super) fn parameters_after(
     mut parameters: Vec<f32>,
     gradients: &[f32],
 ) -> Vec<f32> {
-    let mut elements = Elements {
-        parameters: &mut parameters,
-        gradients,
-        states: &mut [],
-        first_element: 0,
-    };
+    let mut elements =
+        Elements { parameters: &mut parameters, gradients, states: &mut [], first_element: 0 };
     let uniforms = Uniforms { scalars: &[], key: [0, 0], step: 0 };
     kernel.run(&mut elements, uniforms).unwrap();
     parameters

@@ -3,8 +3,8 @@
 //! `exp(x) = 2^k * exp(r)` with `k = round(x / ln 2)` and `r = x - k ln 2` (Cody and Waite, ln 2 in
 //! two parts).
 //!
-//! Over all 2^32 inputs the error is at most 0.892 ulp, so the result is the correctly rounded one or
-//! a neighbour of it.
+//! Over all 2^32 inputs the error is at most 0.892 ulp, so the result is the correctly rounded one
+//! or a neighbour of it.
 
 use super::Ops;
 use super::parts::{

@@ -2,8 +2,8 @@
 //!
 //! `log(x) = k ln 2 + log(1 + r)` with `x = 2^k (1 + r)` and `-1/3 <= r < 1/3`, where r is exact.
 //!
-//! Over all 2^32 inputs the error is at most 0.934 ulp, so the result is the correctly rounded one or
-//! a neighbour of it.
+//! Over all 2^32 inputs the error is at most 0.934 ulp, so the result is the correctly rounded one
+//! or a neighbour of it.
 
 use super::Ops;
 use super::parts::{LN_2, Split, horner, split};
@@ -11,7 +11,7 @@ use super::parts::{LN_2, Split, horner, split};
 /// The bits of 2/3, the least mantissa.
 const TWO_THIRDS: u32 = 0x3f2a_aaab;
 
-/// Minimax (Remez) for (log(1 + r) - r) / r^2 on |r| <= 1/3; relative error 2^-27.6 of the logarithm.
+/// Minimax (Remez) for (log(1 + r) - r) / r^2 on |r| <= 1/3; relative error 2^-27.6 of log(1 + r).
 const COEFFICIENTS: [f32; 9] = [
     -0.5,
     f32::from_bits(0x3eaa_aa83),

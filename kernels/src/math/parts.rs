@@ -44,8 +44,8 @@ pub(super) fn at_most<O: Ops>(o: &mut O, x: O::Float, high: f32) -> O::Float {
 
 /// `p * 2^k` where `shifted` is k + [`ROUND_BIASED_TWICE`] and `-252 <= k <= 254`.
 ///
-/// The power is split in two halves that are both normal numbers: with p near 1 the first product is
-/// exact, and the second rounds once, to a subnormal, zero or infinity as well.
+/// The power is split in two halves that are both normal numbers: with p near 1 and `k >= -250` the
+/// first product is exact, and the second rounds once, to a subnormal, zero or infinity as well.
 pub(super) fn times_power_of_two<O: Ops>(o: &mut O, p: O::Float, shifted: O::Float) -> O::Float {
     let sum = o.bits(shifted);
     let half = o.ushr(sum, 1);

@@ -1,7 +1,7 @@
 //! Philox4x32-10, the counter-based random number generator.
 //!
-//! Salmon, Moraes, Dror, Shaw, *Parallel random numbers: as easy as 1, 2, 3*, SC 2011; constants and
-//! known answers from its Random123 library.
+//! Salmon, Moraes, Dror, Shaw, *Parallel random numbers: as easy as 1, 2, 3*, SC 2011; constants
+//! and known answers from its Random123 library.
 
 use super::Ops;
 

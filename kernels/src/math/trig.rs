@@ -1,7 +1,7 @@
 //! Sine and cosine of a part of a turn, for Box-Muller.
 //!
-//! `u = q/4 + r` with q an integer and `|r| <= 1/8`, both exact, so no digit of 2 pi is lost: sin and
-//! cos of `2 pi r` are polynomials in r, and q tells which of them and with what sign.
+//! `u = q/4 + r` with q an integer and `|r| <= 1/8`, both exact, so no digit of 2 pi is lost: sin
+//! and cos of `2 pi r` are polynomials in r, and q tells which of them and with what sign.
 //!
 //! Over all 2^24 uniform numbers the error is at most 0.860 ulp.
 
@@ -39,8 +39,8 @@ pub(super) struct Turn<O: Ops> {
 
 /// `(sin(2 pi u), cos(2 pi u))` for `0 <= u <= 1`.
 ///
-/// At most 1 ulp from the correctly rounded results for u a multiple of 2^-24; a result that is zero
-/// may have either sign.
+/// At most 1 ulp from the correctly rounded results for u a multiple of 2^-24; a result that is
+/// zero may have either sign.
 pub fn sin_cos_turns<O: Ops>(o: &mut O, u: O::Float) -> (O::Float, O::Float) {
     let turn = turn(o, u);
     let (even, odd) = (o.integer(0), o.integer(1));

@@ -1,7 +1,7 @@
 //! `a · b + c` rounded once, on a machine that rounds twice.
 //!
 //! In binary64 the product of two binary32 numbers is exact: 48 bits of significand, and magnitudes
-//! from 2^-298 to 2^256. The sum is rounded to nearest, and TwoSum (Knuth) gives its error exactly.
+//! from 2^-298 to 2^256. The sum is rounded to nearest, and `TwoSum` (Knuth) gives its error exactly.
 //! From these two comes the exact sum *rounded to odd*: cut off towards zero, with the last bit set
 //! if anything was cut off. Since 53 ≥ 2·24 + 2, rounding that once more, to binary32, gives the
 //! correctly rounded result, subnormals included (Boldo and Melquiond 2008, "Emulation of FMA and
@@ -45,7 +45,11 @@ fn two_elements(builder: &mut FunctionBuilder<'_>, operands: [Value; 3]) -> Valu
 }
 
 /// `a · b + c` in binary64, rounded to odd; `integer` is the integer type of the operands' lanes.
-fn rounded_to_odd(builder: &mut FunctionBuilder<'_>, integer: Type, [a, b, c]: [Value; 3]) -> Value {
+fn rounded_to_odd(
+    builder: &mut FunctionBuilder<'_>,
+    integer: Type,
+    [a, b, c]: [Value; 3],
+) -> Value {
     let product = builder.ins().fmul(a, b);
     let sum = builder.ins().fadd(product, c);
     let error = two_sum_error(builder, product, c, sum);
@@ -174,9 +178,24 @@ mod tests {
     #[test]
     fn special_values_and_edges() {
         let bits = [
-            0, 1, 2, 3, 0x007f_ffff, 0x0080_0000, 0x0080_0001, 0x0100_0000, 0x3380_0000,
-            0x3f7f_ffff, 0x3f80_0000, 0x3f80_0001, 0x4b00_0001, 0x7f7f_ffff, 0x7f7f_fffe,
-            0x7f00_0000, 0x7f80_0000, 0x7fc0_0000,
+            0,
+            1,
+            2,
+            3,
+            0x007f_ffff,
+            0x0080_0000,
+            0x0080_0001,
+            0x0100_0000,
+            0x3380_0000,
+            0x3f7f_ffff,
+            0x3f80_0000,
+            0x3f80_0001,
+            0x4b00_0001,
+            0x7f7f_ffff,
+            0x7f7f_fffe,
+            0x7f00_0000,
+            0x7f80_0000,
+            0x7fc0_0000,
         ];
         let values = bits.into_iter().flat_map(|b| [f32::from_bits(b), -f32::from_bits(b)]);
         check_triples(&values.collect::<Vec<f32>>());

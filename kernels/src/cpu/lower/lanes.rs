@@ -3,7 +3,9 @@
 //! A mask is a byte, 0 or 1, for one element, and four words, all ones or zeros, for four.
 
 use cranelift_codegen::ir::immediates::Ieee32;
-use cranelift_codegen::ir::{ConstantData, Endianness, InstBuilder, MemFlagsData, Type, Value, types};
+use cranelift_codegen::ir::{
+    ConstantData, Endianness, InstBuilder, MemFlagsData, Type, Value, types,
+};
 use cranelift_frontend::FunctionBuilder;
 
 /// Elements that go through the body together.

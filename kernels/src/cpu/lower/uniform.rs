@@ -20,8 +20,9 @@ impl Uniformity {
         let mut uniform: Vec<bool> = Vec::with_capacity(plan.instructions.len());
         for instruction in &plan.instructions {
             let varies = match instruction {
-                Instruction::Load(_)
-                | Instruction::Word(Word::ElementLow | Word::ElementHigh) => true,
+                Instruction::Load(_) | Instruction::Word(Word::ElementLow | Word::ElementHigh) => {
+                    true
+                }
                 other => other.operands().any(|v| !uniform[v.index()]),
             };
             uniform.push(!varies);

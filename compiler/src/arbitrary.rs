@@ -1,0 +1,117 @@
+//! Valid rules from random bytes, for property tests and fuzzing.
+//!
+//! A generated text uses the whole language: every operand and function, blocks with parameters, lets and
+//! states that shadow operands, schedules, token strings, chains, and the spellings that papers use. It
+//! always checks without an error. Few bytes give a small rule and no bytes give the smallest, `g`, so
+//! that a shrinking fuzzer shrinks the rule.
+//!
+//! With the `arbitrary` crate:
+//!
+//! ```
+//! use arbitrary::{Arbitrary, Unstructured};
+//! use nosc_compiler::Rule;
+//! use nosc_compiler::arbitrary::RuleText;
+//!
+//! let mut bytes = Unstructured::new(b"any bytes at all, a fuzzer's for example");
+//! let text = RuleText::arbitrary(&mut bytes)?;
+//! assert!(Rule::parse(&text.0).is_ok());
+//! # Ok::<(), arbitrary::Error>(())
+//! ```
+//!
+//! With no more than a seed, from any test framework:
+//!
+//! ```
+//! use nosc_compiler::{Rule, arbitrary};
+//!
+//! let text = arbitrary::rule_text_from_seed(7, 200);
+//! assert_eq!(text, arbitrary::rule_text_from_seed(7, 200));
+//! assert!(Rule::parse(&text).is_ok());
+//! assert!(Rule::from_tokens(&arbitrary::token_text_from_seed(7, 3)).is_ok());
+//! ```
+
+mod block;
+mod expression;
+mod tokens;
+
+use arbitrary::{Arbitrary, Result, Unstructured};
+
+use crate::Rule;
+use expression::Writer;
+
+/// The text of a valid rule: a formula, a block or a token string, with or without `rule NAME`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleText(pub String);
+
+/// A token string of the paper's space without brackets, of 1 to 8 groups.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenText(pub String);
+
+impl<'a> Arbitrary<'a> for RuleText {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        let body = match u.int_in_range(0..=9)? {
+            0..=3 => formula(u)?,
+            4 => {
+                let groups = u.int_in_range(1..=6)?;
+                format!("[{}]", tokens::tokens(u, groups)?)
+            }
+            _ => block::block(u)?,
+        };
+        if u.int_in_range(0..=2)? > 0 {
+            return Ok(RuleText(body));
+        }
+        let name = *u.choose(&["a", "power_sign", "rule", "g", "_1", "update"])?;
+        let equals = if body.starts_with('{') { "" } else { "= " };
+        Ok(RuleText(format!("rule {name} {equals}{body}")))
+    }
+}
+
+impl<'a> Arbitrary<'a> for TokenText {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        let groups = u.int_in_range(1..=8)?;
+        tokens::tokens(u, groups).map(TokenText)
+    }
+}
+
+impl<'a> Arbitrary<'a> for Rule {
+    /// A checked rule, by way of its text.
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        let text = RuleText::arbitrary(u)?;
+        Rule::parse(&text.0).map_err(|_| arbitrary::Error::IncorrectFormat)
+    }
+}
+
+fn formula(u: &mut Unstructured<'_>) -> Result<String> {
+    let budget = u.int_in_range(1..=24)?;
+    Writer::new(u).element(budget)
+}
+
+/// The text of a valid rule, always the same for a seed and size. `size` bounds the random decisions that
+/// are taken, and with them the length: 20 gives a line, 1000 a page.
+pub fn rule_text_from_seed(seed: u64, size: usize) -> String {
+    let bytes = bytes_from_seed(seed, size);
+    let text = RuleText::arbitrary(&mut Unstructured::new(&bytes));
+    text.map_or_else(|_| "g".to_owned(), |text| text.0)
+}
+
+/// A token string of the paper's space with so many groups (at least 1), without brackets.
+pub fn token_text_from_seed(seed: u64, groups: usize) -> String {
+    let groups = groups.max(1);
+    let bytes = bytes_from_seed(seed, groups * 24);
+    let text = tokens::tokens(&mut Unstructured::new(&bytes), groups);
+    text.unwrap_or_else(|_| "g g id id left".to_owned())
+}
+
+/// Random bytes of a seed: the outputs of splitmix64.
+pub fn bytes_from_seed(seed: u64, size: usize) -> Vec<u8> {
+    let mut state = seed;
+    let mut bytes = Vec::with_capacity(size + 8);
+    while bytes.len() < size {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut word = state;
+        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bytes.extend_from_slice(&(word ^ (word >> 31)).to_le_bytes());
+    }
+    bytes.truncate(size);
+    bytes
+}

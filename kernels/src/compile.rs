@@ -1,0 +1,163 @@
+//! From a lowered rule to a kernel, by the back end that is asked for, through a bounded cache.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use nosc_compiler::canonical::Key;
+
+use crate::LoweredRule;
+use crate::cpu::{CpuError, CpuKernel, CpuOptions};
+use crate::interpreter::Interpreter;
+use crate::kernel::Kernel;
+
+/// What runs a kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Backend {
+    /// Cranelift where it works, else the interpreter.
+    #[default]
+    Auto,
+    /// Machine code made by Cranelift.
+    Cranelift,
+    /// The plan, instruction by instruction; it defines the results.
+    Interpreter,
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Backend::Auto => "auto",
+            Backend::Cranelift => "cranelift",
+            Backend::Interpreter => "interpreter",
+        })
+    }
+}
+
+impl FromStr for Backend {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Backend, String> {
+        [Backend::Auto, Backend::Cranelift, Backend::Interpreter]
+            .into_iter()
+            .find(|backend| backend.to_string() == text)
+            .ok_or_else(|| {
+                format!("unknown back end `{text}`, expected auto, cranelift or interpreter")
+            })
+    }
+}
+
+/// A kernel and how it came about.
+#[derive(Debug, Clone)]
+pub struct Compiled {
+    /// What runs.
+    pub kernel: Arc<dyn Kernel>,
+    /// The back end that runs it; never [`Backend::Auto`].
+    pub backend: Backend,
+    /// Why `auto` fell back to the interpreter.
+    pub fallback: Option<String>,
+}
+
+/// Compiles without a cache.
+///
+/// # Errors
+///
+/// [`CpuError`] if [`Backend::Cranelift`] was asked for and does not take the plan.
+pub fn compile(lowered: &LoweredRule, backend: Backend) -> Result<Compiled, CpuError> {
+    let interpreter = || Compiled {
+        kernel: Arc::new(Interpreter::new(lowered.plan.clone())),
+        backend: Backend::Interpreter,
+        fallback: None,
+    };
+    if backend == Backend::Interpreter {
+        return Ok(interpreter());
+    }
+    match CpuKernel::compile(&lowered.plan, &CpuOptions::default()) {
+        Ok(kernel) => Ok(Compiled {
+            kernel: Arc::new(kernel),
+            backend: Backend::Cranelift,
+            fallback: None,
+        }),
+        Err(error) if backend == Backend::Auto => {
+            Ok(Compiled { fallback: Some(error.to_string()), ..interpreter() })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Kernels by (canonical key, back end), the least recently used one leaving first.
+///
+/// A kernel that leaves is freed when the last step that uses it has ended. Element types and the
+/// version of nosc are constants of the process, so they are not in the key.
+#[derive(Debug)]
+pub struct KernelCache {
+    capacity: usize,
+    entries: Mutex<Vec<(Key, Backend, Compiled)>>,
+}
+
+impl KernelCache {
+    /// A cache of at most `capacity` kernels.
+    pub fn new(capacity: usize) -> KernelCache {
+        KernelCache { capacity, entries: Mutex::new(Vec::new()) }
+    }
+
+    /// Number of kernels held.
+    pub fn len(&self) -> usize {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Whether no kernel is held.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The kernel of a rule, compiled if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// As [`compile`].
+    pub fn get(&self, lowered: &LoweredRule, backend: Backend) -> Result<Compiled, CpuError> {
+        let key = lowered.canonical.key;
+        {
+            let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+            let at = entries.iter().position(|(k, b, _)| *k == key && *b == backend);
+            if let Some(at) = at {
+                let entry = entries.remove(at);
+                let compiled = entry.2.clone();
+                entries.push(entry);
+                return Ok(compiled);
+            }
+        }
+        // Compiled outside the lock: another thread may do the same, and one of the two is dropped.
+        let compiled = compile(lowered, backend)?;
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.retain(|(k, b, _)| *k != key || *b != backend);
+        entries.push((key, backend, compiled.clone()));
+        let excess = entries.len().saturating_sub(self.capacity);
+        entries.drain(..excess);
+        Ok(compiled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nosc_compiler::{Rule, canonical::CanonicalRule};
+
+    use super::*;
+
+    fn lowered(text: &str) -> LoweredRule {
+        LoweredRule::new(CanonicalRule::new(&Rule::parse(text).unwrap())).unwrap()
+    }
+
+    #[test]
+    fn one_key_is_compiled_once_and_the_oldest_leaves() {
+        let cache = KernelCache::new(2);
+        let first = cache.get(&lowered("g + m"), Backend::Auto).unwrap();
+        let again = cache.get(&lowered("m + g"), Backend::Auto).unwrap();
+        assert!(Arc::ptr_eq(&first.kernel, &again.kernel));
+        cache.get(&lowered("g"), Backend::Auto).unwrap();
+        cache.get(&lowered("w"), Backend::Auto).unwrap();
+        assert_eq!(cache.len(), 2);
+        let anew = cache.get(&lowered("g + m"), Backend::Auto).unwrap();
+        assert!(!Arc::ptr_eq(&first.kernel, &anew.kernel));
+    }
+}

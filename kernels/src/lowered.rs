@@ -1,0 +1,323 @@
+//! A canonical rule split in two: step scalars, and the plan of an element.
+
+use indexmap::IndexSet;
+use nosc_compiler::canonical::CanonicalRule;
+use nosc_compiler::primitive::{Binary, Comparison, Operand, Unary};
+use nosc_compiler::tree::{Live, Node, NodeId, StateId, StateKind};
+
+use crate::math::{self, Ops, Place};
+use crate::plan::{Array, Plan, PlanBuilder, Value, Word, verify};
+use crate::scalars::{NOISE_SCALE, Scalar, ScalarProgram, states_where};
+
+/// Plans longer than this are refused.
+pub const MAX_PLAN: usize = 65_536;
+
+/// What every back end needs of a rule.
+#[derive(Debug, Clone)]
+pub struct LoweredRule {
+    /// The rule.
+    pub canonical: CanonicalRule,
+    /// The step of one element.
+    pub plan: Plan,
+    /// The step scalars that the plan reads.
+    pub scalars: ScalarProgram,
+    /// By state array of the plan: the state it holds.
+    pub slots: Vec<StateId>,
+}
+
+/// Why a rule has no plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LowerError {
+    /// The plan would be too long.
+    #[error("the rule needs a plan of more than {limit} instructions")]
+    TooLong {
+        /// The limit.
+        limit: usize,
+    },
+    /// More step scalars or states than a kernel takes.
+    #[error("the rule needs more than {limit} {what}")]
+    TooMany {
+        /// "step scalars" or "state slots".
+        what: &'static str,
+        /// The limit.
+        limit: usize,
+    },
+    /// A fault of nosc itself.
+    #[error("nosc made a plan that is not valid ({0}); please report the rule")]
+    Invalid(String),
+}
+
+impl LoweredRule {
+    /// Splits a canonical rule into step scalars and a plan.
+    ///
+    /// # Errors
+    ///
+    /// [`LowerError`] if the rule is too large for a kernel.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use nosc_compiler::{Rule, canonical::CanonicalRule};
+    /// use nosc_kernels::LoweredRule;
+    ///
+    /// let rule = Rule::parse("exp(ld * sign(g) * sign(m)) * g")?;
+    /// let lowered = LoweredRule::new(CanonicalRule::new(&rule))?;
+    /// assert_eq!(lowered.slots.len(), 1); // one average: 4 bytes a parameter
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn new(canonical: CanonicalRule) -> Result<LoweredRule, LowerError> {
+        let rule = &canonical.rule;
+        let uniform = rule.uniform(true);
+        let slots = states_where(rule, &uniform.states, false);
+        let mut lowering = Lowering {
+            canonical: &canonical,
+            uniform,
+            slots: &slots,
+            plan: PlanBuilder::new(),
+            outputs: IndexSet::new(),
+            values: vec![None; rule.tree.len()],
+        };
+        lowering.rule()?;
+        let outputs: Vec<Scalar> = lowering.outputs.into_iter().collect();
+        let plan = lowering.plan.finish();
+        verify(&plan).map_err(LowerError::Invalid)?;
+        let scalars = ScalarProgram::new(&canonical, outputs);
+        Ok(LoweredRule { plan, scalars, slots, canonical })
+    }
+
+    /// Bytes of state for each parameter.
+    pub fn bytes_per_parameter(&self) -> usize {
+        4 * self.slots.len()
+    }
+}
+
+struct Lowering<'a> {
+    canonical: &'a CanonicalRule,
+    uniform: Live,
+    slots: &'a [StateId],
+    plan: PlanBuilder,
+    outputs: IndexSet<Scalar>,
+    /// By node, for those that vary.
+    values: Vec<Option<Value>>,
+}
+
+impl Lowering<'_> {
+    fn rule(&mut self) -> Result<(), LowerError> {
+        let rule = &self.canonical.rule;
+        if self.slots.len() > usize::from(u16::MAX) {
+            return Err(LowerError::TooMany { what: "state slots", limit: usize::from(u16::MAX) });
+        }
+        let live = rule.reach(vec![rule.update]);
+        for (id, node) in rule.tree.iter().filter(|(id, _)| live.nodes[id.index()]) {
+            if !self.uniform.nodes[id.index()] {
+                let value = self.node(id, node);
+                self.values[id.index()] = Some(value);
+            }
+            if self.plan.len() > MAX_PLAN {
+                return Err(LowerError::TooLong { limit: MAX_PLAN });
+            }
+            if self.outputs.len() > usize::from(u16::MAX) {
+                let limit = usize::from(u16::MAX);
+                return Err(LowerError::TooMany { what: "step scalars", limit });
+            }
+        }
+        for (slot, state) in self.slots.iter().enumerate() {
+            let value = self.state(*state);
+            self.plan.store(Array::State(slot as u16), value);
+        }
+        // The last line: one multiplication, one subtraction.
+        let update = self.value(rule.update);
+        let scale = self.scalar(Scalar::Scale);
+        let change = self.plan.mul(scale, update);
+        let w = self.plan.load(Array::Parameter);
+        let moved = self.plan.sub(w, change);
+        self.plan.store(Array::Parameter, moved);
+        Ok(())
+    }
+
+    /// The value of a node where an element meets it.
+    fn value(&mut self, id: NodeId) -> Value {
+        match self.values[id.index()] {
+            Some(value) => value,
+            None => match self.canonical.rule.tree.as_constant(id) {
+                Some(constant) => self.plan.float(constant as f32),
+                None => self.scalar(Scalar::Value(id)),
+            },
+        }
+    }
+
+    fn scalar(&mut self, scalar: Scalar) -> Value {
+        let (index, _) = self.outputs.insert_full(scalar);
+        self.plan.scalar(index.min(usize::from(u16::MAX) - 1) as u16)
+    }
+
+    fn node(&mut self, id: NodeId, node: Node) -> Value {
+        match node {
+            Node::Operand(operand) => self.operand(id, operand),
+            Node::State(state) => self.state(state),
+            Node::Debias(state) => {
+                let average = self.state(state);
+                let StateKind::Average { decay, .. } = self.kind(state) else { return average };
+                let factor = self.scalar(Scalar::Debias(decay));
+                self.plan.mul(average, factor)
+            }
+            Node::Previous(state) => self.load(state),
+            Node::Unary(op, x) => {
+                let x = self.value(x);
+                self.unary(op, x)
+            }
+            Node::Binary(op, a, b) => {
+                let (a, b) = (self.value(a), self.value(b));
+                self.binary(op, a, b)
+            }
+            Node::Clip(x, lo, hi) => self.clip(x, lo, hi),
+            Node::Drop(_, x, p) => {
+                let x = self.value(x);
+                let site = self.site(id);
+                let place = self.place();
+                let p = self.plan.float(p.value() as f32);
+                let dropped = math::drop_mask(&mut self.plan, &place, site, p);
+                let zero = self.plan.float(0.0);
+                self.plan.select(dropped, zero, x)
+            }
+            Node::Where(op, list) => self.choose(op, list),
+            Node::Constant(_) | Node::Decay(..) | Node::Parameter(_) => self.scalar(Scalar::Value(id)),
+        }
+    }
+
+    fn operand(&mut self, id: NodeId, operand: Operand) -> Value {
+        match operand {
+            Operand::Gradient => self.plan.load(Array::Gradient),
+            Operand::Weight => self.plan.load(Array::Parameter),
+            Operand::Noise => {
+                let scale = self.plan.float(NOISE_SCALE);
+                self.normal(id, scale)
+            }
+            Operand::DecayingNoise => {
+                let scale = self.scalar(Scalar::NoiseScale);
+                self.normal(id, scale)
+            }
+            _ => self.scalar(Scalar::Value(id)),
+        }
+    }
+
+    fn normal(&mut self, id: NodeId, scale: Value) -> Value {
+        let (place, site) = (self.place(), self.site(id));
+        let normal = math::normal_draw(&mut self.plan, &place, site);
+        self.plan.mul(normal, scale)
+    }
+
+    fn site(&self, id: NodeId) -> u32 {
+        self.canonical.draws.get(&id).copied().unwrap_or_default()
+    }
+
+    fn place(&mut self) -> Place<Value> {
+        Place {
+            key: [self.plan.word(Word::KeyLow), self.plan.word(Word::KeyHigh)],
+            step: self.plan.word(Word::Step),
+            element: [self.plan.word(Word::ElementLow), self.plan.word(Word::ElementHigh)],
+        }
+    }
+
+    fn kind(&self, state: StateId) -> StateKind {
+        self.canonical.rule.states[state.index()].kind
+    }
+
+    fn load(&mut self, state: StateId) -> Value {
+        let slot = self.slots.iter().position(|slot| *slot == state).unwrap_or_default();
+        self.plan.load(Array::State(slot as u16))
+    }
+
+    /// The state after its update; equal instructions are shared, so asking again costs nothing.
+    fn state(&mut self, state: StateId) -> Value {
+        match self.kind(state) {
+            StateKind::Recurrence { next, .. } => self.value(next),
+            StateKind::Average { x, decay } => {
+                let (x, decay_value) = (self.value(x), self.value(decay));
+                let complement = match self.canonical.rule.tree.as_constant(decay) {
+                    Some(decay) => self.plan.float((1.0 - decay) as f32),
+                    None => self.scalar(Scalar::Complement(decay)),
+                };
+                let old = self.load(state);
+                let kept = self.plan.mul(decay_value, old);
+                let added = self.plan.mul(complement, x);
+                self.plan.add(kept, added)
+            }
+        }
+    }
+
+    fn unary(&mut self, op: Unary, x: Value) -> Value {
+        let plan = &mut self.plan;
+        match op {
+            Unary::Neg => plan.neg(x),
+            Unary::Abs => plan.abs(x),
+            Unary::Sqrt => plan.sqrt(x),
+            Unary::Exp => math::exp(plan, x),
+            Unary::Log => math::log(plan, x),
+            Unary::Sigmoid => math::sigmoid(plan, x),
+            Unary::Tanh => math::tanh(plan, x),
+            Unary::Sign => {
+                let (zero, one, minus) = (plan.float(0.0), plan.float(1.0), plan.float(-1.0));
+                let (below, above) = (plan.lt(x, zero), plan.lt(zero, x));
+                let kept = plan.select(below, minus, x);
+                plan.select(above, one, kept)
+            }
+        }
+    }
+
+    fn binary(&mut self, op: Binary, a: Value, b: Value) -> Value {
+        let plan = &mut self.plan;
+        match op {
+            Binary::Add => plan.add(a, b),
+            Binary::Sub => plan.sub(a, b),
+            Binary::Mul => plan.mul(a, b),
+            Binary::Div => plan.div(a, b),
+            Binary::Pow => math::pow(plan, a, b),
+            Binary::Min | Binary::Max => {
+                let first = if op == Binary::Min { plan.lt(a, b) } else { plan.lt(b, a) };
+                let a_is_number = plan.eq(a, a);
+                let otherwise = plan.select(a_is_number, b, a);
+                plan.select(first, a, otherwise)
+            }
+        }
+    }
+
+    fn clip(&mut self, x: NodeId, lo: NodeId, hi: NodeId) -> Value {
+        // A NaN compares false with both bounds and so stays; a NaN bound has to be asked for.
+        let tree = &self.canonical.rule.tree;
+        let number = |id: NodeId| tree.as_constant(id).is_some_and(|c| !c.is_nan());
+        let bounds_may_be_nan: Vec<NodeId> = [lo, hi].into_iter().filter(|id| !number(*id)).collect();
+        let (x, lo, hi) = (self.value(x), self.value(lo), self.value(hi));
+        let (below, above) = (self.plan.lt(x, lo), self.plan.lt(hi, x));
+        let capped = self.plan.select(above, hi, x);
+        let mut clipped = self.plan.select(below, lo, capped);
+        for bound in bounds_may_be_nan {
+            let bound = self.value(bound);
+            let is_number = self.plan.eq(bound, bound);
+            clipped = self.plan.select(is_number, clipped, bound);
+        }
+        clipped
+    }
+
+    fn choose(&mut self, op: Comparison, [a, b, x, y]: [NodeId; 4]) -> Value {
+        let decided = self.uniform.nodes[a.index()] && self.uniform.nodes[b.index()];
+        let mask = if decided {
+            let holds = self.scalar(Scalar::Holds(op, a, b));
+            let one = self.plan.float(1.0);
+            self.plan.eq(holds, one)
+        } else {
+            let (a, b) = (self.value(a), self.value(b));
+            match op {
+                Comparison::Less => self.plan.lt(a, b),
+                Comparison::LessEqual => self.plan.le(a, b),
+                Comparison::Equal => self.plan.eq(a, b),
+                Comparison::NotEqual => {
+                    let equal = self.plan.eq(a, b);
+                    self.plan.not(equal)
+                }
+            }
+        };
+        let (x, y) = (self.value(x), self.value(y));
+        self.plan.select(mask, x, y)
+    }
+}

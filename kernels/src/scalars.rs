@@ -1,0 +1,320 @@
+//! Step scalars: what is the same for every element, computed once a step in f64.
+//!
+//! A maximal part of the canonical tree that does not vary is evaluated here in the order of the tree,
+//! with the functions of [`nosc_compiler::scalar`], and rounded once to f32 where it meets an element
+//! (LANGUAGE section 4). A comparison of two such parts is decided here too, in f64.
+
+use nosc_compiler::canonical::CanonicalRule;
+use nosc_compiler::primitive::{Comparison, Operand};
+use nosc_compiler::scalar;
+use nosc_compiler::tree::{Node, NodeId, Rule, StateId, StateKind};
+
+use crate::math::{Direct, Ops, Place, normal_draw, uniform_draw};
+
+/// Tensor id of the draws of a schedule: one draw a step for all parameters.
+pub const SCHEDULE_TENSOR: u32 = u32::MAX;
+
+/// One value that a kernel is called with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scalar {
+    /// `lr * schedule`, what the update is multiplied by.
+    Scale,
+    /// A uniform node.
+    Value(NodeId),
+    /// `1 - decay` of an average.
+    Complement(NodeId),
+    /// `1 / (1 - decay^(t+1))`.
+    Debias(NodeId),
+    /// 1 if the comparison holds, else 0.
+    Holds(Comparison, NodeId, NodeId),
+    /// Standard deviation of `eps_t`.
+    NoiseScale,
+}
+
+/// What the caller gives for one step.
+#[derive(Debug, Clone, Copy)]
+pub struct StepInputs<'a> {
+    /// Steps done before this one.
+    pub step: u64,
+    /// Total steps, if the rule needs them.
+    pub total_steps: Option<u64>,
+    /// Learning rate.
+    pub learning_rate: f64,
+    /// Values of the canonical rule's parameters, in their order.
+    pub parameters: &'a [f64],
+    /// Seed of all draws.
+    pub seed: u64,
+    /// Uniform states before the step, in the order of [`ScalarProgram::uniform_states`].
+    pub states: &'a [f64],
+}
+
+/// The scalars of one step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepScalars {
+    /// In the order of [`ScalarProgram::outputs`], rounded to f32.
+    pub scalars: Vec<f32>,
+    /// Uniform states after the step.
+    pub states: Vec<f64>,
+}
+
+/// Why there are no scalars for a step.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ScalarError {
+    /// A decay or `T` without a total.
+    #[error("the rule uses a decay or T and needs the total number of steps")]
+    TotalSteps,
+    /// The total number of steps is 0.
+    #[error("the total number of steps is 0, expected at least 1")]
+    NoSteps,
+    /// The decay of an average is not in [0, 1).
+    #[error("the decay `{text}` of an average is {value}, expected 0 <= decay < 1")]
+    Decay {
+        /// The decay as a formula.
+        text: String,
+        /// Its value.
+        value: f64,
+    },
+}
+
+/// The uniform part of a canonical rule.
+#[derive(Debug, Clone)]
+pub struct ScalarProgram {
+    outputs: Vec<Scalar>,
+    uniform_states: Vec<StateId>,
+    needs_total_steps: bool,
+    /// Live nodes that are uniform in the update, in order.
+    nodes: Vec<NodeId>,
+    /// Nodes of the schedule, in order.
+    schedule_nodes: Vec<NodeId>,
+    decays: Vec<NodeId>,
+}
+
+impl ScalarProgram {
+    pub(crate) fn new(canonical: &CanonicalRule, outputs: Vec<Scalar>) -> ScalarProgram {
+        let rule = &canonical.rule;
+        let (live, uniform) = (rule.live(), rule.uniform(true));
+        let starts = rule.states.iter().filter_map(|state| match state.kind {
+            StateKind::Recurrence { init, .. } => Some(init),
+            StateKind::Average { .. } => None,
+        });
+        let used = rule.reach(starts.collect());
+        let nodes = rule.tree.iter().map(|(id, _)| id).filter(|id| {
+            (live.nodes[id.index()] || used.nodes[id.index()]) && uniform.nodes[id.index()]
+        });
+        let schedule = rule.schedule.map(|root| rule.reach(vec![root])).unwrap_or_default();
+        let schedule_nodes = rule.tree.iter().map(|(id, _)| id).filter(|id| {
+            schedule.nodes.get(id.index()) == Some(&true)
+                && rule.uniform(false).nodes[id.index()]
+        });
+        let decays = rule.states.iter().filter_map(|state| match state.kind {
+            StateKind::Average { decay, .. } => Some(decay),
+            StateKind::Recurrence { .. } => None,
+        });
+        ScalarProgram {
+            outputs,
+            uniform_states: states_where(rule, &uniform.states, true),
+            needs_total_steps: rule.needs_total_steps(),
+            nodes: nodes.collect(),
+            schedule_nodes: if rule.schedule.is_some() { schedule_nodes.collect() } else { Vec::new() },
+            decays: decays.collect(),
+        }
+    }
+
+    /// What the kernel is called with, in order.
+    pub fn outputs(&self) -> &[Scalar] {
+        &self.outputs
+    }
+
+    /// States that are one number a rule.
+    pub fn uniform_states(&self) -> &[StateId] {
+        &self.uniform_states
+    }
+
+    /// Whether a step needs the total number of steps.
+    pub fn needs_total_steps(&self) -> bool {
+        self.needs_total_steps
+    }
+
+    /// Values of all states at step 0, in the order of the rule's states; the `states` of the inputs are
+    /// not read.
+    ///
+    /// # Errors
+    ///
+    /// [`ScalarError`] if the total number of steps is missing or a decay is out of range.
+    pub fn initial_states(
+        &self,
+        canonical: &CanonicalRule,
+        inputs: &StepInputs<'_>,
+    ) -> Result<Vec<f64>, ScalarError> {
+        let zeros = vec![0.0; self.uniform_states.len()];
+        let inputs = StepInputs { step: 0, states: &zeros, ..*inputs };
+        self.check_total(&inputs)?;
+        let values = self.evaluate(canonical, &inputs, &self.nodes, false);
+        let states = canonical.rule.states.iter().map(|state| match state.kind {
+            StateKind::Average { .. } => 0.0,
+            StateKind::Recurrence { init, .. } => values[init.index()],
+        });
+        Ok(states.collect())
+    }
+
+    /// The scalars of a step, and the uniform states after it.
+    ///
+    /// # Errors
+    ///
+    /// [`ScalarError`] if the total number of steps is missing or a decay is out of range.
+    pub fn step(
+        &self,
+        canonical: &CanonicalRule,
+        inputs: &StepInputs<'_>,
+    ) -> Result<StepScalars, ScalarError> {
+        self.check_total(inputs)?;
+        let rule = &canonical.rule;
+        let values = self.evaluate(canonical, inputs, &self.nodes, false);
+        for decay in &self.decays {
+            let value = values[decay.index()];
+            if !(0.0..1.0).contains(&value) {
+                return Err(ScalarError::Decay { text: rule.node_text(*decay), value });
+            }
+        }
+        let schedule = rule.schedule.map_or(1.0, |root| {
+            self.evaluate(canonical, inputs, &self.schedule_nodes, true)[root.index()]
+        });
+        let scalars = self.outputs.iter().map(|output| match *output {
+            Scalar::Scale => (inputs.learning_rate * schedule) as f32,
+            Scalar::Value(node) => values[node.index()] as f32,
+            Scalar::Complement(decay) => (1.0 - values[decay.index()]) as f32,
+            Scalar::Debias(decay) => debias(values[decay.index()], inputs.step) as f32,
+            Scalar::Holds(op, a, b) => {
+                let holds = scalar::holds(op, values[a.index()], values[b.index()]);
+                if holds { 1.0 } else { 0.0 }
+            }
+            Scalar::NoiseScale => noise_scale(inputs.step),
+        });
+        let states = self.uniform_states.iter().map(|state| state_value(rule, *state, inputs, self, &values));
+        Ok(StepScalars { scalars: scalars.collect(), states: states.collect() })
+    }
+
+    fn check_total(&self, inputs: &StepInputs<'_>) -> Result<(), ScalarError> {
+        match inputs.total_steps {
+            None if self.needs_total_steps => Err(ScalarError::TotalSteps),
+            Some(0) if self.needs_total_steps => Err(ScalarError::NoSteps),
+            _ => Ok(()),
+        }
+    }
+
+    /// Values of the given nodes; others stay NaN.
+    fn evaluate(
+        &self,
+        canonical: &CanonicalRule,
+        inputs: &StepInputs<'_>,
+        nodes: &[NodeId],
+        in_schedule: bool,
+    ) -> Vec<f64> {
+        let rule = &canonical.rule;
+        let mut values = vec![f64::NAN; rule.tree.len()];
+        for id in nodes {
+            let node = rule.tree.node(*id);
+            let value = scalar::apply(node, |operand| Some(values[operand.index()]));
+            values[id.index()] = value.unwrap_or_else(|| {
+                self.leaf(canonical, inputs, *id, node, &values, in_schedule)
+            });
+        }
+        values
+    }
+
+    fn leaf(
+        &self,
+        canonical: &CanonicalRule,
+        inputs: &StepInputs<'_>,
+        id: NodeId,
+        node: Node,
+        values: &[f64],
+        in_schedule: bool,
+    ) -> f64 {
+        let rule = &canonical.rule;
+        let (step, total) = (inputs.step as f64, inputs.total_steps.unwrap_or(0) as f64);
+        let draw = || canonical.schedule_draws.get(&id).copied().filter(|_| in_schedule);
+        match node {
+            Node::Operand(Operand::LearningRate) => inputs.learning_rate,
+            Node::Operand(Operand::Step) => step,
+            Node::Operand(Operand::TotalSteps) => total,
+            Node::Operand(Operand::LinearDecay) => scalar::linear_decay(step, total),
+            Node::Decay(kind, n) => scalar::cosine(kind, n.value(), step, total),
+            Node::Parameter(parameter) => inputs.parameters[parameter.index()],
+            Node::Previous(state) => self.previous(state, inputs),
+            Node::State(state) => state_value(rule, state, inputs, self, values),
+            Node::Debias(state) => match rule.states[state.index()].kind {
+                StateKind::Average { decay, .. } => {
+                    let value = state_value(rule, state, inputs, self, values);
+                    value * debias(values[decay.index()], inputs.step)
+                }
+                StateKind::Recurrence { .. } => f64::NAN,
+            },
+            Node::Operand(Operand::Noise) => {
+                draw().map_or(f64::NAN, |site| f64::from(schedule_normal(inputs, site, NOISE_SCALE)))
+            }
+            Node::Operand(Operand::DecayingNoise) => draw().map_or(f64::NAN, |site| {
+                f64::from(schedule_normal(inputs, site, noise_scale(inputs.step)))
+            }),
+            Node::Drop(_, x, p) => draw().map_or(f64::NAN, |site| {
+                let u = uniform_draw(&mut Direct, &schedule_place(inputs), site);
+                if u < p.value() as f32 { 0.0 } else { values[x.index()] }
+            }),
+            _ => f64::NAN,
+        }
+    }
+
+    fn previous(&self, state: StateId, inputs: &StepInputs<'_>) -> f64 {
+        let at = self.uniform_states.iter().position(|known| *known == state);
+        at.and_then(|at| inputs.states.get(at)).copied().unwrap_or(f64::NAN)
+    }
+}
+
+/// Standard deviation of `eps`: variance 0.01.
+pub(crate) const NOISE_SCALE: f32 = 0.1;
+
+/// Standard deviation of `eps_t`: variance `1/(1+t)^0.55` (Neelakantan et al. 2015, as the paper uses it).
+fn noise_scale(step: u64) -> f32 {
+    libm::sqrt(1.0 / libm::pow(1.0 + step as f64, 0.55)) as f32
+}
+
+/// `1 / (1 - decay^(t+1))` (Kingma and Ba 2015, algorithm 1).
+fn debias(decay: f64, step: u64) -> f64 {
+    1.0 / (1.0 - libm::pow(decay, step as f64 + 1.0))
+}
+
+fn state_value(
+    rule: &Rule,
+    state: StateId,
+    inputs: &StepInputs<'_>,
+    program: &ScalarProgram,
+    values: &[f64],
+) -> f64 {
+    match rule.states[state.index()].kind {
+        StateKind::Recurrence { next, .. } => values[next.index()],
+        StateKind::Average { x, decay } => {
+            let beta = values[decay.index()];
+            beta * program.previous(state, inputs) + (1.0 - beta) * values[x.index()]
+        }
+    }
+}
+
+fn schedule_place(inputs: &StepInputs<'_>) -> Place<u32> {
+    Place { key: key(inputs.seed, SCHEDULE_TENSOR), step: inputs.step as u32, element: [0, 0] }
+}
+
+fn schedule_normal(inputs: &StepInputs<'_>, site: u32, scale: f32) -> f32 {
+    let mut direct = Direct;
+    let normal = normal_draw(&mut direct, &schedule_place(inputs), site);
+    direct.mul(normal, scale)
+}
+
+/// The Philox key of a tensor: low word of the seed, tensor id xor high word of the seed.
+pub fn key(seed: u64, tensor: u32) -> [u32; 2] {
+    [seed as u32, tensor ^ (seed >> 32) as u32]
+}
+
+/// States that are uniform, or that are not, in order.
+pub(crate) fn states_where(rule: &Rule, uniform: &[bool], wanted: bool) -> Vec<StateId> {
+    rule.state_ids().filter(|state| uniform[state.index()] == wanted).collect()
+}

@@ -1,0 +1,281 @@
+//! Checkpoints: one safetensors file with the rule, its key, the step, the seed and every state.
+//!
+//! A file is written beside its place and renamed into it, so that what was there is never half
+//! overwritten. It is read whole and checked before anything of the optimizer changes. Resuming gives the
+//! same bits as not having stopped.
+
+use std::io::Write;
+use std::path::Path;
+
+use safetensors::{Dtype, SafeTensors, View};
+use serde_json::{Value, json};
+
+use crate::error::CheckpointError;
+use crate::optimizer::{Optimizer, Progress};
+
+/// Version of the layout; another one is refused.
+const LAYOUT: u64 = 1;
+/// The one metadata entry; a single one, so that equal states make equal files.
+const ENTRY: &str = "nosc";
+/// Name of the states that are one number a rule.
+const UNIFORM: &str = "uniform";
+
+/// What a checkpoint says about itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checkpoint {
+    /// Canonical text of the rule.
+    pub rule: String,
+    /// Key of the rule.
+    pub key: String,
+    /// Steps done.
+    pub step: u64,
+    /// Steps skipped for gradients that were not finite.
+    pub skipped: u64,
+    /// Seed of all draws.
+    pub seed: u64,
+    /// Total steps, if they were set.
+    pub total_steps: Option<u64>,
+    /// Values of the hyper-parameters.
+    pub parameters: Vec<(String, f64)>,
+}
+
+impl Optimizer {
+    /// Writes the whole state to a file, atomically.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError::Io`]; a file that was there is then as before.
+    pub fn save(&self, path: &Path) -> Result<(), CheckpointError> {
+        let fail = |source| CheckpointError::Io {
+            action: "could not write",
+            path: path.to_owned(),
+            source,
+        };
+        let bytes = self.to_checkpoint()?;
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(fail)?;
+        file.write_all(&bytes).map_err(fail)?;
+        file.as_file().sync_all().map_err(fail)?;
+        file.persist(path).map_err(|error| fail(error.error))?;
+        Ok(())
+    }
+
+    /// Takes state, step, skipped steps and seed from a file. Hyper-parameters and the total of steps come
+    /// from the file too, unless the settings name them.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError`] if the file is not a checkpoint of this rule for these tensors. The optimizer is
+    /// then as before.
+    pub fn load(&mut self, path: &Path) -> Result<(), CheckpointError> {
+        let bytes = std::fs::read(path).map_err(|source| CheckpointError::Io {
+            action: "could not read",
+            path: path.to_owned(),
+            source,
+        })?;
+        self.load_bytes(&bytes)
+    }
+
+    /// The checkpoint as bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError::Format`] if safetensors refuses a tensor.
+    pub fn to_checkpoint(&self) -> Result<Vec<u8>, CheckpointError> {
+        let rule = &self.compiled.canonical().rule;
+        let parameters: Vec<Value> = rule
+            .parameters
+            .iter()
+            .zip(&self.parameters)
+            .map(|(parameter, value)| json!([parameter.name, value]))
+            .collect();
+        let about = json!({
+            "layout": LAYOUT,
+            "version": env!("CARGO_PKG_VERSION"),
+            "rule": self.compiled.canonical().text(),
+            "key": self.compiled.key().to_string(),
+            "step": self.progress.step,
+            "skipped": self.progress.skipped,
+            "seed": self.progress.seed,
+            "total_steps": self.settings.total_steps,
+            "parameters": parameters,
+        });
+        let mut tensors: Vec<(String, Array)> = Vec::new();
+        for (slot, arrays) in self.compiled.slots().iter().zip(&self.progress.states) {
+            for (tensor, values) in arrays.iter().enumerate() {
+                tensors.push((format!("{}.{tensor}", slot.name), Array::of_f32(values)));
+            }
+        }
+        if !self.progress.uniform_states.is_empty() {
+            tensors.push((UNIFORM.to_owned(), Array::of_f64(&self.progress.uniform_states)));
+        }
+        let metadata = std::iter::once((ENTRY.to_owned(), about.to_string())).collect();
+        safetensors::serialize(tensors, Some(metadata))
+            .map_err(|error| CheckpointError::Format(error.to_string()))
+    }
+
+    /// As [`Optimizer::load`], from bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Optimizer::load`].
+    pub fn load_bytes(&mut self, bytes: &[u8]) -> Result<(), CheckpointError> {
+        let about = Checkpoint::read(bytes)?;
+        let expected = self.compiled.key().to_string();
+        if about.key != expected {
+            let (found, found_text) = (about.key, about.rule);
+            return Err(CheckpointError::OtherRule { found, found_text, expected });
+        }
+        if let Some(expected) = self.settings.seed.filter(|seed| *seed != about.seed) {
+            return Err(CheckpointError::Seed { found: about.seed, expected });
+        }
+        let progress = self.progress_from(bytes, &about)?;
+        let mut settings = self.settings.clone();
+        settings.total_steps = settings.total_steps.or(about.total_steps);
+        for (name, value) in about.parameters {
+            if !settings.parameters.iter().any(|(known, _)| *known == name) {
+                settings.parameters.push((name, value));
+            }
+        }
+        let parameters = self
+            .compiled
+            .values(&settings.parameters)
+            .map_err(|error| CheckpointError::Format(error.to_string()))?;
+        // Explicit settings stay explicit: only what they leave open comes from the file.
+        self.parameters = parameters;
+        self.settings = settings;
+        self.progress = progress;
+        Ok(())
+    }
+
+    fn progress_from(&self, bytes: &[u8], about: &Checkpoint) -> Result<Progress, CheckpointError> {
+        let file = parsed(bytes)?;
+        let slots = self.compiled.slots();
+        let mut expected = self.progress.states.len() * self.lengths.len();
+        let mut states = Vec::new();
+        for slot in slots.iter().filter(|slot| !slot.uniform) {
+            let arrays = self.lengths.iter().enumerate().map(|(tensor, length)| {
+                values(&file, &format!("{}.{tensor}", slot.name), Dtype::F32, *length, |b| {
+                    f32::from_le_bytes([b[0], b[1], b[2], b[3]])
+                })
+            });
+            states.push(arrays.collect::<Result<Vec<_>, _>>()?);
+        }
+        let count = self.progress.uniform_states.len();
+        let uniform_states = if count == 0 {
+            Vec::new()
+        } else {
+            expected += 1;
+            values(&file, UNIFORM, Dtype::F64, count, |b| {
+                f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]])
+            })?
+        };
+        if file.len() != expected {
+            let problem = format!("count is {}, expected {expected}", file.len());
+            return Err(CheckpointError::Tensor { name: "*".to_owned(), problem });
+        }
+        let (step, skipped, seed) = (about.step, about.skipped, about.seed);
+        Ok(Progress { step, skipped, seed, states, uniform_states })
+    }
+}
+
+impl Checkpoint {
+    /// What a checkpoint says about itself, without its tensors.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError::Format`] if the bytes are not a checkpoint of this layout.
+    pub fn read(bytes: &[u8]) -> Result<Checkpoint, CheckpointError> {
+        let format = |what: &str| CheckpointError::Format(what.to_owned());
+        let (_, metadata) = SafeTensors::read_metadata(bytes)
+            .map_err(|error| CheckpointError::Format(error.to_string()))?;
+        let text = metadata.metadata().as_ref().and_then(|m| m.get(ENTRY));
+        let text = text.ok_or_else(|| format("the safetensors file has no `nosc` metadata"))?;
+        let about: Value =
+            serde_json::from_str(text).map_err(|_| format("its metadata is not JSON"))?;
+        if about["layout"] != json!(LAYOUT) {
+            return Err(CheckpointError::Format(format!(
+                "its layout is {}, this version reads {LAYOUT}",
+                about["layout"]
+            )));
+        }
+        let number = |name: &str| {
+            about[name].as_u64().ok_or_else(|| format(&format!("`{name}` is not a whole number")))
+        };
+        let text = |name: &str| {
+            about[name].as_str().map(str::to_owned).ok_or_else(|| format(&format!("`{name}` is missing")))
+        };
+        let parameters = about["parameters"].as_array().into_iter().flatten();
+        let parameters = parameters
+            .map(|pair| Some((pair[0].as_str()?.to_owned(), pair[1].as_f64()?)))
+            .collect::<Option<Vec<_>>>();
+        Ok(Checkpoint {
+            rule: text("rule")?,
+            key: text("key")?,
+            step: number("step")?,
+            skipped: number("skipped")?,
+            seed: number("seed")?,
+            total_steps: about["total_steps"].as_u64(),
+            parameters: parameters.ok_or_else(|| format("`parameters` is not a list of pairs"))?,
+        })
+    }
+}
+
+fn parsed(bytes: &[u8]) -> Result<SafeTensors<'_>, CheckpointError> {
+    SafeTensors::deserialize(bytes).map_err(|error| CheckpointError::Format(error.to_string()))
+}
+
+fn values<T>(
+    file: &SafeTensors<'_>,
+    name: &str,
+    dtype: Dtype,
+    length: usize,
+    read: impl Fn(&[u8]) -> T,
+) -> Result<Vec<T>, CheckpointError> {
+    let refuse = |problem: String| CheckpointError::Tensor { name: name.to_owned(), problem };
+    let view = file.tensor(name).map_err(|_| refuse("is missing".to_owned()))?;
+    if view.dtype() != dtype {
+        return Err(refuse(format!("holds {:?}, expected {dtype:?}", view.dtype())));
+    }
+    if view.shape() != [length] {
+        return Err(refuse(format!("has shape {:?}, expected [{length}]", view.shape())));
+    }
+    Ok(view.data().chunks_exact(size_of::<T>()).map(read).collect())
+}
+
+/// Little-endian bytes on their way into a file.
+struct Array {
+    dtype: Dtype,
+    shape: [usize; 1],
+    bytes: Vec<u8>,
+}
+
+impl Array {
+    fn of_f32(values: &[f32]) -> Array {
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        Array { dtype: Dtype::F32, shape: [values.len()], bytes }
+    }
+
+    fn of_f64(values: &[f64]) -> Array {
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        Array { dtype: Dtype::F64, shape: [values.len()], bytes }
+    }
+}
+
+impl View for Array {
+    fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+    fn data(&self) -> std::borrow::Cow<'_, [u8]> {
+        (&self.bytes).into()
+    }
+    fn data_len(&self) -> usize {
+        self.bytes.len()
+    }
+}

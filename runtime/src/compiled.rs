@@ -1,0 +1,139 @@
+//! A rule ready to run, whatever the tensors.
+
+use std::sync::Arc;
+
+use nosc_compiler::Rule;
+use nosc_compiler::canonical::{CanonicalRule, Key};
+use nosc_compiler::primitive::{Binary, Operand};
+use nosc_compiler::tree::{Node, NodeId, Parameter, StateId, StateKind};
+use nosc_kernels::{Backend, Compiled, LoweredRule, compile};
+
+use crate::error::RuntimeError;
+
+/// A state slot: one f32 array for each tensor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slot {
+    /// Stable name: `m`, `v`, `gamma`, else `ema1`, `s1`, ...
+    pub name: String,
+    /// How it moves, as a formula.
+    pub formula: String,
+    /// Whether it is one number a rule rather than one a parameter.
+    pub uniform: bool,
+}
+
+/// A compiled rule; cheap to clone, and any number of optimizers may share it.
+#[derive(Debug, Clone)]
+pub struct CompiledRule {
+    lowered: Arc<LoweredRule>,
+    compiled: Compiled,
+    /// Parameters of the rule as written, unused ones too.
+    declared: Arc<[Parameter]>,
+}
+
+impl CompiledRule {
+    /// Canonicalises, lowers and compiles a rule.
+    ///
+    /// # Errors
+    ///
+    /// [`RuntimeError::Lower`] if the rule is too large, [`RuntimeError::Compile`] if the back end that was
+    /// asked for does not take it ([`Backend::Auto`] falls back to the interpreter).
+    pub fn new(rule: &Rule, backend: Backend) -> Result<CompiledRule, RuntimeError> {
+        let lowered = LoweredRule::new(CanonicalRule::new(rule))?;
+        let compiled = compile(&lowered, backend)?;
+        let declared = rule.parameters.clone().into();
+        Ok(CompiledRule { lowered: Arc::new(lowered), compiled, declared })
+    }
+
+    /// Plan, step scalars and canonical rule.
+    pub fn lowered(&self) -> &LoweredRule {
+        &self.lowered
+    }
+
+    /// The canonical rule.
+    pub fn canonical(&self) -> &CanonicalRule {
+        &self.lowered.canonical
+    }
+
+    /// The key of the canonical rule.
+    pub fn key(&self) -> Key {
+        self.lowered.canonical.key
+    }
+
+    /// The kernel and the back end that runs it.
+    pub fn compiled(&self) -> &Compiled {
+        &self.compiled
+    }
+
+    /// Parameters of the rule as written, with their defaults.
+    pub fn parameters(&self) -> &[Parameter] {
+        &self.declared
+    }
+
+    /// The states, those that vary by element in the order of the kernel's arrays.
+    pub fn slots(&self) -> Vec<Slot> {
+        let uniform = self.lowered.scalars.uniform_states();
+        let varying = self.lowered.slots.iter().map(|state| (*state, false));
+        varying
+            .chain(uniform.iter().map(|state| (*state, true)))
+            .map(|(state, uniform)| self.slot(state, uniform))
+            .collect()
+    }
+
+    fn slot(&self, state: StateId, uniform: bool) -> Slot {
+        let rule = &self.canonical().rule;
+        let number = state.index() + 1;
+        match rule.states[state.index()].kind {
+            StateKind::Average { x, decay } => {
+                let formula = format!("ema({}, {})", rule.node_text(x), rule.node_text(decay));
+                let name = moment(rule, x, decay).map_or_else(|| format!("ema{number}"), str::to_owned);
+                Slot { name, formula, uniform }
+            }
+            StateKind::Recurrence { next, .. } => {
+                Slot { name: format!("s{number}"), formula: rule.node_text(next), uniform }
+            }
+        }
+    }
+
+    /// Values of the canonical rule's parameters, defaults replaced by `settings`.
+    pub(crate) fn values(&self, settings: &[(String, f64)]) -> Result<Vec<f64>, RuntimeError> {
+        for (name, value) in settings {
+            if !self.declared.iter().any(|parameter| parameter.name == *name) {
+                return Err(RuntimeError::UnknownParameter {
+                    rule: self.canonical().rule.name.clone(),
+                    name: name.clone(),
+                    known: self.declared.iter().map(|p| p.name.clone()).collect(),
+                });
+            }
+            if !value.is_finite() {
+                return Err(RuntimeError::ParameterValue { name: name.clone(), value: *value });
+            }
+        }
+        let value = |parameter: &Parameter| {
+            let set = settings.iter().rev().find(|(name, _)| *name == parameter.name);
+            set.map_or(parameter.default, |(_, value)| *value)
+        };
+        Ok(self.canonical().rule.parameters.iter().map(value).collect())
+    }
+}
+
+/// `m`, `v` or `gamma`, if the average is of that power of the gradient with that decay.
+fn moment(rule: &Rule, x: NodeId, decay: NodeId) -> Option<&'static str> {
+    let Node::Parameter(parameter) = rule.tree.node(decay) else { return None };
+    let is_gradient = |id: NodeId| rule.tree.node(id) == Node::Operand(Operand::Gradient);
+    let is_square = |id: NodeId| {
+        matches!(rule.tree.node(id), Node::Binary(Binary::Mul, a, b) if a == b && is_gradient(a))
+    };
+    let power = match rule.tree.node(x) {
+        _ if is_gradient(x) => 1,
+        _ if is_square(x) => 2,
+        Node::Binary(Binary::Mul, a, b)
+            if (is_square(a) && is_gradient(b)) || (is_square(b) && is_gradient(a)) =>
+        {
+            3
+        }
+        _ => return None,
+    };
+    let names = [("m", "beta1", 1), ("v", "beta2", 2), ("gamma", "beta3", 3)];
+    let decay = rule.parameters[parameter.index()].name.as_str();
+    names.into_iter().find(|(_, beta, of)| *beta == decay && *of == power).map(|(name, ..)| name)
+}

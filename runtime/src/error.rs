@@ -1,0 +1,141 @@
+//! What can go wrong in making an optimizer, in a step and with a checkpoint.
+
+use std::path::PathBuf;
+
+use nosc_kernels::cpu::CpuError;
+use nosc_kernels::kernel::CallError;
+use nosc_kernels::scalars::ScalarError;
+use nosc_kernels::LowerError;
+
+/// Why an optimizer was not made or a step did not happen. After any of these nothing has changed.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// The rule is too large for a kernel.
+    #[error(transparent)]
+    Lower(#[from] LowerError),
+    /// The back end that was asked for does not take the rule.
+    #[error("the back end does not compile the rule")]
+    Compile(#[from] CpuError),
+    /// A setting that the rule does not have.
+    #[error("rule `{rule}` has no parameter `{name}`{}", listed(.known))]
+    UnknownParameter {
+        /// The rule.
+        rule: String,
+        /// The name as given.
+        name: String,
+        /// The names that it has.
+        known: Vec<String>,
+    },
+    /// A parameter that is not finite.
+    #[error("parameter `{name}` is {value}, expected a finite number")]
+    ParameterValue {
+        /// The parameter.
+        name: String,
+        /// Its value.
+        value: f64,
+    },
+    /// A learning rate below 0 or not finite.
+    #[error("the learning rate is {0}, expected a finite number of at least 0")]
+    LearningRate(f64),
+    /// The numbers of tensors differ.
+    #[error("{what}: {found} tensors, expected {expected}")]
+    TensorCount {
+        /// "parameters" or "gradients".
+        what: &'static str,
+        /// How many were given.
+        found: usize,
+        /// How many the optimizer was made for.
+        expected: usize,
+    },
+    /// The length of a tensor differs.
+    #[error("{what} of tensor {tensor}: {found} elements, expected {expected}")]
+    TensorLength {
+        /// "parameters" or "gradients".
+        what: &'static str,
+        /// Number of the tensor.
+        tensor: usize,
+        /// Its length.
+        found: usize,
+        /// The length that the optimizer was made for.
+        expected: usize,
+    },
+    /// A gradient is infinite or NaN, and the policy is to stop.
+    #[error("gradient of tensor {tensor}, element {element} is {value}")]
+    NonFiniteGradient {
+        /// Number of the tensor.
+        tensor: usize,
+        /// Place of the first such element.
+        element: usize,
+        /// Its value.
+        value: f32,
+    },
+    /// The step scalars do not exist for these settings.
+    #[error(transparent)]
+    Scalars(#[from] ScalarError),
+    /// No memory for the state.
+    #[error("no memory for {bytes} bytes of state")]
+    Memory {
+        /// How much was asked for.
+        bytes: usize,
+    },
+    /// More tensors than a draw can name.
+    #[error("{0} tensors, expected fewer than 4294967295")]
+    TooManyTensors(usize),
+    /// The threads could not be started.
+    #[error("the threads could not be started: {0}")]
+    Threads(String),
+    /// A fault of nosc itself: a kernel refused a call that had been checked.
+    #[error("a kernel refused a checked call; please report this")]
+    Call(#[from] CallError),
+}
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() {
+        return "; it has none".to_owned();
+    }
+    format!("; it has {}", names.join(", "))
+}
+
+/// Why a checkpoint was not written or not taken. The optimizer, and a file that was there, are as before.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// The file could not be read or written.
+    #[error("{action} `{}`", .path.display())]
+    Io {
+        /// "could not read" or "could not write".
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// Not a checkpoint.
+    #[error("not a nosc checkpoint: {0}")]
+    Format(String),
+    /// The checkpoint of another rule.
+    #[error("the checkpoint is of another rule: {found_text} (key {found}), expected key {expected}")]
+    OtherRule {
+        /// Key in the file.
+        found: String,
+        /// Canonical text in the file.
+        found_text: String,
+        /// Key of the optimizer's rule.
+        expected: String,
+    },
+    /// The tensors do not fit.
+    #[error("tensor `{name}` {problem}")]
+    Tensor {
+        /// Name in the file.
+        name: String,
+        /// What does not fit.
+        problem: String,
+    },
+    /// Another seed than the one asked for.
+    #[error("the checkpoint has seed {found}, expected {expected}")]
+    Seed {
+        /// Seed in the file.
+        found: u64,
+        /// Seed of the settings.
+        expected: u64,
+    },
+}
