@@ -1,2 +1,59 @@
-//! .
-fn main() {}
+//! `nosc`: the command.
+//!
+//! ```text
+//! arguments ─► source (which rules) ─► check | explain | compile | run | train | rules ─► output
+//! ```
+//!
+//! This crate alone prints, exits and reads arguments. Exit codes: 0 done, 1 the input is wrong, 2 usage,
+//! 3 the machine lacks something. Results go to standard output, messages to standard error.
+
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod arrays;
+mod check;
+mod compile;
+mod error;
+mod explain;
+mod output;
+mod rules;
+mod run;
+mod source;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+use error::CliError;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let colour = arguments.color;
+    let result = match &arguments.command {
+        Command::Check(arguments) => check::check(arguments, colour),
+        Command::Explain(arguments) => explain::explain(arguments, colour),
+        Command::Compile(arguments) => compile::compile(arguments, colour),
+        Command::Run(arguments) => run::run(arguments, colour),
+        Command::Train(arguments) => train::train(arguments, colour),
+        Command::Rules(arguments) => rules::rules(arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read our output has seen enough.
+        Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            output::message(&format!("error: {error}"));
+            for cause in error.causes() {
+                output::message(&format!("  because: {cause}"));
+            }
+            if let Some(help) = error.help() {
+                output::message(&format!("  help: {help}"));
+            }
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

@@ -33,6 +33,18 @@ impl RuleBuilder {
         self.tree.add(Node::Parameter(ParameterId(index as u16)))
     }
 
+    /// The parameter of this name with this default, which replaces the default of one that is built in,
+    /// even where `m` or `adam` has used it before.
+    pub(crate) fn declared_parameter(&mut self, name: &str, default: f64) -> NodeId {
+        let node = self.parameter(name, default);
+        if let Node::Parameter(id) = self.tree.node(node)
+            && let Some(parameter) = self.parameters.get_mut(id.index())
+        {
+            parameter.default = default;
+        }
+        node
+    }
+
     /// A parameter that every rule has.
     pub(crate) fn built_in_parameter(&mut self, name: &str) -> NodeId {
         let default = match primitive(name).map(|row| row.meaning) {

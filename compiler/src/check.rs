@@ -53,6 +53,8 @@ struct Checker<'a> {
     scope: Scope,
     /// Literals with their places, for the check against f32.
     literals: Vec<(NodeId, Span)>,
+    /// Decays of averages with their places, which must be step scalars.
+    decays: Vec<(NodeId, Span)>,
 }
 
 impl<'a> Checker<'a> {
@@ -70,6 +72,7 @@ impl<'a> Checker<'a> {
             builder: RuleBuilder::default(),
             scope: Scope::default(),
             literals: Vec::new(),
+            decays: Vec::new(),
         }
     }
 
@@ -91,13 +94,19 @@ impl<'a> Checker<'a> {
         };
         let name = std::mem::take(&mut self.name);
         let at = rule.name.unwrap_or(rule.at);
-        let (builder, literals) = (self.builder, self.literals);
+        let (builder, literals, decays) = (self.builder, self.literals, self.decays);
         let checked = builder.finish(name, update, schedule.map(|(node, _)| node));
         let varying = checked.uniform(true);
         if let Some((node, span)) = schedule
             && !checked.uniform(false).nodes[node.index()]
         {
             self.problems.push(Problem::VariesByElement { what: "the schedule", at: span });
+        }
+        for (node, at) in decays {
+            if !varying.nodes[node.index()] {
+                let what = "the decay of an average";
+                self.problems.push(Problem::VariesByElement { what, at });
+            }
         }
         let live = checked.live();
         literals_fit(&checked, &varying, &live, &literals, self.problems);
@@ -197,7 +206,7 @@ impl<'a> Checker<'a> {
         }
         // A parameter in error still has a meaning, so that one mistake is one message.
         let default = value.filter(|v| v.is_finite()).unwrap_or(1.0);
-        let parameter = self.builder.parameter(&name, default);
+        let parameter = self.builder.declared_parameter(&name, default);
         self.scope.set(&name, Declared::Parameter(Some(parameter)));
         value.map(|_| parameter)
     }
@@ -267,6 +276,7 @@ impl<'a> Checker<'a> {
             scope: &mut self.scope,
             problems: self.problems,
             literals: &mut self.literals,
+            decays: &mut self.decays,
             rule: &self.name,
         }
         .build(root)
@@ -327,16 +337,11 @@ fn literals_fit(
     literals: &[(NodeId, Span)],
     problems: &mut Vec<Problem>,
 ) {
-    let mut meets_element = vec![false; rule.tree.len()];
-    for (id, node) in rule.tree.iter() {
-        if live.nodes[id.index()] && !uniform.nodes[id.index()] {
-            node.operands().for_each(|operand| meets_element[operand.index()] = true);
-        }
-    }
-    meets_element[rule.update.index()] = true;
+    let meets_element = meet_elements(rule, uniform, live);
     for (node, at) in literals {
         let Some(value) = rule.tree.as_constant(*node) else { continue };
-        if !meets_element[node.index()] || value == 0.0 {
+        // One that overflows f64, or is written as 0, has been dealt with.
+        if !meets_element[node.index()] || value == 0.0 || value.is_infinite() {
             continue;
         }
         let text = format!("{value:e}");
@@ -347,4 +352,26 @@ fn literals_fit(
             problems.push(Problem::NumberUnderflow { text, kind: "f32", at: *at });
         }
     }
+}
+
+/// Which nodes are rounded to f32. In a schedule nothing is, but in the states that it reads.
+pub(crate) fn meet_elements(rule: &Rule, uniform: &Live, live: &Live) -> Vec<bool> {
+    let mut meets_element = vec![false; rule.tree.len()];
+    let mut roots = vec![rule.update];
+    for (index, state) in rule.states.iter().enumerate().filter(|(index, _)| live.states[*index]) {
+        roots.extend(state.kind.nodes());
+        if let StateKind::Recurrence { init, .. } = state.kind
+            && !uniform.states[index]
+        {
+            meets_element[init.index()] = true;
+        }
+    }
+    let reached = rule.reach(roots);
+    for (id, node) in rule.tree.iter() {
+        if reached.nodes[id.index()] && !uniform.nodes[id.index()] {
+            node.operands().for_each(|operand| meets_element[operand.index()] = true);
+        }
+    }
+    meets_element[rule.update.index()] = true;
+    meets_element
 }

@@ -52,6 +52,7 @@ pub(crate) struct Formula<'a> {
     pub(crate) scope: &'a mut Scope,
     pub(crate) problems: &'a mut Vec<Problem>,
     pub(crate) literals: &'a mut Vec<(NodeId, Span)>,
+    pub(crate) decays: &'a mut Vec<(NodeId, Span)>,
     pub(crate) rule: &'a str,
 }
 
@@ -252,7 +253,9 @@ impl Formula<'_> {
             },
             Form::Prev => self.previous(self.syntax.span(arguments[0]), at),
             Form::Ema => {
-                let state = self.builder.average(values[0]?, values[1]?);
+                let (x, decay) = (values[0]?, values[1]?);
+                self.decays.push((decay, self.syntax.span(arguments[1])));
+                let state = self.builder.average(x, decay);
                 Some(self.builder.tree.add(Node::State(state)))
             }
             Form::Debias => {

@@ -56,6 +56,7 @@
 #![forbid(unsafe_code)]
 
 pub mod child;
+pub mod compiled_stepper;
 pub mod dataset;
 pub mod outcome;
 pub mod plot;

@@ -5,6 +5,7 @@
 //! or one, with the machine's fused multiply-add or without. Elements beside the arrays must stay as
 //! they were. NaN equals NaN: which one an operation returns differs between machines, so the bits
 //! of a float are read from numbers only.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use nosc_kernels::cpu::{CpuKernel, CpuOptions, Optimization};
 use nosc_kernels::interpreter::Interpreter;
@@ -18,7 +19,7 @@ const SCALARS: usize = 4;
 /// Elements around each array that nothing may touch.
 const MARGIN: usize = 5;
 
-/// SplitMix64 (Steele, Lea and Flood 2014).
+/// `SplitMix64` (Steele, Lea and Flood 2014).
 struct Random(u64);
 
 impl Random {
@@ -306,7 +307,9 @@ fn check_random(seed: u64, mut random: Random, operations: usize, counts: &[usiz
     for options in ways() {
         let kernel = CpuKernel::compile(&plan, &options).unwrap();
         let how = format!("plan {seed}, {options:?}");
-        inputs.iter().for_each(|input| check_equal(input, &plan, &interpreter, &kernel, &how));
+        for input in &inputs {
+            check_equal(input, &plan, &interpreter, &kernel, &how);
+        }
     }
 }
 

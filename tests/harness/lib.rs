@@ -1,1 +1,41 @@
-//! .
+//! What the suites share: rules by text, inputs that hurt, runs of an optimizer, golden files and checks.
+//!
+//! ```text
+//! rules ─► kernels   parity     interpreter against machine code
+//!     │            └ reference  interpreter against the tree, evaluated node by node
+//!     ├─► optimizer  run        steps over many tensors with fixed gradients
+//!     │            └ golden     values computed elsewhere
+//!     └─► workspace             the folder itself, for the house rules
+//! ```
+//!
+//! A suite calls `check_*` functions; what they promise stands with them. Everything is a function of
+//! its arguments: no clock, no ambient randomness, nothing outside the project's folder.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a test stops at the first surprise"
+)]
+
+mod golden;
+mod numbers;
+mod parity;
+mod reference;
+mod rules;
+mod run;
+mod workspace;
+
+pub use golden::{check_golden, check_golden_torch};
+pub use numbers::{SPECIAL, assert_same_bits, bits, hard_float, plain_float, same_bits, splitmix};
+pub use parity::{Agreement, Lengths, check_parity, check_threads};
+pub use reference::check_reference;
+pub use rules::{compiled, generated, library, lowered, rule};
+pub use run::{Run, Snapshot, gradients};
+pub use workspace::{member_arrows, members, read, root, rust_files};
+
+/// A number from the environment: how many generated cases a test takes.
+pub fn cases(otherwise: u64) -> u64 {
+    let set = std::env::var("NOSC_CASES").ok();
+    set.and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}

@@ -125,8 +125,16 @@ fn binary(op: Binary, a: Facts, b: Facts, same: bool) -> Facts {
         Binary::Mul => {
             let product = a.bound * b.bound;
             let exact = whole(product);
-            let bound = if exact || (a.bound <= 1.0 && b.bound <= 1.0) {
+            // A rounded product may pass the product of the bounds, but a factor of at most 1 does not
+            // make the other one larger.
+            let bound = if exact {
                 product
+            } else if a.bound <= 1.0 || b.bound <= 1.0 {
+                a.bound.max(b.bound).min(if a.bound <= 1.0 && b.bound <= 1.0 {
+                    a.bound.min(b.bound)
+                } else {
+                    f64::INFINITY
+                })
             } else {
                 f64::INFINITY
             };

@@ -31,6 +31,8 @@ pub struct Rewriter<'a> {
     /// By state of the source rule: its canonical kind, once its definition has been mapped.
     kinds: Vec<Option<StateKind>>,
     uniform_states: Vec<bool>,
+    /// Nodes that vary by their form, and always have the bits of this constant.
+    constants: IndexMap<NodeId, NodeId>,
     depth: u32,
 }
 
@@ -44,21 +46,50 @@ impl<'a> Rewriter<'a> {
             colours,
             kinds: vec![None; rule.states.len()],
             uniform_states,
+            constants: IndexMap::new(),
             depth: 0,
         }
     }
 
     /// The canonical node that has the same bits as `node`, whose operands are canonical.
     pub fn make(&mut self, node: Node) -> NodeId {
+        let node = self.with_constants(node);
+        let mut constant = None;
         if self.depth < MAX_DEPTH {
             self.depth += 1;
-            let rewritten = self.folded(node).or_else(|| laws::apply(self, node));
+            let rewritten = self.folded(node).or_else(|| laws::apply(self, node, &mut constant));
             self.depth -= 1;
             if let Some(id) = rewritten {
                 return id;
             }
         }
-        self.intern(node)
+        let id = self.intern(node);
+        if let Some(constant) = constant {
+            self.constants.insert(id, constant);
+        }
+        id
+    }
+
+    /// Puts constants in the place of operands that always have their bits, as long as the node still
+    /// varies: otherwise it would move from f32 to f64.
+    fn with_constants(&self, node: Node) -> Node {
+        let settled = node.map(|operand| self.settled(operand));
+        if self.node_varies(settled) { settled } else { node }
+    }
+
+    /// The constant that a node always has the bits of, once it is rounded to f32; or the node.
+    pub(super) fn settled(&self, id: NodeId) -> NodeId {
+        self.constants.get(&id).copied().unwrap_or(id)
+    }
+
+    /// Whether a node that a law made may stand for `node`: what varies by its form must not become a step
+    /// scalar, whose uses would be computed in f64.
+    pub(super) fn keeps_kind(&self, node: Node, made: NodeId) -> bool {
+        self.varies(made) || !self.node_varies(node)
+    }
+
+    fn node_varies(&self, node: Node) -> bool {
+        matches!(node, Node::Drop(..)) || node.operands().any(|operand| self.varies(operand))
     }
 
     /// Shares a node to which no law applies.

@@ -60,7 +60,8 @@ pub(super) fn rebuild<'a>(
         }
     }
     let at = |id: NodeId| moved[id.index()];
-    Rebuilt { update: at(rule.update), schedule: rule.schedule.map(at), rewriter }
+    let (update, schedule) = (rewriter.settled(at(rule.update)), rule.schedule.map(at));
+    Rebuilt { update, schedule: schedule.map(|node| rewriter.settled(node)), rewriter }
 }
 
 fn define(rule: &Rule, rewriter: &mut Rewriter<'_>, state: StateId, moved: &[NodeId]) {

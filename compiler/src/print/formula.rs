@@ -1,7 +1,7 @@
 //! The formula of a rule, with as few brackets and names as it takes to parse back.
 
 use super::layout::{Layout, Shape};
-use crate::primitive::{Binary, Unary};
+use crate::primitive::{Binary, Cosine, Unary};
 use crate::tree::{Node, NodeId, Rule, StateId, StateKind};
 
 /// How tightly a piece of text binds; a looser one in a tighter place gets brackets.
@@ -136,7 +136,7 @@ fn pieces(layout: &Layout<'_>, id: NodeId) -> (Binds, Vec<Work>) {
     use Binds::{Atom, Loosest, Power};
     let rule = layout.rule;
     match layout.shape(id) {
-        Shape::Moment(name) => return (Atom, vec![Work::Text(name)]),
+        Shape::Moment(name) | Shape::Scaled(name) => return (Atom, vec![Work::Text(name)]),
         Shape::Power(x, n) => {
             return (Power, vec![Work::Node(x, Atom), Work::Owned(format!("^{n}"))]);
         }
@@ -147,9 +147,9 @@ fn pieces(layout: &Layout<'_>, id: NodeId) -> (Binds, Vec<Work>) {
         Shape::Leaf | Shape::Plain => {}
     }
     match rule.tree.node(id) {
-        Node::Constant(value) => constant(layout, value.value(), false),
+        Node::Constant(value) => constant(layout, id, value.value(), false),
         Node::Operand(operand) => (Atom, vec![Work::Text(operand.name())]),
-        Node::Decay(kind, n) => (Atom, vec![Work::Owned(decay(kind, n.value()))]),
+        Node::Decay(kind, n) => (Atom, vec![Work::Owned(decay(layout, kind, n.value()))]),
         Node::Parameter(p) => (Atom, vec![Work::Owned(rule.parameters[p.index()].name.clone())]),
         Node::State(s) | Node::Debias(s) => {
             (Atom, vec![Work::Owned(layout.states[s.index()].clone())])
@@ -191,7 +191,7 @@ fn binary(layout: &Layout<'_>, op: Binary, a: NodeId, b: NodeId) -> (Binds, Vec<
         Binary::Pow => {
             let exponent = match layout.rule.tree.as_constant(b) {
                 Some(value) => {
-                    let (binds, mut pieces) = constant(layout, value, true);
+                    let (binds, mut pieces) = constant(layout, b, value, true);
                     if binds < Binds::Sign {
                         pieces.insert(0, Work::Text("("));
                         pieces.push(Work::Text(")"));
@@ -229,21 +229,24 @@ fn is_negative(rule: &Rule, lo: NodeId, hi: NodeId) -> bool {
     }
 }
 
-fn decay(kind: crate::primitive::Cosine, n: f64) -> String {
+fn decay(layout: &Layout<'_>, kind: Cosine, n: f64) -> String {
     match kind {
-        crate::primitive::Cosine::Cosine if n == 0.5 => "cd".to_owned(),
-        crate::primitive::Cosine::Cosine => format!("cd({})", number(n)),
-        crate::primitive::Cosine::Restart => format!("rd({})", number(n)),
+        Cosine::Cosine if n == 0.5 && !layout.is_taken("cd") => "cd".to_owned(),
+        Cosine::Cosine => format!("cd({})", number(n)),
+        Cosine::Restart => format!("rd({})", number(n)),
     }
 }
 
 /// A constant; as an exponent, small integers are written so that they stay an exponent of pow.
-fn constant(layout: &Layout<'_>, value: f64, exponent: bool) -> (Binds, Vec<Work>) {
+fn constant(layout: &Layout<'_>, id: NodeId, value: f64, exponent: bool) -> (Binds, Vec<Work>) {
     let known = [("e", std::f64::consts::E), ("pi", std::f64::consts::PI)];
     for (name, known) in known {
         if value.to_bits() == known.to_bits() && !layout.is_taken(name) {
             return (Binds::Atom, vec![Work::Text(name)]);
         }
+    }
+    if layout.overflows[id.index()] {
+        return (Binds::Product, vec![Work::Owned(large(value))]);
     }
     let mut text = number(value);
     if exponent && value.abs() <= 4.0 && value.fract() == 0.0 && value.is_finite() {
@@ -257,6 +260,18 @@ fn constant(layout: &Layout<'_>, value: f64, exponent: bool) -> (Binds, Vec<Work
         Binds::Atom
     };
     (binds, vec![Work::Owned(text)])
+}
+
+/// A finite constant that an element rounds to infinity. A literal may not do that, so it is written as a
+/// product, by powers of two and so exactly.
+fn large(mut value: f64) -> String {
+    const STEP: f64 = 1.701_411_834_604_692_3e38; // 2^127
+    let mut factors = String::new();
+    while value.abs() > STEP {
+        value /= STEP;
+        factors += &format!(" * {}", number(STEP));
+    }
+    number(value) + &factors
 }
 
 /// A number as the language reads it, shortest that keeps every bit. Infinities and NaN, which a folded

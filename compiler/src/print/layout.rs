@@ -2,7 +2,7 @@
 
 use indexmap::IndexSet;
 
-use crate::primitive::{Binary, Meaning, Operand, primitive};
+use crate::primitive::{Binary, Meaning, Operand, Unary, primitive};
 use crate::tree::{Live, Node, NodeId, Parameter, Rule, StateId, StateKind};
 
 /// A shared node larger than this gets a name.
@@ -18,6 +18,8 @@ pub(super) struct Layout<'a> {
     pub(super) lets: Vec<Option<String>>,
     /// By state: its name in the text.
     pub(super) states: Vec<String>,
+    /// By node: a constant, made by folding, that is finite but infinite where it meets an element.
+    pub(super) overflows: Vec<bool>,
     taken: IndexSet<String>,
 }
 
@@ -33,13 +35,24 @@ pub(super) enum Shape {
     Average(NodeId, NodeId),
     /// `debias(...)` of the node of the average.
     Debias(StateId),
+    /// `adam` or `rmsprop`, where a parameter hides `g`.
+    Scaled(&'static str),
     /// Any other node, by its operands.
     Plain,
 }
 
 impl<'a> Layout<'a> {
     pub(super) fn new(rule: &'a Rule) -> Layout<'a> {
-        let live = rule.live();
+        let mut live = rule.live();
+        for (id, node) in rule.tree.iter() {
+            // The text of a debiased average holds that of the average.
+            if let Node::Debias(state) = node
+                && live.nodes[id.index()]
+                && let Some(average) = rule.tree.find(Node::State(state))
+            {
+                live.nodes[average.index()] = true;
+            }
+        }
         let mut taken: IndexSet<String> = IndexSet::new();
         for (id, node) in rule.tree.iter() {
             if let Node::Parameter(parameter) = node
@@ -48,7 +61,9 @@ impl<'a> Layout<'a> {
                 taken.insert(rule.parameters[parameter.index()].name.clone());
             }
         }
-        let mut layout = Layout { rule, live, lets: Vec::new(), states: Vec::new(), taken };
+        let overflows = overflows(rule);
+        let mut layout =
+            Layout { rule, live, lets: Vec::new(), states: Vec::new(), overflows, taken };
         layout.name_states();
         layout.name_lets();
         layout
@@ -86,9 +101,38 @@ impl<'a> Layout<'a> {
                 Some(name) => Shape::Moment(name),
                 None => Shape::Debias(state),
             },
+            Node::Binary(Binary::Div, a, b) if self.is_taken("g") => {
+                self.scaled(a, b).map_or(Shape::Plain, Shape::Scaled)
+            }
             node if node.operands().next().is_none() => Shape::Leaf,
             _ => Shape::Plain,
         }
+    }
+
+    /// The name of `a / b`, if it is `adam` or `rmsprop`, which mean the gradient whatever `g` is here.
+    fn scaled(&self, a: NodeId, b: NodeId) -> Option<&'static str> {
+        let tree = &self.rule.tree;
+        let Node::Binary(Binary::Add, p, q) = tree.node(b) else { return None };
+        let moment = |id: NodeId, power: u8, decay: &str| match tree.node(id) {
+            Node::Debias(state) => self.is_moment(state, power, decay),
+            _ => false,
+        };
+        let root = |id: NodeId| match tree.node(id) {
+            Node::Unary(Unary::Sqrt, v) => moment(v, 2, "beta2"),
+            _ => false,
+        };
+        let delta = |id: NodeId| match tree.node(id) {
+            Node::Parameter(parameter) => self.rule.parameters[parameter.index()].name == "delta",
+            _ => false,
+        };
+        // In a canonical tree the divisor's operands stand the other way round.
+        if !((root(p) && delta(q)) || (delta(p) && root(q))) {
+            return None;
+        }
+        if tree.node(a) == Node::Operand(Operand::Gradient) {
+            return Some("rmsprop");
+        }
+        moment(a, 1, "beta1").then_some("adam")
     }
 
     /// The node of an average, which is in the tree of every rule that debiases it.
@@ -99,7 +143,7 @@ impl<'a> Layout<'a> {
     /// The nodes that a node's text contains.
     fn parts(&self, id: NodeId) -> Vec<NodeId> {
         match self.shape(id) {
-            Shape::Leaf | Shape::Moment(_) => Vec::new(),
+            Shape::Leaf | Shape::Moment(_) | Shape::Scaled(_) => Vec::new(),
             Shape::Power(x, _) => vec![x],
             Shape::Average(x, decay) => vec![x, decay],
             Shape::Debias(state) => self.average_node(state).into_iter().collect(),
@@ -109,17 +153,22 @@ impl<'a> Layout<'a> {
 
     /// `m`, if this is the average of the gradient that `m` names; likewise `v` and `gamma`.
     fn moment(&self, state: StateId) -> Option<&'static str> {
-        let StateKind::Average { x, decay } = self.rule.states[state.index()].kind else {
-            return None;
-        };
-        let Node::Parameter(parameter) = self.rule.tree.node(decay) else { return None };
-        let parameter = &self.rule.parameters[parameter.index()].name;
         ["m", "v", "gamma"].into_iter().find(|name| match primitive(name).map(|row| row.meaning) {
             Some(Meaning::Average { power, decay }) => {
-                decay == parameter && is_gradient_power(self.rule, x, power) && !self.is_taken(name)
+                self.is_moment(state, power, decay) && !self.is_taken(name)
             }
             _ => false,
         })
+    }
+
+    /// Whether this is the average of `g^power` with the parameter of this name for its decay.
+    fn is_moment(&self, state: StateId, power: u8, decay: &str) -> bool {
+        let StateKind::Average { x, decay: found } = self.rule.states[state.index()].kind else {
+            return false;
+        };
+        let Node::Parameter(parameter) = self.rule.tree.node(found) else { return false };
+        self.rule.parameters[parameter.index()].name == decay
+            && is_gradient_power(self.rule, x, power)
     }
 
     fn name_states(&mut self) {
@@ -206,6 +255,13 @@ impl<'a> Layout<'a> {
     }
 }
 
+fn overflows(rule: &Rule) -> Vec<bool> {
+    let meets_element = crate::check::meet_elements(rule, &rule.uniform(true), &rule.live());
+    let constant = |id: NodeId| rule.tree.as_constant(id).filter(|value| value.is_finite());
+    let overflow = |id: NodeId| constant(id).is_some_and(|value| (value as f32).is_infinite());
+    rule.tree.iter().map(|(id, _)| meets_element[id.index()] && overflow(id)).collect()
+}
+
 fn is_built_in(parameter: &Parameter) -> bool {
     match primitive(&parameter.name).map(|row| row.meaning) {
         Some(Meaning::Parameter(default)) => default.to_bits() == parameter.default.to_bits(),
@@ -232,10 +288,8 @@ fn is_gradient_power(rule: &Rule, x: NodeId, n: u8) -> bool {
     let is_gradient = |id| rule.tree.node(id) == Node::Operand(Operand::Gradient);
     match rule.tree.node(x) {
         _ if n == 1 => is_gradient(x),
-        // In a canonical tree the factors of the cube may stand the other way round.
         Node::Binary(Binary::Mul, a, b) => {
-            let found = power(rule, a, b).or_else(|| power(rule, b, a));
-            found.is_some_and(|(base, power)| power == n && is_gradient(base))
+            power(rule, a, b).is_some_and(|(base, power)| power == n && is_gradient(base))
         }
         _ => false,
     }

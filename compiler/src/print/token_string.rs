@@ -78,7 +78,12 @@ impl Writer<'_> {
                 Some((unary, operand)) => Some((*unary, self.operand(*operand)?)),
                 None => Some(("id", "1".to_owned())),
             };
-            let ((u1, op1), (u2, op2)) = (side(&sides.1[0])?, side(&sides.1[1])?);
+            let ((u1, op1), (u2, mut op2)) = (side(&sides.1[0])?, side(&sides.1[1])?);
+            if sides.0 == "pow" && u2 == "id" && matches!(op2.as_str(), "1" | "2") {
+                // As an operand it would be read as a literal exponent.
+                self.groups.push(format!("{op2} 1 id id left"));
+                op2 = format!("%{}", self.groups.len() - 1);
+            }
             if self.groups.len() == MAX_GROUPS {
                 return None;
             }
@@ -104,11 +109,7 @@ impl Writer<'_> {
                 }
                 _ => None,
             },
-            Node::Binary(Binary::Pow, x, y) => {
-                // `1` and `2` under `id` would be read as literal exponents: bank them.
-                let literal = matches!(self.rule.tree.as_constant(y), Some(1.0 | 2.0));
-                if literal { None } else { two("pow", x, y) }
-            }
+            Node::Binary(Binary::Pow, x, y) => two("pow", x, y),
             _ => {
                 let (unary, x) = unary(self.rule, id)?;
                 Some(("left", [Some((unary, x)), None]))

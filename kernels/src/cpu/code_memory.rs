@@ -7,6 +7,7 @@
 #![expect(unsafe_code, reason = "code is made, called and freed here, and nowhere else")]
 
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::sync::Mutex;
 
 use cranelift_codegen::Context;
@@ -48,8 +49,8 @@ impl KernelCode {
         builder: JITBuilder,
     ) -> Result<KernelCode, CpuError> {
         // From here on an error frees what the module has allocated.
-        let mut memory = CodeMemory(Some(JITModule::new(builder)));
-        let Some(module) = memory.0.as_mut() else { return Err(CpuError::ThreadStopped) };
+        let mut memory = CodeMemory(ManuallyDrop::new(JITModule::new(builder)));
+        let module = &mut *memory.0;
         let function = lower(plan, strategy, module.isa())?;
         let id = module.declare_anonymous_function(&function.signature)?;
         let mut context = Context::for_function(function);
@@ -113,16 +114,16 @@ impl fmt::Debug for KernelCode {
     }
 }
 
-/// A module whose memory is freed when this is dropped. Always full until then.
-struct CodeMemory(Option<JITModule>);
+/// A module whose memory is freed when this is dropped.
+struct CodeMemory(ManuallyDrop<JITModule>);
 
 impl Drop for CodeMemory {
     fn drop(&mut self) {
-        if let Some(module) = self.0.take() {
-            // SAFETY: the only pointer into the module's memory is the entry of the `KernelCode`
-            // that owns this value, and `KernelCode::run`, which alone calls it, borrows that owner.
-            unsafe { module.free_memory() };
-        }
+        // SAFETY: this is the drop of `self`, after which nothing reads the field again.
+        let module = unsafe { ManuallyDrop::take(&mut self.0) };
+        // SAFETY: the only pointer into the module's memory is the entry of the `KernelCode` that
+        // owns this value, and `KernelCode::run`, which alone calls it, borrows that owner.
+        unsafe { module.free_memory() };
     }
 }
 

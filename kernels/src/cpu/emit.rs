@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn a_symbol_must_be_a_name() {
         for symbol in ["", "1st", "a b", "_x", "é", "int;"] {
-            assert!(matches!(header(&momentum(), symbol), Err(CpuError::Symbol(_))));
+            assert!(matches!(header(&momentum(), symbol, &[], &[]), Err(CpuError::Symbol(_))));
             let file = object(&momentum(), &CpuOptions::default(), symbol);
             assert!(matches!(file, Err(CpuError::Symbol(_))));
         }

@@ -5,12 +5,21 @@ use crate::plan::Plan;
 
 /// A header for C99 and C++ that declares the kernel `symbol` of a plan and says what it takes.
 ///
+/// `scalars` and `states` say in a line each what the plan's step scalars and state arrays are; they
+/// become comments.
+///
 /// # Errors
 ///
 /// [`CpuError::Symbol`] if `symbol` is not a name that C leaves to its users.
-pub fn header(plan: &Plan, symbol: &str) -> Result<String, CpuError> {
+pub fn header(
+    plan: &Plan,
+    symbol: &str,
+    scalars: &[String],
+    states: &[String],
+) -> Result<String, CpuError> {
     check_symbol(symbol)?;
     let guard = format!("NOSC_{}_H", symbol.to_uppercase());
+    let (scalar_lines, state_lines) = (comment(scalars), comment(states));
     let (states, scalars) = (plan.states, plan.scalars);
     Ok(format!(
         "/* Made by nosc. One step of an update rule over the elements of one tensor. */
@@ -26,8 +35,8 @@ extern \"C\" {{
 /*
  * parameters     count floats, updated in place
  * gradients      count floats
- * states         {states} pointers, each to count floats, updated in place
- * scalars        {scalars} floats: the step scalars of the rule, in the order of its plan
+ * states         {states} pointers, each to count floats, updated in place{state_lines}
+ * scalars        {scalars} floats, each computed in double once a step and rounded{scalar_lines}
  * words          3 integers: low half of the seed; tensor id xor high half of the seed;
  *                step number modulo 2^32
  * first_element  index of the first of these elements in its tensor, a multiple of 4
@@ -46,6 +55,12 @@ void {symbol}(float *parameters, const float *gradients, float *const *states,
 #endif
 "
     ))
+}
+
+/// Lines of a comment below the row that they explain; what would end the comment is taken apart.
+fn comment(lines: &[String]) -> String {
+    let line = |line: &String| format!("\n *                  {}", line.replace("*/", "* /"));
+    lines.iter().map(line).collect()
 }
 
 /// Takes names of letters, digits and `_` that start with a letter.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::testing::{after_momentum, momentum};
-use super::{CpuOptions, emit, header};
+use super::{CpuOptions, Target, emit, header};
 use crate::interpreter::Interpreter;
 
 const ELEMENTS: usize = 37;
@@ -68,7 +68,7 @@ fn has_cc() -> bool {
 fn bits_from_c(folder: &Path, options: &CpuOptions, arguments: &[&str]) -> Vec<u32> {
     let write = |name: &str, bytes: &[u8]| std::fs::write(folder.join(name), bytes).unwrap();
     write("kernel.o", &emit::object(&momentum(), options, "nosc_momentum").unwrap());
-    write("kernel.h", header(&momentum(), "nosc_momentum").unwrap().as_bytes());
+    write("kernel.h", header(&momentum(), "nosc_momentum", &[], &[]).unwrap().as_bytes());
     write("main.c", PROGRAM.as_bytes());
     let mut cc = Command::new("cc");
     cc.current_dir(folder).args(arguments).args(["-Wall", "-Wextra", "-Werror", "-pedantic"]);
@@ -89,8 +89,14 @@ fn a_c_program_gets_the_bits_of_the_interpreter() {
     let (parameters, state) = after_momentum(&Interpreter::new(momentum()), ELEMENTS, STEPS);
     let wanted: Vec<u32> = parameters.into_iter().chain(state).map(f32::to_bits).collect();
     let folder = Folder::new("linked");
-    for fma in [None, Some(false)] {
-        let options = CpuOptions { fma, ..CpuOptions::default() };
+    let mut ways = vec![CpuOptions::default()];
+    ways.push(CpuOptions { fma: Some(false), ..CpuOptions::default() });
+    if cfg!(all(target_arch = "x86_64", target_os = "linux")) {
+        // The oldest machine: SSE2 and no fused multiply-add.
+        let target = Target::Triple("x86_64-unknown-linux-gnu".parse().unwrap());
+        ways.push(CpuOptions { target, ..CpuOptions::default() });
+    }
+    for options in ways {
         for arguments in [&["-std=c99", "-O1", "-pie", "-fPIE"][..], &["-std=c11", "-no-pie"]] {
             assert_eq!(bits_from_c(&folder.0, &options, arguments), wanted, "{arguments:?}");
         }

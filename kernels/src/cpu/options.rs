@@ -15,6 +15,17 @@ pub enum Target {
     Triple(Triple),
 }
 
+impl Target {
+    /// The target of a triple such as `aarch64-unknown-linux-gnu`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the triple, in words.
+    pub fn parse(triple: &str) -> Result<Target, String> {
+        triple.parse().map(Target::Triple).map_err(|error| format!("{error}"))
+    }
+}
+
 /// How hard Cranelift tries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Optimization {

@@ -161,7 +161,7 @@ pub struct Store {
     pub value: Value,
 }
 
-/// One element's step. [`super::verify`] states what holds for every plan.
+/// One element's step. [`super::verify()`] states what holds for every plan.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Plan {
     /// In order of evaluation; operands come before their users.
@@ -275,30 +275,6 @@ impl Instruction {
 }
 
 impl Plan {
-    /// The type of a value.
-    pub fn type_of(&self, value: Value) -> Type {
-        match self.instructions[value.index()] {
-            Instruction::Load(_)
-            | Instruction::Scalar(_)
-            | Instruction::Float(_)
-            | Instruction::FusedMultiplyAdd(..) => Type::Float,
-            Instruction::Word(_) | Instruction::Integer(_) | Instruction::Shift(..) => {
-                Type::Integer
-            }
-            Instruction::Unary(op, _) => op.signature().1,
-            Instruction::Binary(op, _, _) => op.signature().1,
-            Instruction::Select(_, a, _) => self.type_of_select(a),
-        }
-    }
-
-    /// A select has the type of its branches; chains of selects are walked, not recursed.
-    fn type_of_select(&self, mut value: Value) -> Type {
-        while let Instruction::Select(_, a, _) = self.instructions[value.index()] {
-            value = a;
-        }
-        self.type_of(value)
-    }
-
     /// Whether the plan has an explicit fused multiply-add.
     pub fn uses_fma(&self) -> bool {
         self.instructions.iter().any(|i| matches!(i, Instruction::FusedMultiplyAdd(..)))

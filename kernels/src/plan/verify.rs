@@ -6,15 +6,21 @@
 //! 4. State and scalar numbers are below the plan's counts.
 //! 5. Each array is stored at most once, never the gradient, and only floats are stored.
 
-use super::ir::{Array, Instruction, Plan, Type};
+use super::ir::{Array, Instruction, Plan, Type, Value};
 
+/// Checks every invariant.
+///
+/// # Errors
+///
 /// The first broken invariant, in words.
 pub fn verify(plan: &Plan) -> Result<(), String> {
+    let mut known = Vec::with_capacity(plan.instructions.len());
     for (index, instruction) in plan.instructions.iter().enumerate() {
         if instruction.operands().any(|v| v.index() >= index) {
             return Err(format!("v{index} uses a value that stands after it"));
         }
-        types(plan, instruction).map_err(|what| format!("v{index}: {what}"))?;
+        types(&known, instruction).map_err(|what| format!("v{index}: {what}"))?;
+        known.push(result(&known, instruction));
         match *instruction {
             Instruction::Shift(_, _, by) if by > 31 => {
                 return Err(format!("v{index} shifts by {by}"));
@@ -28,12 +34,26 @@ pub fn verify(plan: &Plan) -> Result<(), String> {
             _ => {}
         }
     }
-    stores(plan)
+    stores(plan, &known)
 }
 
-fn types(plan: &Plan, instruction: &Instruction) -> Result<(), String> {
-    let expect = |value, wanted: Type| {
-        let found = plan.type_of(value);
+/// The type of an instruction whose operands' types are known.
+fn result(known: &[Type], instruction: &Instruction) -> Type {
+    match *instruction {
+        Instruction::Load(_)
+        | Instruction::Scalar(_)
+        | Instruction::Float(_)
+        | Instruction::FusedMultiplyAdd(..) => Type::Float,
+        Instruction::Word(_) | Instruction::Integer(_) | Instruction::Shift(..) => Type::Integer,
+        Instruction::Unary(op, _) => op.signature().1,
+        Instruction::Binary(op, _, _) => op.signature().1,
+        Instruction::Select(_, a, _) => known[a.index()],
+    }
+}
+
+fn types(known: &[Type], instruction: &Instruction) -> Result<(), String> {
+    let expect = |value: Value, wanted: Type| {
+        let found = known[value.index()];
         if found == wanted {
             Ok(())
         } else {
@@ -52,7 +72,7 @@ fn types(plan: &Plan, instruction: &Instruction) -> Result<(), String> {
         Instruction::Shift(_, a, _) => expect(a, Type::Integer),
         Instruction::Select(mask, a, b) => {
             expect(mask, Type::Mask)?;
-            let kind = plan.type_of(a);
+            let kind = known[a.index()];
             if kind == Type::Mask {
                 return Err("selects between masks".to_owned());
             }
@@ -66,7 +86,7 @@ fn types(plan: &Plan, instruction: &Instruction) -> Result<(), String> {
     }
 }
 
-fn stores(plan: &Plan) -> Result<(), String> {
+fn stores(plan: &Plan, known: &[Type]) -> Result<(), String> {
     let mut seen = Vec::new();
     for store in &plan.stores {
         let bad = match store.array {
@@ -74,7 +94,7 @@ fn stores(plan: &Plan) -> Result<(), String> {
             Array::State(slot) if slot >= plan.states => Some("stores to a state that is not there"),
             _ if seen.contains(&store.array) => Some("stores twice to one array"),
             _ if store.value.index() >= plan.instructions.len() => Some("stores nothing"),
-            _ if plan.type_of(store.value) != Type::Float => Some("stores what is not a float"),
+            _ if known[store.value.index()] != Type::Float => Some("stores what is not a float"),
             _ => None,
         };
         if let Some(what) = bad {

@@ -62,7 +62,11 @@ fn clip_double(r: &mut Rewriter<'_>, node: Node) -> Option<NodeId> {
 
 fn where_known(r: &mut Rewriter<'_>, node: Node) -> Option<NodeId> {
     let Node::Where(op, [a, b, x, y]) = node else { return None };
-    Some(if scalar::holds(op, r.value(a)?, r.value(b)?) { x } else { y })
+    let (a, b) = (r.value(a)?, r.value(b)?);
+    let holds = scalar::holds(op, a, b);
+    // Among elements the constants are compared as f32.
+    let holds_rounded = scalar::holds(op, f64::from(a as f32), f64::from(b as f32));
+    (holds == holds_rounded).then_some(if holds { x } else { y })
 }
 
 fn where_same(_: &mut Rewriter<'_>, node: Node) -> Option<NodeId> {

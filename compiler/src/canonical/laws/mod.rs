@@ -46,8 +46,24 @@ const fn law(
 }
 
 /// Laws on each kind of node, in the order in which they are tried.
-pub(super) fn apply(r: &mut Rewriter<'_>, node: Node) -> Option<NodeId> {
-    group(node).iter().find_map(|law| (law.apply)(r, node))
+///
+/// A law that makes a constant of what varies by its form, as `x^0 = 1`, does not apply here: its result
+/// goes to `constant`, for the users of the node to decide.
+pub(super) fn apply(
+    r: &mut Rewriter<'_>,
+    node: Node,
+    constant: &mut Option<NodeId>,
+) -> Option<NodeId> {
+    group(node).iter().find_map(|law| {
+        let made = (law.apply)(r, node)?;
+        if r.keeps_kind(node, made) {
+            return Some(made);
+        }
+        if r.value(made).is_some() {
+            *constant = Some(made);
+        }
+        None
+    })
 }
 
 fn group(node: Node) -> &'static [Law] {

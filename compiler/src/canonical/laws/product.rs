@@ -91,7 +91,14 @@ fn mul_magnitudes(r: &mut Rewriter<'_>, node: Node) -> Option<NodeId> {
 
 fn mul_order(r: &mut Rewriter<'_>, node: Node) -> Option<NodeId> {
     let Node::Binary(op, a, b) = node else { return None };
-    r.compare(b, a).is_lt().then(|| r.intern(Node::Binary(op, b, a)))
+    (in_order(r, a, b) != (a, b)).then(|| r.intern(Node::Binary(op, b, a)))
+}
+
+/// The factors as they stand in a canonical product: a cube is `(x*x)*x`, as `x^3` is read.
+fn in_order(r: &Rewriter<'_>, a: NodeId, b: NodeId) -> (NodeId, NodeId) {
+    let is_square = |of: NodeId, id: NodeId| r.operands(Binary::Mul, id) == Some((of, of));
+    let swap = is_square(a, b) || (!is_square(b, a) && r.compare(b, a).is_lt());
+    if swap { (b, a) } else { (a, b) }
 }
 
 fn div_neg(r: &mut Rewriter<'_>, node: Node) -> Option<NodeId> {
@@ -214,7 +221,7 @@ fn multiply(r: &mut Rewriter<'_>, chain: Chain) -> NodeId {
 
 /// A product to which the laws above no longer apply.
 fn ordered(r: &mut Rewriter<'_>, a: NodeId, b: NodeId) -> NodeId {
-    let (a, b) = if r.compare(b, a).is_lt() { (b, a) } else { (a, b) };
+    let (a, b) = in_order(r, a, b);
     r.intern(Node::Binary(Binary::Mul, a, b))
 }
 

@@ -39,7 +39,8 @@ fn sign_clip(r: &mut Rewriter<'_>, node: Node) -> Option<NodeId> {
 fn sign_multiple(r: &mut Rewriter<'_>, node: Node) -> Option<NodeId> {
     let Node::Unary(_, x) = node else { return None };
     let (factor, inner) = r.scaled(x)?;
-    (factor >= 1.0 && factor.is_finite()).then(|| r.unary(Unary::Sign, inner))
+    // A factor that overflows f32 would make NaN of 0.
+    (factor >= 1.0 && factor <= f64::from(f32::MAX)).then(|| r.unary(Unary::Sign, inner))
 }
 
 fn sign_sqrt(r: &mut Rewriter<'_>, node: Node) -> Option<NodeId> {

@@ -17,7 +17,7 @@ pub(super) const ADD: &[Law] = &[
 
 /// Laws on `x - y`.
 pub(super) const SUB: &[Law] = &[
-    law("sub_zero", "x - (+0) = x", sub_zero),
+    law("sub_zero", "x - (+0) = x, (-0) - x = -x", sub_zero),
     law("sub_constant", "x - c = x + (-c) for a constant c below 0", sub_constant),
     law("sub_neg", "x - (-y) = x + y", sub_neg),
     law("neg_sub", "(-x) - y = (-x) + (-y)", neg_sub),
@@ -83,6 +83,9 @@ fn add_order(r: &mut Rewriter<'_>, node: Node) -> Option<NodeId> {
 
 fn sub_zero(r: &mut Rewriter<'_>, node: Node) -> Option<NodeId> {
     let Node::Binary(_, a, b) = node else { return None };
+    if r.value(a).is_some_and(|c| c == 0.0 && c.is_sign_negative()) {
+        return Some(r.unary(Unary::Neg, b));
+    }
     r.value(b).is_some_and(|c| c == 0.0 && c.is_sign_positive()).then_some(a)
 }
 
@@ -143,6 +146,7 @@ mod tests {
     fn only_the_zero_that_does_nothing_goes() {
         same("g - 0", "g");
         same("g + -0", "g");
+        same("-0 - g", "-g");
         differ("g + 0", "g");
         differ("0 - g", "-g");
     }

@@ -1,0 +1,222 @@
+//! The command line: what can be asked, and how it is written.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use nosc_kernels::Backend;
+use nosc_runtime::NonFinite;
+
+/// Compile, explain, run and train with update rules for neural-network optimizers.
+#[derive(Debug, Parser)]
+#[command(name = "nosc", version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// When to colour messages; NO_COLOR is honoured
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto)]
+    pub(crate) color: Colour,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// When to colour messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Find all mistakes in rule files
+    Check(CheckArguments),
+    /// Say what a rule is: canonical form, key, state, cost
+    Explain(ExplainArguments),
+    /// Compile rules and show or write the result
+    Compile(CompileArguments),
+    /// Run a rule over arrays, a step for each gradient
+    Run(RunArguments),
+    /// Train a small model with rules and compare them
+    Train(TrainArguments),
+    /// List the standard rules, or show the text of some
+    Rules(RulesArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// Rule files; `-` is standard input
+    #[arg(required = true)]
+    pub(crate) files: Vec<String>,
+    /// Print a JSON list of problems
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Where a rule comes from.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct RuleSource {
+    /// FILE, FILE:NAME, the name of a standard rule, or `-` for standard input
+    pub(crate) rule: Option<String>,
+    /// A formula, block or bracketed token string
+    #[arg(short, long, allow_hyphen_values = true)]
+    pub(crate) expression: Option<String>,
+    /// A token string, such as 'g m id sign mul'
+    #[arg(long)]
+    pub(crate) tokens: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    #[command(flatten)]
+    pub(crate) source: RuleSource,
+    /// Print JSON: an object for one rule, a list for several
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What a rule is compiled for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Target {
+    /// This machine's processor, or that of `--triple`
+    Cpu,
+}
+
+/// A form of a compiled rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Emit {
+    /// The straight-line program of an element
+    Plan,
+    /// Cranelift's intermediate form
+    Clif,
+    /// Machine code as text
+    Asm,
+    /// A linkable object file
+    Obj,
+    /// The C header of the object file
+    Header,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompileArguments {
+    #[command(flatten)]
+    pub(crate) source: RuleSource,
+    /// What to compile for
+    #[arg(long, value_enum, default_value_t = Target::Cpu)]
+    pub(crate) target: Target,
+    /// What to write; several with commas
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub(crate) emit: Vec<Emit>,
+    /// The machine, such as aarch64-unknown-linux-gnu, if not this one
+    #[arg(long)]
+    pub(crate) triple: Option<String>,
+    /// A file for one result, a folder for several; standard output if left out
+    #[arg(short, long)]
+    pub(crate) output: Option<PathBuf>,
+    /// Print JSON about what was compiled
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    #[command(flatten)]
+    pub(crate) source: RuleSource,
+    /// Parameters: .npy, or .safetensors with all its tensors by name
+    #[arg(long)]
+    pub(crate) params: PathBuf,
+    /// Gradients: a file a step, or files whose first axis is the step
+    #[arg(long, required = true, num_args = 1..)]
+    pub(crate) grads: Vec<PathBuf>,
+    /// Learning rate
+    #[arg(long, allow_hyphen_values = true)]
+    pub(crate) lr: f64,
+    /// Where the parameters go after the last step; shown if left out
+    #[arg(short, long)]
+    pub(crate) output: Option<PathBuf>,
+    /// Total number of steps, which decays need
+    #[arg(long)]
+    pub(crate) total_steps: Option<u64>,
+    /// Seed of noise and drops
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Sets a parameter of the rule; may be given several times
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parameter, allow_hyphen_values = true)]
+    pub(crate) set: Vec<(String, f64)>,
+    /// Write the parameters after every step, along a new first axis
+    #[arg(long)]
+    pub(crate) trace: bool,
+    /// State to resume from, if the file is there, and to save to
+    #[arg(long)]
+    pub(crate) state: Option<PathBuf>,
+    /// What to do about infinite and NaN gradients
+    #[arg(long, value_parser = non_finite, default_value = "propagate", value_name = "propagate|skip|error")]
+    pub(crate) non_finite: NonFinite,
+    #[command(flatten)]
+    pub(crate) backend: BackendArguments,
+    /// Threads of a step; one a core if left out
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+    /// Print JSON about what was done
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackendArguments {
+    /// What runs the step
+    #[arg(long, default_value_t = Backend::Auto, value_name = "auto|cranelift|interpreter")]
+    pub(crate) backend: Backend,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrainArguments {
+    /// rosenbrock or digits
+    pub(crate) task: String,
+    /// Rules to compare: names, FILE or FILE:NAME, with commas
+    #[arg(long, required = true, value_delimiter = ',')]
+    pub(crate) rules: Vec<String>,
+    /// Steps of each child
+    #[arg(long, conflicts_with = "epochs")]
+    pub(crate) steps: Option<u64>,
+    /// Passes over the training examples
+    #[arg(long)]
+    pub(crate) epochs: Option<u64>,
+    /// `sweep`, or learning rates with commas
+    #[arg(long, default_value = "sweep")]
+    pub(crate) lr: String,
+    /// Seed of data order and draws
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Sets a parameter of every rule that has it
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parameter, allow_hyphen_values = true)]
+    pub(crate) set: Vec<(String, f64)>,
+    /// Write the learning curves as an SVG picture
+    #[arg(long, value_name = "FILE.svg")]
+    pub(crate) plot: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) backend: BackendArguments,
+    /// Print a JSON list of results
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RulesArguments {
+    /// Rules whose text to show; all names if left out
+    pub(crate) names: Vec<String>,
+}
+
+fn parameter(text: &str) -> Result<(String, f64), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    let value: f64 = value.trim().parse().map_err(|_| format!("`{value}` is not a number"))?;
+    Ok((name.trim().to_owned(), value))
+}
+
+fn non_finite(text: &str) -> Result<NonFinite, String> {
+    match text {
+        "propagate" => Ok(NonFinite::Propagate),
+        "skip" => Ok(NonFinite::Skip),
+        "error" => Ok(NonFinite::Error),
+        _ => Err("expected propagate, skip or error".to_owned()),
+    }
+}

@@ -1,0 +1,68 @@
+//! `nosc check`: all mistakes of rule files at once.
+
+use std::path::Path;
+
+use nosc_compiler::RuleFile;
+use nosc_compiler::problem::{Problem, Severity};
+use nosc_compiler::source::place;
+use serde_json::{Value, json};
+
+use crate::arguments::{CheckArguments, Colour};
+use crate::error::CliError;
+use crate::output::{print_json, print_line, show_problems};
+use crate::source::{read, standard_input};
+
+pub(crate) fn check(arguments: &CheckArguments, colour: Colour) -> Result<(), CliError> {
+    let mut list = Vec::new();
+    let mut errors = 0;
+    for name in &arguments.files {
+        let (file, shown) = match name.as_str() {
+            "-" => (RuleFile::from_bytes("stdin", &standard_input()?), "<stdin>"),
+            path => (read(Path::new(path))?, path),
+        };
+        let count = |severity| file.problems.iter().filter(|p| p.severity() == severity).count();
+        errors += count(Severity::Error);
+        if arguments.json {
+            list.extend(file.problems.iter().map(|problem| json_of(problem, &file.text, shown)));
+            continue;
+        }
+        show_problems(&file, shown, colour);
+        let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+        print_line(&format!(
+            "{shown}: {}, {}, {}",
+            counted(file.rules.len(), "good rule"),
+            counted(errors, "error"),
+            counted(warnings, "warning")
+        ))?;
+    }
+    if arguments.json {
+        print_json(&Value::Array(list))?;
+    }
+    if errors > 0 {
+        return Err(CliError::Problems(format!("{} found", counted(errors, "error"))));
+    }
+    Ok(())
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+fn json_of(problem: &Problem, text: &str, file: &str) -> Value {
+    let start = place(text, problem.span().start as usize);
+    let end = place(text, problem.span().end as usize);
+    json!({
+        "code": problem.code(),
+        "message": problem.to_string(),
+        "line": start.line,
+        "column": start.column,
+        "help": problem.help(),
+        "severity": match problem.severity() {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        },
+        "file": file,
+        "end_line": end.line,
+        "end_column": end.column,
+    })
+}

@@ -1,0 +1,162 @@
+//! `nosc compile`: rules to plans, intermediate code, machine code and linkable objects.
+
+use std::path::{Path, PathBuf};
+
+use nosc_compiler::canonical::CanonicalRule;
+use nosc_compiler::tree::Rule;
+use nosc_kernels::LoweredRule;
+use nosc_kernels::cpu::{CpuOptions, emit, header};
+use serde_json::json;
+
+use crate::arguments::{Colour, CompileArguments, Emit, Target};
+use crate::error::CliError;
+use crate::explain::scalars;
+use crate::output::{print, print_json, write_file};
+use crate::source::select;
+
+/// One form of one rule.
+struct Piece {
+    rule: String,
+    key: String,
+    emit: Emit,
+    bytes: Vec<u8>,
+}
+
+pub(crate) fn compile(arguments: &CompileArguments, colour: Colour) -> Result<(), CliError> {
+    let Target::Cpu = arguments.target;
+    let emits = if arguments.emit.is_empty() { vec![Emit::Plan] } else { arguments.emit.clone() };
+    let options = options(arguments)?;
+    let selected = select(&arguments.source, &[], colour)?;
+    let mut pieces = Vec::new();
+    for rule in &selected.rules {
+        let lowered = LoweredRule::new(CanonicalRule::new(rule))?;
+        for emit in &emits {
+            let bytes = emitted(&lowered, rule, *emit, &options)?;
+            let key = lowered.canonical.key.to_string();
+            pieces.push(Piece { rule: rule.name.clone(), key, emit: *emit, bytes });
+        }
+    }
+    let paths = match &arguments.output {
+        None => standard_output(&pieces, arguments.json)?,
+        Some(output) => written(&pieces, output, selected.single)?,
+    };
+    if arguments.json {
+        let list = pieces.iter().zip(paths).map(|(piece, path)| {
+            json!({
+                "name": piece.rule,
+                "key": piece.key,
+                "target": "cpu",
+                "emit": name(piece.emit),
+                "path": path,
+                "bytes": piece.bytes.len(),
+                "text": if path.is_none() { std::str::from_utf8(&piece.bytes).ok() } else { None },
+            })
+        });
+        print_json(&list.collect())?;
+    }
+    Ok(())
+}
+
+fn options(arguments: &CompileArguments) -> Result<CpuOptions, CliError> {
+    let Some(triple) = &arguments.triple else { return Ok(CpuOptions::default()) };
+    let target = nosc_kernels::cpu::Target::parse(triple)
+        .map_err(|reason| CliError::Usage(format!("`{triple}` is no target triple: {reason}")))?;
+    Ok(CpuOptions { target, ..CpuOptions::default() })
+}
+
+fn emitted(
+    lowered: &LoweredRule,
+    rule: &Rule,
+    emit: Emit,
+    options: &CpuOptions,
+) -> Result<Vec<u8>, CliError> {
+    let plan = &lowered.plan;
+    let symbol = format!("nosc_{}", rule.name);
+    Ok(match emit {
+        Emit::Plan => plan_text(lowered, rule).into_bytes(),
+        Emit::Clif => emit::clif(plan, options)?.into_bytes(),
+        Emit::Asm => emit::assembly(plan, options)?.into_bytes(),
+        Emit::Obj => emit::object(plan, options, &symbol)?,
+        Emit::Header => {
+            let slots: Vec<String> = slot_names(rule)?;
+            header(plan, &symbol, &scalars(lowered), &slots)?.into_bytes()
+        }
+    })
+}
+
+/// Names of the state arrays, in the order of the kernel's arguments.
+fn slot_names(rule: &Rule) -> Result<Vec<String>, CliError> {
+    let compiled = nosc_runtime::CompiledRule::new(rule, nosc_runtime::Backend::Interpreter)?;
+    let slots = compiled.slots().into_iter().filter(|slot| !slot.uniform);
+    Ok(slots.map(|slot| format!("{}: {}", slot.name, slot.formula)).collect())
+}
+
+fn plan_text(lowered: &LoweredRule, rule: &Rule) -> String {
+    let mut out = format!("# rule {}\n", rule.name);
+    for line in lowered.canonical.text().lines() {
+        out += &format!("# {line}\n");
+    }
+    out += &format!("# key {}\n", lowered.canonical.key);
+    for scalar in scalars(lowered) {
+        out += &format!("# {scalar}\n");
+    }
+    out + &lowered.plan.to_string()
+}
+
+fn name(emit: Emit) -> &'static str {
+    match emit {
+        Emit::Plan => "plan",
+        Emit::Clif => "clif",
+        Emit::Asm => "asm",
+        Emit::Obj => "obj",
+        Emit::Header => "header",
+    }
+}
+
+fn ending(emit: Emit) -> &'static str {
+    match emit {
+        Emit::Plan => "plan",
+        Emit::Clif => "clif",
+        Emit::Asm => "s",
+        Emit::Obj => "o",
+        Emit::Header => "h",
+    }
+}
+
+/// Text goes to standard output; an object file needs a place.
+fn standard_output(pieces: &[Piece], json: bool) -> Result<Vec<Option<String>>, CliError> {
+    if pieces.iter().any(|piece| piece.emit == Emit::Obj) {
+        return Err(CliError::Usage("an object file is binary: add `-o FILE`".to_owned()));
+    }
+    if !json {
+        for (index, piece) in pieces.iter().enumerate() {
+            let gap = if index > 0 { "\n" } else { "" };
+            print(&format!("{gap}{}", String::from_utf8_lossy(&piece.bytes)))?;
+        }
+    }
+    Ok(vec![None; pieces.len()])
+}
+
+/// One form of one named rule goes to the file itself, several go into a folder.
+fn written(
+    pieces: &[Piece],
+    output: &Path,
+    single: bool,
+) -> Result<Vec<Option<String>>, CliError> {
+    let into_folder = output.is_dir() || !single || pieces.len() > 1;
+    if into_folder {
+        std::fs::create_dir_all(output)
+            .map_err(|source| CliError::Write { path: output.to_owned(), source })?;
+    }
+    let mut paths = Vec::new();
+    for piece in pieces {
+        let path: PathBuf = if into_folder {
+            output.join(format!("{}.{}", piece.rule, ending(piece.emit)))
+        } else {
+            output.to_owned()
+        };
+        write_file(&path, &piece.bytes)?;
+        paths.push(Some(path.display().to_string()));
+    }
+    Ok(paths)
+}

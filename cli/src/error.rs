@@ -1,0 +1,101 @@
+//! Why a command failed, and the exit code that says so.
+
+use std::path::PathBuf;
+
+use nosc_controller::plot::PlotError;
+use nosc_controller::task::TaskError;
+use nosc_kernels::cpu::CpuError;
+use nosc_kernels::LowerError;
+use nosc_runtime::{CheckpointError, RuntimeError};
+
+/// Why a command failed. Everything here is wrong input (exit code 1) but [`CliError::Usage`] (2).
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    /// Arguments that clap lets through but that do not go together.
+    #[error("{0}")]
+    Usage(String),
+    /// Problems that have been shown already.
+    #[error("{0}")]
+    Problems(String),
+    /// A file that could not be read.
+    #[error("could not read `{}`: {source}", .path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    /// A file that could not be written.
+    #[error("could not write `{}`: {source}", .path.display())]
+    Write { path: PathBuf, source: std::io::Error },
+    /// Standard output is gone.
+    #[error("could not write to standard output: {0}")]
+    Output(std::io::Error),
+    /// No rule of that name.
+    #[error("{0}")]
+    NoSuchRule(String),
+    /// An array file that does not fit.
+    #[error("`{}`: {problem}", .path.display())]
+    Array { path: PathBuf, problem: String },
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    #[error("`{}`: {source}", .path.display())]
+    Checkpoint { path: PathBuf, source: CheckpointError },
+    #[error(transparent)]
+    Lower(#[from] LowerError),
+    #[error(transparent)]
+    Cpu(#[from] CpuError),
+    #[error(transparent)]
+    Task(#[from] TaskError),
+    #[error(transparent)]
+    Plot(#[from] PlotError),
+}
+
+impl CliError {
+    /// 1 for wrong input, 2 for wrong usage.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            CliError::Usage(_) => 2,
+            _ => 1,
+        }
+    }
+
+    /// The way out, where the message does not name it already.
+    pub(crate) fn help(&self) -> Option<String> {
+        use nosc_kernels::scalars::ScalarError;
+        let text = match self {
+            CliError::Runtime(RuntimeError::Scalars(
+                ScalarError::TotalSteps | ScalarError::NoSteps,
+            )) => "add `--total-steps T`",
+            CliError::Runtime(RuntimeError::NonFiniteGradient { .. }) => {
+                "use `--non-finite skip` to leave such steps out, or `propagate` to let them pass"
+            }
+            CliError::Runtime(RuntimeError::UnknownParameter { .. }) => {
+                "`nosc explain RULE` lists the parameters of a rule"
+            }
+            CliError::Runtime(RuntimeError::Compile(_)) => "use `--backend interpreter`",
+            CliError::Checkpoint { source: CheckpointError::OtherRule { .. }, .. } => {
+                "give the rule that the file was saved with, or another file"
+            }
+            CliError::Checkpoint { source: CheckpointError::Seed { .. }, .. } => {
+                "leave `--seed` out to go on with the seed of the file"
+            }
+            CliError::Checkpoint { source: CheckpointError::Tensor { .. }, .. } => {
+                "give the parameters that the file was saved with"
+            }
+            _ => return None,
+        };
+        Some(text.to_owned())
+    }
+
+    /// The chain of causes that the message does not contain.
+    pub(crate) fn causes(&self) -> Vec<String> {
+        let mut causes = Vec::new();
+        let mut source = std::error::Error::source(self);
+        let mut last = self.to_string();
+        while let Some(cause) = source {
+            let text = cause.to_string();
+            if !last.contains(&text) {
+                causes.push(text.clone());
+            }
+            last = text;
+            source = cause.source();
+        }
+        causes
+    }
+}

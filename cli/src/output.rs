@@ -1,0 +1,90 @@
+//! Printing: to standard output, where a closed pipe is a quiet end, and messages to standard error.
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+
+use miette::{GraphicalReportHandler, GraphicalTheme, ThemeCharacters, ThemeStyles};
+use nosc_compiler::RuleFile;
+use nosc_compiler::problem::Report;
+
+use crate::arguments::Colour;
+use crate::error::CliError;
+
+/// Writes text to standard output.
+pub(crate) fn print(text: &str) -> Result<(), CliError> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(CliError::Output)
+}
+
+/// Writes text and a newline to standard output.
+pub(crate) fn print_line(text: &str) -> Result<(), CliError> {
+    print(&format!("{text}\n"))
+}
+
+/// Writes a value as JSON to standard output.
+pub(crate) fn print_json(value: &serde_json::Value) -> Result<(), CliError> {
+    print_line(&format!("{value:#}"))
+}
+
+/// Writes a message to standard error; nobody may be listening.
+pub(crate) fn message(text: &str) {
+    let mut out = std::io::stderr().lock();
+    // There is no place left to say that a message could not be written.
+    drop(out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")));
+}
+
+/// Whether messages are coloured.
+pub(crate) fn coloured(colour: Colour) -> bool {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    match colour {
+        Colour::Always => true,
+        Colour::Never => false,
+        Colour::Auto => std::io::stderr().is_terminal() && !plain,
+    }
+}
+
+/// Shows every problem of a file with the lines that it is about.
+pub(crate) fn show_problems(file: &RuleFile, name: &str, colour: Colour) {
+    let styles = if coloured(colour) { ThemeStyles::ansi() } else { ThemeStyles::none() };
+    let theme = GraphicalTheme { characters: ThemeCharacters::unicode(), styles };
+    let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_links(false);
+    for problem in &file.problems {
+        let report = Report::new(name, &file.text, problem.clone());
+        let mut text = String::new();
+        match handler.render_report(&mut text, &report) {
+            Ok(()) => message(text.trim_end()),
+            Err(_) => message(&problem.to_string()),
+        }
+    }
+}
+
+/// Writes a file beside its place and renames it into it, so that an old file is never half overwritten.
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    let fail = |source| CliError::Write { path: path.to_owned(), source };
+    if path.exists() && !path.is_file() {
+        // A device or a pipe is written to, not replaced.
+        return std::fs::write(path, bytes).map_err(fail);
+    }
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut file = tempfile::Builder::new()
+        .permissions(permissions())
+        .tempfile_in(folder)
+        .map_err(fail)?;
+    file.write_all(bytes).map_err(fail)?;
+    file.persist(path).map_err(|error| fail(error.error))?;
+    Ok(())
+}
+
+/// What an ordinary new file has, before the umask.
+#[cfg(unix)]
+fn permissions() -> std::fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o666)
+}
+
+#[cfg(not(unix))]
+fn permissions() -> std::fs::Permissions {
+    std::fs::metadata(".").map(|m| m.permissions()).unwrap_or_else(|_| unreachable!())
+}

@@ -1,0 +1,37 @@
+//! `nosc rules`: the standard rules.
+
+use nosc_compiler::canonical::CanonicalRule;
+use nosc_runtime::library;
+
+use crate::arguments::RulesArguments;
+use crate::error::CliError;
+use crate::output::{print, print_line};
+
+pub(crate) fn rules(arguments: &RulesArguments) -> Result<(), CliError> {
+    if arguments.names.is_empty() {
+        let rules = library::rules();
+        let width = rules.iter().map(|rule| rule.name.len()).max().unwrap_or(0);
+        let mut out = String::new();
+        for rule in rules {
+            let text = CanonicalRule::new(&rule).text();
+            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let short: String = text.chars().take(80).collect();
+            let dots = if short.len() < text.len() { " ..." } else { "" };
+            out += &format!("{:width$}  {short}{dots}\n", rule.name);
+        }
+        return print(&out);
+    }
+    for name in &arguments.names {
+        let rule = library::rule(name).ok_or_else(|| {
+            CliError::NoSuchRule(format!(
+                "no standard rule is named `{name}`; `nosc rules` lists them"
+            ))
+        })?;
+        let file = library::files().iter().find(|(file, _)| file == name);
+        match file {
+            Some((_, text)) => print(text)?,
+            None => print_line(&rule.to_text())?,
+        }
+    }
+    Ok(())
+}

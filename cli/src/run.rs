@@ -1,0 +1,197 @@
+//! `nosc run`: a rule over arrays, a step for each gradient.
+
+use std::path::{Path, PathBuf};
+
+use nosc_runtime::{CompiledRule, Optimizer, Settings, StepOutcome};
+use serde_json::json;
+
+use crate::arguments::{Colour, RunArguments};
+use crate::arrays::{self, Tensor};
+use crate::error::CliError;
+use crate::output::{print_json, print_line};
+use crate::source::{select_one, warn};
+
+pub(crate) fn run(arguments: &RunArguments, colour: Colour) -> Result<(), CliError> {
+    let (rule, parameters) = select_one(&arguments.source, &arguments.set, colour)?;
+    if let Some(output) = &arguments.output {
+        arrays::format(output)?;
+    }
+    let compiled = CompiledRule::new(&rule, arguments.backend.backend)?;
+    if let Some(reason) = &compiled.compiled().fallback {
+        warn(&format!("the interpreter runs the rule: {reason}"));
+    }
+    let mut tensors = arrays::read(&arguments.params)?;
+    let steps = gradient_steps(&arguments.grads, &tensors)?;
+    let lengths: Vec<usize> = tensors.iter().map(|tensor| tensor.values.len()).collect();
+    let settings = Settings {
+        parameters,
+        total_steps: arguments.total_steps,
+        seed: arguments.seed,
+        non_finite: arguments.non_finite,
+        threads: arguments.threads,
+        first_tensor: 0,
+    };
+    let mut optimizer = Optimizer::new(compiled, &lengths, settings)?;
+    if let Some(path) = arguments.state.as_ref().filter(|path| path.exists()) {
+        let fail = |source| CliError::Checkpoint { path: path.clone(), source };
+        optimizer.load(path).map_err(fail)?;
+    }
+    let mut trace: Vec<Vec<f32>> = vec![Vec::new(); tensors.len()];
+    for step in 0..steps.count {
+        let gradients = steps.at(step);
+        let mut slices: Vec<&mut [f32]> =
+            tensors.iter_mut().map(|tensor| tensor.values.as_mut_slice()).collect();
+        if optimizer.step(&mut slices, &gradients, arguments.lr)? == StepOutcome::Skipped {
+            warn(&format!("step {step} skipped: a gradient is not finite"));
+        }
+        if arguments.trace {
+            for (trace, tensor) in trace.iter_mut().zip(&tensors) {
+                trace.extend_from_slice(&tensor.values);
+            }
+        }
+    }
+    if arguments.trace {
+        for (tensor, values) in tensors.iter_mut().zip(trace) {
+            tensor.shape.insert(0, steps.count);
+            tensor.values = values;
+        }
+    }
+    finish(arguments, &tensors, &optimizer, steps.count)
+}
+
+fn finish(
+    arguments: &RunArguments,
+    tensors: &[Tensor],
+    optimizer: &Optimizer,
+    steps: usize,
+) -> Result<(), CliError> {
+    if let Some(output) = &arguments.output {
+        arrays::write(output, tensors)?;
+    }
+    if let Some(path) = &arguments.state {
+        let fail = |source| CliError::Checkpoint { path: path.clone(), source };
+        optimizer.save(path).map_err(fail)?;
+    }
+    if arguments.json {
+        return print_json(&json!({
+            "name": optimizer.compiled().canonical().rule.name,
+            "key": optimizer.compiled().key().to_string(),
+            "backend": optimizer.compiled().compiled().backend.to_string(),
+            "steps": steps,
+            "steps_in_all": optimizer.steps(),
+            "skipped": optimizer.skipped(),
+            "output": arguments.output,
+            "state": arguments.state,
+        }));
+    }
+    if arguments.output.is_none() {
+        for tensor in tensors {
+            print_line(&shown(tensor))?;
+        }
+    }
+    Ok(())
+}
+
+/// The values as a person reads them, the middle of many left out.
+fn shown(tensor: &Tensor) -> String {
+    const ENDS: usize = 16;
+    let number = |value: &f32| format!("{value}");
+    let values = &tensor.values;
+    let list = if values.len() <= 2 * ENDS {
+        values.iter().map(number).collect::<Vec<_>>().join(" ")
+    } else {
+        let join = |part: &[f32]| part.iter().map(number).collect::<Vec<_>>().join(" ");
+        format!("{} ... {}", join(&values[..ENDS]), join(&values[values.len() - ENDS..]))
+    };
+    let name = if tensor.name.is_empty() { "w" } else { &tensor.name };
+    format!("{name} {:?}: {list}", tensor.shape)
+}
+
+/// Gradients of all steps, file by file.
+struct Steps {
+    count: usize,
+    /// By tensor of the parameters: the files' arrays, each with its number of steps.
+    files: Vec<Vec<(usize, Vec<f32>)>>,
+    /// Elements of each tensor.
+    lengths: Vec<usize>,
+}
+
+impl Steps {
+    fn at(&self, step: usize) -> Vec<&[f32]> {
+        let files = self.files.iter().zip(&self.lengths);
+        files.map(|(files, length)| nth(files, *length, step)).collect()
+    }
+}
+
+/// The gradient of a step, in whichever file it is.
+fn nth(files: &[(usize, Vec<f32>)], length: usize, mut step: usize) -> &[f32] {
+    for (count, values) in files {
+        if step < *count {
+            return &values[step * length..(step + 1) * length];
+        }
+        step -= count;
+    }
+    &[]
+}
+
+fn gradient_steps(paths: &[PathBuf], parameters: &[Tensor]) -> Result<Steps, CliError> {
+    let mut steps = Steps {
+        count: 0,
+        files: vec![Vec::new(); parameters.len()],
+        lengths: parameters.iter().map(|tensor| tensor.values.len()).collect(),
+    };
+    for path in paths {
+        let mut gradients = arrays::read(path)?;
+        let mut count = None;
+        for (index, parameter) in parameters.iter().enumerate() {
+            let gradient = take(path, &mut gradients, parameter, parameters.len())?;
+            let own = steps_in(path, &gradient, parameter)?;
+            if *count.get_or_insert(own) != own {
+                let problem = format!("tensor `{}` has {own} steps, others differ", parameter.name);
+                return Err(CliError::Array { path: path.clone(), problem });
+            }
+            steps.files[index].push((own, gradient.values));
+        }
+        if let Some(extra) = gradients.first() {
+            let problem = format!("tensor `{}` is not among the parameters", extra.name);
+            return Err(CliError::Array { path: path.clone(), problem });
+        }
+        steps.count += count.unwrap_or(0);
+    }
+    Ok(steps)
+}
+
+/// The gradient of a parameter: by name, or the only one.
+fn take(
+    path: &Path,
+    gradients: &mut Vec<Tensor>,
+    parameter: &Tensor,
+    parameters: usize,
+) -> Result<Tensor, CliError> {
+    let alone = parameters == 1 && gradients.len() == 1;
+    let at = gradients.iter().position(|gradient| gradient.name == parameter.name || alone);
+    match at {
+        Some(at) => Ok(gradients.remove(at)),
+        None => {
+            let problem = format!("has no tensor `{}`", parameter.name);
+            Err(CliError::Array { path: path.to_owned(), problem })
+        }
+    }
+}
+
+/// 1 for the parameter's own shape, else the length of the first axis.
+fn steps_in(path: &Path, gradient: &Tensor, parameter: &Tensor) -> Result<usize, CliError> {
+    if gradient.shape == parameter.shape {
+        return Ok(1);
+    }
+    match gradient.shape.split_first() {
+        Some((count, rest)) if rest == parameter.shape => Ok(*count),
+        _ => {
+            let (found, expected) = (&gradient.shape, &parameter.shape);
+            let problem = format!(
+                "has shape {found:?}, expected {expected:?}, or one more axis in front for the steps"
+            );
+            Err(CliError::Array { path: path.to_owned(), problem })
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Which rules a command is about: a file, one rule of it, a standard rule, or text on the command line.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use nosc_compiler::source::MAX_SOURCE_BYTES;
+use nosc_compiler::{Rule, RuleFile};
+use nosc_runtime::library;
+
+use crate::arguments::{Colour, RuleSource};
+use crate::error::CliError;
+use crate::output::{message, show_problems};
+
+/// Rules that a command is about.
+pub(crate) struct Selected {
+    /// At least one.
+    pub(crate) rules: Vec<Rule>,
+    /// Whether one rule was named, rather than a whole file.
+    pub(crate) single: bool,
+    /// Settings that a standard rule needs besides the given ones.
+    pub(crate) settings: Vec<(String, f64)>,
+}
+
+/// The rules that the arguments name. Problems in them are shown.
+pub(crate) fn select(
+    source: &RuleSource,
+    settings: &[(String, f64)],
+    colour: Colour,
+) -> Result<Selected, CliError> {
+    if let Some(expression) = &source.expression {
+        let file = RuleFile::parse("expression", expression);
+        return all_rules(file, "expression", settings, colour, true);
+    }
+    if let Some(tokens) = &source.tokens {
+        let file = RuleFile::parse("tokens", &format!("[{tokens}]"));
+        return all_rules(file, "tokens", settings, colour, true);
+    }
+    select_named(source.rule.as_deref().unwrap_or("-"), settings, colour)
+}
+
+/// The one rule that the arguments name.
+pub(crate) fn select_one(
+    source: &RuleSource,
+    settings: &[(String, f64)],
+    colour: Colour,
+) -> Result<(Rule, Vec<(String, f64)>), CliError> {
+    let selected = select(source, settings, colour)?;
+    let count = selected.rules.len();
+    let mut rules = selected.rules.into_iter();
+    match (rules.next(), count) {
+        (Some(rule), 1) => Ok((rule, selected.settings)),
+        (first, _) => {
+            let name = source.rule.as_deref().unwrap_or_default();
+            let names: Vec<String> = first.into_iter().chain(rules).map(|rule| rule.name).collect();
+            Err(CliError::NoSuchRule(format!(
+                "`{name}` holds {count} rules; write `{name}:NAME` with one of {}",
+                names.join(", ")
+            )))
+        }
+    }
+}
+
+/// `FILE`, `FILE:NAME`, the name of a standard rule, or `-`.
+pub(crate) fn select_named(
+    text: &str,
+    settings: &[(String, f64)],
+    colour: Colour,
+) -> Result<Selected, CliError> {
+    if text == "-" {
+        let file = RuleFile::from_bytes("stdin", &standard_input()?);
+        let single = file.rules.len() == 1;
+        return all_rules(file, "<stdin>", settings, colour, single);
+    }
+    if !Path::new(text).exists() {
+        if let Some((rule, settings)) = library::find(text, settings) {
+            return Ok(Selected { rules: vec![rule], single: true, settings });
+        }
+        if let Some((file, name)) = text.rsplit_once(':')
+            && (Path::new(file).exists() || file == "-" || has_rule_ending(file))
+        {
+            return one_of_file(file, name, settings, colour);
+        }
+        if !has_rule_ending(text) && !text.contains(['/', '\\']) {
+            return Err(CliError::NoSuchRule(no_such_rule(text)));
+        }
+    }
+    let file = read(Path::new(text))?;
+    all_rules(file, text, settings, colour, false)
+}
+
+fn has_rule_ending(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("nos"))
+}
+
+fn no_such_rule(text: &str) -> String {
+    let hint = if text.contains(|c: char| !c.is_alphanumeric() && c != '_') {
+        "; write a formula after `-e`"
+    } else {
+        "; `nosc rules` lists the standard rules"
+    };
+    format!("no file and no standard rule is named `{text}`{hint}")
+}
+
+/// Reads a rule file.
+pub(crate) fn read(path: &Path) -> Result<RuleFile, CliError> {
+    let fail = |source| CliError::Read { path: path.to_owned(), source };
+    let file = std::fs::File::open(path).map_err(fail)?;
+    let mut bytes = Vec::new();
+    file.take(MAX_SOURCE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(fail)?;
+    let name = path.file_stem().map_or_else(|| "rule".into(), |stem| stem.to_string_lossy());
+    Ok(RuleFile::from_bytes(&name, &bytes))
+}
+
+/// All of standard input, up to the limit on files.
+pub(crate) fn standard_input() -> Result<Vec<u8>, CliError> {
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .lock()
+        .take(MAX_SOURCE_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|source| CliError::Read { path: PathBuf::from("-"), source })?;
+    Ok(bytes)
+}
+
+fn one_of_file(
+    file: &str,
+    name: &str,
+    settings: &[(String, f64)],
+    colour: Colour,
+) -> Result<Selected, CliError> {
+    let parsed = match file {
+        "-" => RuleFile::from_bytes("stdin", &standard_input()?),
+        _ => read(Path::new(file))?,
+    };
+    // A rule is usable when the others of its file are not.
+    if let Some(rule) = parsed.rules.iter().find(|rule| rule.name == name) {
+        let rules = vec![rule.clone()];
+        return Ok(Selected { rules, single: true, settings: settings.to_vec() });
+    }
+    if parsed.has_errors() {
+        return all_rules(parsed, file, settings, colour, true);
+    }
+    let names: Vec<&str> = parsed.rules.iter().map(|rule| rule.name.as_str()).collect();
+    Err(CliError::NoSuchRule(format!(
+        "`{file}` has no rule `{name}`; it has {}",
+        names.join(", ")
+    )))
+}
+
+fn all_rules(
+    file: RuleFile,
+    name: &str,
+    settings: &[(String, f64)],
+    colour: Colour,
+    single: bool,
+) -> Result<Selected, CliError> {
+    show_problems(&file, name, colour);
+    if file.has_errors() {
+        let errors = file
+            .problems
+            .iter()
+            .filter(|p| p.severity() == nosc_compiler::problem::Severity::Error)
+            .count();
+        let plural = if errors == 1 { "" } else { "s" };
+        return Err(CliError::Problems(format!("`{name}` does not compile: {errors} error{plural}")));
+    }
+    Ok(Selected { rules: file.rules, single, settings: settings.to_vec() })
+}
+
+/// A warning that does not stop a command.
+pub(crate) fn warn(text: &str) {
+    message(&format!("warning: {text}"));
+}

@@ -1,0 +1,5 @@
+//! Properties of all rules, and the limits of the language, as one binary.
+
+mod canonical_form;
+mod generated_rules;
+mod support;

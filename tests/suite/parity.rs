@@ -1,0 +1,67 @@
+//! Machine code against the interpreter, bit for bit, NaN being equal to NaN.
+
+use nosc_tests::{Agreement, Lengths, cases, check_parity, check_threads, generated, library};
+
+fn report(what: &str, agreement: Agreement) {
+    println!(
+        "{what}: {} rules ({} take no step), {} arrays, {} elements agree",
+        agreement.rules, agreement.refused, agreement.arrays, agreement.elements
+    );
+}
+
+#[test]
+fn standard_rules_agree_on_every_length() {
+    let mut agreement = Agreement::default();
+    for (seed, rule) in nosc_runtime::library::rules().iter().enumerate() {
+        agreement.add(check_parity(rule, Lengths::Every, seed as u64));
+    }
+    report("standard rules", agreement);
+    assert_eq!(agreement.refused, 0);
+}
+
+#[test]
+fn generated_rules_agree_on_every_length() {
+    let mut agreement = Agreement::default();
+    for seed in 0..cases(250) {
+        let (_, rule) = generated(seed);
+        agreement.add(check_parity(&rule, Lengths::Every, seed));
+    }
+    report("generated rules", agreement);
+    assert!(agreement.refused * 10 < agreement.rules, "{agreement:?}");
+}
+
+#[test]
+fn rules_of_many_draws_agree_anywhere_in_a_tensor() {
+    let texts = ["drop(g, 0.3) + drop(m, 0.1) + eps", "{ update = eps_t * g; schedule = ld + eps }"];
+    for (seed, text) in texts.into_iter().enumerate() {
+        check_parity(&nosc_tests::rule(text), Lengths::Every, 1_000 + seed as u64);
+    }
+}
+
+/// More elements than one thread is given, and lengths that no chunk divides.
+const LARGE: [usize; 4] = [70_001, 0, 65_539, 3];
+
+#[test]
+fn standard_rules_agree_on_one_thread_and_two() {
+    for rule in nosc_runtime::library::rules() {
+        check_threads(&rule, &LARGE, 1, false);
+    }
+}
+
+#[test]
+fn back_ends_agree_on_one_thread_and_two() {
+    for name in ["powersign_cd", "adam", "lion", "t6_01", "t6_19", "sgd_noisy_linear_cosine"] {
+        check_threads(&library(name), &LARGE, 2, true);
+    }
+}
+
+#[test]
+fn generated_rules_agree_on_one_thread_and_two() {
+    let mut seeds = (0..).map(generated).filter(|(_, rule)| !rule.states.is_empty());
+    for _ in 0..cases(250) / 50 {
+        let (_, rule) = seeds.next().unwrap();
+        if check_parity(&rule, Lengths::Few, 0).refused == 0 {
+            check_threads(&rule, &LARGE, 1, true);
+        }
+    }
+}

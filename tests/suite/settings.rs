@@ -1,0 +1,102 @@
+//! Hyper-parameters, learning rate, total steps and seed are arguments: changing them never recompiles.
+
+use std::sync::Arc;
+
+use nosc_runtime::{Backend, Optimizer, Settings, library};
+use nosc_tests::{Run, compiled, library as standard, rule};
+
+#[test]
+fn a_change_of_settings_keeps_the_kernel() {
+    let compiled = compiled(&standard("adam"), Backend::Cranelift);
+    let kernel = Arc::clone(&compiled.compiled().kernel);
+    let settings = Settings {
+        parameters: vec![("beta1".to_owned(), 0.5), ("weight_decay".to_owned(), 0.1)],
+        total_steps: Some(7),
+        seed: Some(3),
+        threads: Some(2),
+        first_tensor: 9,
+        ..Settings::default()
+    };
+    let mut optimizer = Optimizer::new(compiled, &[4], settings).unwrap();
+    let is_the_same = |optimizer: &Optimizer| {
+        Arc::ptr_eq(&kernel, &optimizer.compiled().compiled().kernel)
+    };
+    assert!(is_the_same(&optimizer));
+    optimizer.set("beta1", 0.9).unwrap();
+    optimizer.step(&mut [&mut [0.0; 4]], &[&[1.0; 4]], 0.5).unwrap();
+    optimizer.step(&mut [&mut [0.0; 4]], &[&[1.0; 4]], 0.25).unwrap();
+    assert!(is_the_same(&optimizer) && is_the_same(&optimizer.clone()));
+}
+
+#[test]
+fn a_setting_is_a_default_that_was_written_otherwise() {
+    let written = "{ param alpha = 3; param beta1 = 0.5; update = alpha^sign(g*m) * g }";
+    let plain = "{ param alpha = 2; update = alpha^sign(g*m) * g }";
+    let parameters = vec![("alpha".to_owned(), 3.0), ("beta1".to_owned(), 0.5)];
+    let mut set = Run::new(plain, &[33], Settings { parameters, ..Settings::default() });
+    let mut written = Run::new(written, &[33], Settings::default());
+    set.steps(4);
+    written.steps(4);
+    set.assert_same_as(&written, "set or written");
+}
+
+#[test]
+fn a_setting_counts_from_the_next_step() {
+    let mut run = Run::new("{ param alpha = 2; update = alpha*g }", &[1], Settings::default());
+    run.tensors[0][0] = 0.0;
+    let one = [vec![1.0]];
+    run.step_with(&one, 1.0).unwrap();
+    run.optimizer.set("alpha", 5.0).unwrap();
+    run.step_with(&one, 1.0).unwrap();
+    assert_eq!(run.tensors[0], [-7.0]);
+}
+
+#[test]
+fn every_parameter_of_every_standard_rule_can_be_set() {
+    for rule in library::rules() {
+        let parameters: Vec<_> =
+            rule.parameters.iter().map(|p| (p.name.clone(), p.default)).collect();
+        let settings = |parameters| Settings {
+            parameters,
+            total_steps: Some(5),
+            ..Settings::default()
+        };
+        let mut set = Run::of(&rule, Backend::Cranelift, &[9], settings(parameters));
+        let mut plain = Run::of(&rule, Backend::Cranelift, &[9], settings(Vec::new()));
+        set.steps(2);
+        plain.steps(2);
+        set.assert_same_as(&plain, &rule.name);
+    }
+}
+
+/// The update takes part in f32, the last line in `w - (lr*schedule)*update` with one product in f64.
+#[test]
+fn the_learning_rate_meets_the_schedule_in_f64() {
+    let text = "{ update = g; schedule = 1/3 }";
+    let mut run = Run::new(text, &[1], Settings::default());
+    run.tensors[0][0] = 0.0;
+    run.step_with(&[vec![1.0]], 0.1).unwrap();
+    assert_eq!(run.tensors[0][0], -((0.1_f64 * (1.0 / 3.0)) as f32));
+}
+
+#[test]
+fn the_learning_rate_is_an_operand() {
+    let mut run = Run::new("g/lr", &[1], Settings::default());
+    run.tensors[0][0] = 1.0;
+    run.step_with(&[vec![0.25]], 0.125).unwrap();
+    assert_eq!(run.tensors[0][0], 0.75);
+    assert_eq!(rule("g/lr").parameters.len(), 0);
+}
+
+#[test]
+fn decays_end_at_the_total_and_stay_there() {
+    let settings = Settings { total_steps: Some(2), ..Settings::default() };
+    let mut run = Run::new("ld*g", &[1], settings);
+    run.tensors[0][0] = 0.0;
+    let mut moved = Vec::new();
+    for _ in 0..4 {
+        run.step_with(&[vec![1.0]], 1.0).unwrap();
+        moved.push(run.tensors[0][0]);
+    }
+    assert_eq!(moved, [-1.0, -1.5, -1.5, -1.5]);
+}
