@@ -10,7 +10,7 @@ use nosc_runtime::NonFinite;
 #[derive(Debug, Parser)]
 #[command(name = "nosc", version, propagate_version = true, max_term_width = 100)]
 pub(crate) struct Arguments {
-    /// When to colour messages; NO_COLOR is honoured
+    /// When to colour messages; `NO_COLOR` is honoured
     #[arg(long, global = true, value_enum, default_value_t = Colour::Auto)]
     pub(crate) color: Colour,
     #[command(subcommand)]
@@ -55,7 +55,7 @@ pub(crate) struct CheckArguments {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct RuleSource {
-    /// FILE, FILE:NAME, the name of a standard rule, or `-` for standard input
+    /// `FILE`, `FILE:NAME`, the name of a standard rule, or `-` for standard input
     pub(crate) rule: Option<String>,
     /// A formula, block or bracketed token string
     #[arg(short, long, allow_hyphen_values = true)]
@@ -172,7 +172,7 @@ pub(crate) struct BackendArguments {
 pub(crate) struct TrainArguments {
     /// rosenbrock or digits
     pub(crate) task: String,
-    /// Rules to compare: names, FILE or FILE:NAME, with commas
+    /// Rules to compare, with commas: standard names, `FILE` or `FILE:NAME`
     #[arg(long, required = true, value_delimiter = ',')]
     pub(crate) rules: Vec<String>,
     /// Steps of each child

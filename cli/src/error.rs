@@ -8,7 +8,7 @@ use nosc_kernels::cpu::CpuError;
 use nosc_kernels::LowerError;
 use nosc_runtime::{CheckpointError, RuntimeError};
 
-/// Why a command failed. Everything here is wrong input (exit code 1) but [`CliError::Usage`] (2).
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
     /// Arguments that clap lets through but that do not go together.
@@ -47,10 +47,15 @@ pub(crate) enum CliError {
 }
 
 impl CliError {
-    /// 1 for wrong input, 2 for wrong usage.
+    /// 1 for wrong input, 2 for wrong usage, 3 if the machine lacks something.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             CliError::Usage(_) => 2,
+            CliError::Runtime(RuntimeError::Compile(error)) | CliError::Cpu(error) => match error {
+                CpuError::Host(_) | CpuError::ExecutableMemory(_) | CpuError::Thread(_) => 3,
+                _ => 1,
+            },
+            CliError::Runtime(RuntimeError::Memory { .. } | RuntimeError::Threads(_)) => 3,
             _ => 1,
         }
     }

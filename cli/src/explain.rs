@@ -1,6 +1,7 @@
 //! `nosc explain`: what a rule is and what it costs.
 
 use nosc_compiler::canonical::CanonicalRule;
+use nosc_compiler::print::number;
 use nosc_compiler::tree::{NodeId, Rule};
 use nosc_kernels::LoweredRule;
 use nosc_kernels::plan::{Array, BinaryOp, Instruction, Plan, UnaryOp};
@@ -135,7 +136,8 @@ impl Explained {
         let list = |items: Vec<String>, none: &str| {
             if items.is_empty() { none.to_owned() } else { items.join("\n") }
         };
-        let parameters = self.parameters.iter().map(|(name, value)| format!("{name} = {value}"));
+        let parameters = self.parameters.iter();
+        let parameters = parameters.map(|(name, value)| format!("{name} = {}", number(*value)));
         row("parameters", &list(parameters.collect(), "none"));
         let states = self.states.iter().map(|slot| {
             let size = if slot.uniform { "one number a rule" } else { "4 bytes a parameter" };

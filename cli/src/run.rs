@@ -170,13 +170,11 @@ fn take(
 ) -> Result<Tensor, CliError> {
     let alone = parameters == 1 && gradients.len() == 1;
     let at = gradients.iter().position(|gradient| gradient.name == parameter.name || alone);
-    match at {
-        Some(at) => Ok(gradients.remove(at)),
-        None => {
-            let problem = format!("has no tensor `{}`", parameter.name);
-            Err(CliError::Array { path: path.to_owned(), problem })
-        }
+    if let Some(at) = at {
+        return Ok(gradients.remove(at));
     }
+    let problem = format!("has no tensor `{}`", parameter.name);
+    Err(CliError::Array { path: path.to_owned(), problem })
 }
 
 /// 1 for the parameter's own shape, else the length of the first axis.

@@ -23,7 +23,7 @@ pub(crate) fn check(
     let mut rules: Vec<(Rule, Span)> = Vec::new();
     let mut names: IndexMap<String, Span> = IndexMap::new();
     for rule in &syntax.rules {
-        let name = rule.name.map_or_else(|| file_name.to_owned(), |at| text[at.range()].to_owned());
+        let name = rule.name.map_or(file_name, |at| plain_name(&text[at.range()])).to_owned();
         if let Some(at) = rule.name
             && names.insert(name.clone(), at).is_some()
         {

@@ -1,8 +1,13 @@
 //! The known name that a misspelt one most likely means.
 
-/// The nearest candidate within a third of the name's length, at least 1 edit.
-pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+/// The nearest candidate within a third of the name's length, at least 1 edit; a name of one or two letters
+/// is near only to itself in other case.
+pub(crate) fn nearest<'a>(name: &str, mut candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let name: Vec<char> = name.chars().take(40).collect();
+    if name.len() <= 2 {
+        let name: String = name.iter().collect();
+        return candidates.find(|candidate| candidate.eq_ignore_ascii_case(&name));
+    }
     let limit = (name.len() / 3).max(1);
     candidates
         .map(|candidate| (distance(&name, candidate), candidate))

@@ -90,7 +90,7 @@ pub(crate) fn check_call(
     for (slot, state) in elements.states.iter().enumerate() {
         length(&format!("state {slot}"), state.len())?;
     }
-    if elements.first_element % 4 != 0 {
+    if !elements.first_element.is_multiple_of(4) {
         return Err(CallError::Start(elements.first_element));
     }
     Ok(())

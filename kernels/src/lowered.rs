@@ -82,7 +82,7 @@ impl LoweredRule {
         let plan = lowering.plan.finish();
         verify(&plan).map_err(LowerError::Invalid)?;
         let scalars = ScalarProgram::new(&canonical, outputs);
-        Ok(LoweredRule { plan, scalars, slots, canonical })
+        Ok(LoweredRule { canonical, plan, scalars, slots })
     }
 
     /// Bytes of state for each parameter.

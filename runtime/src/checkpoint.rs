@@ -100,7 +100,7 @@ impl Optimizer {
             "step": self.progress.step,
             "skipped": self.progress.skipped,
             "seed": self.progress.seed,
-            "total_steps": self.settings.total_steps,
+            "total_steps": self.total_steps,
             "parameters": parameters,
         });
         let mut tensors: Vec<(String, Array)> = Vec::new();
@@ -133,20 +133,21 @@ impl Optimizer {
             return Err(CheckpointError::Seed { found: about.seed, expected });
         }
         let progress = self.progress_from(bytes, &about)?;
-        let mut settings = self.settings.clone();
-        settings.total_steps = settings.total_steps.or(about.total_steps);
-        for (name, value) in about.parameters {
-            if !settings.parameters.iter().any(|(known, _)| *known == name) {
-                settings.parameters.push((name, value));
+        let rule = &self.compiled.canonical().rule;
+        for parameter in &rule.parameters {
+            if !about.parameters.iter().any(|(name, _)| *name == parameter.name) {
+                let problem = format!("`parameters` has no `{}`", parameter.name);
+                return Err(CheckpointError::Format(problem));
             }
         }
+        // What the settings name stays as they say, here and at the next load.
         let parameters = self
             .compiled
-            .values(&settings.parameters)
+            .values(&[&about.parameters[..], &self.settings.parameters].concat())
             .map_err(|error| CheckpointError::Format(error.to_string()))?;
-        // Explicit settings stay explicit: only what they leave open comes from the file.
         self.parameters = parameters;
-        self.settings = settings;
+        self.restored = about.parameters;
+        self.total_steps = self.settings.total_steps.or(about.total_steps);
         self.progress = progress;
         Ok(())
     }
@@ -208,17 +209,20 @@ impl Checkpoint {
         let text = |name: &str| {
             about[name].as_str().map(str::to_owned).ok_or_else(|| format(&format!("`{name}` is missing")))
         };
-        let parameters = about["parameters"].as_array().into_iter().flatten();
-        let parameters = parameters
-            .map(|pair| Some((pair[0].as_str()?.to_owned(), pair[1].as_f64()?)))
-            .collect::<Option<Vec<_>>>();
+        let pair = |pair: &Value| Some((pair[0].as_str()?.to_owned(), pair[1].as_f64()?));
+        let parameters = about["parameters"].as_array();
+        let parameters = parameters.and_then(|pairs| pairs.iter().map(pair).collect());
         Ok(Checkpoint {
             rule: text("rule")?,
             key: text("key")?,
             step: number("step")?,
             skipped: number("skipped")?,
             seed: number("seed")?,
-            total_steps: about["total_steps"].as_u64(),
+            total_steps: if about["total_steps"].is_null() {
+                None
+            } else {
+                Some(number("total_steps")?)
+            },
             parameters: parameters.ok_or_else(|| format("`parameters` is not a list of pairs"))?,
         })
     }
@@ -277,5 +281,41 @@ impl View for Array {
     }
     fn data_len(&self) -> usize {
         self.bytes.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nosc_compiler::Rule;
+
+    use super::*;
+    use crate::{Backend, CompiledRule, Settings};
+
+    fn optimizer(alpha: Option<f64>, total_steps: Option<u64>) -> Optimizer {
+        let rule = Rule::parse("{ param alpha = 2; update = alpha*g }").unwrap();
+        let compiled = CompiledRule::new(&rule, Backend::Interpreter).unwrap();
+        let parameters = alpha.map(|alpha| ("alpha".to_owned(), alpha)).into_iter().collect();
+        let settings = Settings { parameters, total_steps, ..Settings::default() };
+        Optimizer::new(compiled, &[1], settings).unwrap()
+    }
+
+    #[test]
+    fn a_parameter_keeps_its_last_digit() {
+        let alpha = 7.444_573_152_412_526e-16;
+        let bytes = optimizer(Some(alpha), None).to_checkpoint().unwrap();
+        assert_eq!(Checkpoint::read(&bytes).unwrap().parameters, [("alpha".to_owned(), alpha)]);
+    }
+
+    #[test]
+    fn a_second_load_replaces_what_the_first_one_brought() {
+        let mut resumed = optimizer(None, None);
+        for (alpha, total) in [(0.5, 10), (0.25, 20)] {
+            let bytes = optimizer(Some(alpha), Some(total)).to_checkpoint().unwrap();
+            resumed.load_bytes(&bytes).unwrap();
+            assert_eq!((resumed.parameters[0], resumed.total_steps), (alpha, Some(total)));
+        }
+        let mut explicit = optimizer(Some(3.0), Some(7));
+        explicit.load_bytes(&resumed.to_checkpoint().unwrap()).unwrap();
+        assert_eq!((explicit.parameters[0], explicit.total_steps), (3.0, Some(7)));
     }
 }

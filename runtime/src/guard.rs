@@ -24,13 +24,12 @@ pub(crate) fn first_non_finite(gradients: &[&[f32]], pool: &Pool) -> Option<(usi
         return gradients.iter().enumerate().find_map(|(t, g)| in_tensor(g).map(|e| (t, e)));
     }
     pool.run(|| {
-        let found = gradients.par_iter().enumerate().find_map_first(|(tensor, g)| {
+        gradients.par_iter().enumerate().find_map_first(|(tensor, g)| {
             let chunks = g.par_chunks(PARALLEL_ELEMENTS).enumerate();
             let found = chunks.find_map_first(|(chunk, part)| {
                 in_tensor(part).map(|at| chunk * PARALLEL_ELEMENTS + at)
             });
             found.map(|element| (tensor, element))
-        });
-        found
+        })
     })
 }

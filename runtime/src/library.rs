@@ -1,7 +1,7 @@
 //! The standard rules, by name: optimizers of torch.optim, Lion and others, and all rules of the paper.
 //!
 //! Each is a `.nos` file in `rules/`, with its source cited, compiled into the binary. A setting that
-//! torch's class has and the plain rule has no memory for (momentum of SGD and RMSprop) selects the
+//! torch's class has and the plain rule has no memory for (momentum of `SGD` and `RMSprop`) selects the
 //! variant that has it: [`find`].
 
 use nosc_compiler::{Rule, RuleFile};

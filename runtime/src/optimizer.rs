@@ -40,7 +40,12 @@ pub enum StepOutcome {
 pub struct Optimizer {
     pub(crate) compiled: CompiledRule,
     pub(crate) settings: Settings,
+    /// Hyper-parameters that a checkpoint brought; settings go before them.
+    pub(crate) restored: Vec<(String, f64)>,
+    /// Values of all hyper-parameters.
     pub(crate) parameters: Vec<f64>,
+    /// T, of the settings or of a checkpoint.
+    pub(crate) total_steps: Option<u64>,
     pub(crate) lengths: Vec<usize>,
     pub(crate) progress: Progress,
     pool: Pool,
@@ -89,8 +94,9 @@ impl Optimizer {
             uniform_states: vec![0.0; compiled.lowered().scalars.uniform_states().len()],
         };
         let pool = Pool::new(settings.threads)?;
+        let (restored, total_steps) = (Vec::new(), settings.total_steps);
         let lengths = lengths.to_vec();
-        Ok(Optimizer { compiled, settings, parameters, lengths, progress, pool })
+        Ok(Optimizer { compiled, settings, restored, parameters, total_steps, lengths, progress, pool })
     }
 
     /// Moves all tensors by one step: for each element, with the rule's update `u` and schedule `s`,
@@ -171,7 +177,7 @@ impl Optimizer {
         let mut settings = self.settings.parameters.clone();
         settings.retain(|(known, _)| known != name);
         settings.push((name.to_owned(), value));
-        self.parameters = self.compiled.values(&settings)?;
+        self.parameters = self.compiled.values(&[&self.restored[..], &settings].concat())?;
         self.settings.parameters = settings;
         Ok(())
     }
@@ -197,7 +203,7 @@ impl Optimizer {
     fn inputs<'a>(&'a self, learning_rate: f64, states: &'a [f64]) -> StepInputs<'a> {
         StepInputs {
             step: self.progress.step,
-            total_steps: self.settings.total_steps,
+            total_steps: self.total_steps,
             learning_rate,
             parameters: &self.parameters,
             seed: self.progress.seed,
@@ -232,7 +238,9 @@ impl Optimizer {
         let slots = &self.compiled.lowered().slots;
         for (arrays, state) in self.progress.states.iter_mut().zip(slots) {
             let start = starts[state.index()] as f32;
-            arrays.iter_mut().for_each(|array| array.fill(start));
+            for array in arrays {
+                array.fill(start);
+            }
         }
     }
 

@@ -25,7 +25,7 @@ pub const SPECIAL: [f32; 27] = [
     3.0,
     1e-3,
     -1e-8,
-    88.722_84, // exp of the next float overflows
+    88.722_84,   // exp of the next float overflows
     -103.972_08, // exp is the smallest subnormal
     1e30,
     -1e-30,

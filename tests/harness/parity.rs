@@ -112,34 +112,31 @@ fn check_length(
     seed: u64,
 ) -> Option<u64> {
     let defaults: Vec<f64> = lowered.canonical.rule.parameters.iter().map(|p| p.default).collect();
-    let inputs = |step, states| StepInputs {
-        step,
-        total_steps: Some(10),
-        learning_rate: 0.05,
-        parameters: &defaults,
-        seed: SEED,
-        states,
-    };
-    let starts = lowered.scalars.initial_states(&lowered.canonical, &inputs(0, &[])).ok()?;
+    let starts =
+        lowered.scalars.initial_states(&lowered.canonical, &inputs(&defaults, 0, &[])).ok()?;
     let mut uniform: Vec<f64> =
         lowered.scalars.uniform_states().iter().map(|state| starts[state.index()]).collect();
     let offset = seed.wrapping_mul(1_000_003).wrapping_add(length as u64 * 61);
     let start = Arrays {
         parameters: (0..length).map(|i| parameter(offset, i)).collect(),
-        states: lowered.slots.iter().map(|slot| vec![starts[slot.index()] as f32; length]).collect(),
+        states: lowered
+            .slots
+            .iter()
+            .map(|slot| vec![starts[slot.index()] as f32; length])
+            .collect(),
     };
     let mut arrays = vec![start; kernels.len()];
     let mut compared = 0;
     for step in STEPS {
-        let scalars = match lowered.scalars.step(&lowered.canonical, &inputs(step, &uniform)) {
-            Ok(scalars) => scalars,
-            Err(ScalarError::Decay { .. }) if step == 0 => return None,
-            Err(ScalarError::Decay { .. }) => break,
-            Err(error) => panic!("{}\n{error}", lowered.canonical.text()),
-        };
+        let scalars =
+            match lowered.scalars.step(&lowered.canonical, &inputs(&defaults, step, &uniform)) {
+                Ok(scalars) => scalars,
+                Err(ScalarError::Decay { .. }) if step == 0 => return None,
+                Err(ScalarError::Decay { .. }) => break,
+                Err(error) => panic!("{}\n{error}", lowered.canonical.text()),
+            };
         let gradients: Vec<f32> = (0..length).map(|i| gradient(offset, step, i)).collect();
-        let uniforms =
-            Uniforms { scalars: &scalars.scalars, key: key(SEED, 3), step: step as u32 };
+        let uniforms = Uniforms { scalars: &scalars.scalars, key: key(SEED, 3), step: step as u32 };
         for ((_, kernel), arrays) in kernels.iter().zip(&mut arrays) {
             move_arrays(&**kernel, arrays, &gradients, first_element, uniforms);
         }
@@ -148,6 +145,11 @@ fn check_length(
         uniform = scalars.states;
     }
     Some(compared)
+}
+
+fn inputs<'a>(parameters: &'a [f64], step: u64, states: &'a [f64]) -> StepInputs<'a> {
+    let (total_steps, learning_rate, seed) = (Some(10), 0.05, SEED);
+    StepInputs { step, total_steps, learning_rate, parameters, seed, states }
 }
 
 /// Parameters and first gradients of the leading elements are all pairs of special values.

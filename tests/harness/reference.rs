@@ -24,13 +24,12 @@ const LR: f64 = 0.05;
 /// was written if it draws nothing (draws are numbered in the canonical form). Returns whether the rule
 /// took a step at all.
 pub fn check_reference(rule: &Rule, length: usize, steps: u64, seed: u64) -> bool {
-    let settings =
-        Settings { total_steps: Some(TOTAL), seed: Some(SEED), ..Settings::default() };
+    let settings = Settings { total_steps: Some(TOTAL), seed: Some(SEED), ..Settings::default() };
     let mut run = Run::of(rule, Backend::Interpreter, &[length], settings);
     run.tensors[0] = (0..length as u64).map(|i| hard_float(seed ^ (i << 16))).collect();
     let canonical = run.optimizer.compiled().canonical().clone();
     let mut references = vec![Reference::new(&canonical.rule, Some(&canonical), &run.tensors[0])];
-    if canonical.draws.is_empty() && canonical.schedule_draws.is_empty() {
+    if !draws(rule) {
         references.push(Reference::new(rule, None, &run.tensors[0]));
     }
     for step in 0..steps {
@@ -48,6 +47,14 @@ pub fn check_reference(rule: &Rule, length: usize, steps: u64, seed: u64) -> boo
         }
     }
     true
+}
+
+/// Whether anything that the rule needs is a draw, as it was written.
+fn draws(rule: &Rule) -> bool {
+    let live = rule.live();
+    rule.tree.iter().filter(|(id, _)| live.nodes[id.index()]).any(|(_, node)| {
+        matches!(node, Node::Drop(..) | Node::Operand(Operand::Noise | Operand::DecayingNoise))
+    })
 }
 
 struct Reference<'a> {
@@ -94,7 +101,9 @@ impl<'a> Reference<'a> {
             .iter()
             .map(|state| match state.kind {
                 StateKind::Average { .. } => 0.0,
-                StateKind::Recurrence { init, .. } => Scalars::new(&reference, 0, false).value(init),
+                StateKind::Recurrence { init, .. } => {
+                    Scalars::new(&reference, 0, false).value(init)
+                }
             })
             .collect();
         reference.states = starts.iter().map(|start| vec![*start as f32; w.len()]).collect();
@@ -103,7 +112,8 @@ impl<'a> Reference<'a> {
     }
 
     fn step(&mut self, step: u64, g: &[f32]) {
-        let schedule = self.rule.schedule.map_or(1.0, |root| Scalars::new(self, step, true).value(root));
+        let schedule =
+            self.rule.schedule.map_or(1.0, |root| Scalars::new(self, step, true).value(root));
         let scale = (LR * schedule) as f32;
         let live = self.rule.reach(vec![self.rule.update]).states;
         let ids: Vec<StateId> = self.rule.state_ids().collect();
@@ -155,7 +165,8 @@ impl<'a> Scalars<'a> {
 
     fn leaf(&mut self, id: NodeId, node: Node, operands: &[(NodeId, f64)]) -> f64 {
         let (t, total) = (self.step as f64, TOTAL as f64);
-        let place = Place { key: key(SEED, SCHEDULE_TENSOR), step: self.step as u32, element: [0, 0] };
+        let place =
+            Place { key: key(SEED, SCHEDULE_TENSOR), step: self.step as u32, element: [0, 0] };
         let site = || {
             assert!(self.in_schedule, "a draw in a step scalar");
             self.reference.canonical.unwrap().schedule_draws[&id]
@@ -249,7 +260,11 @@ impl Element<'_> {
                 scalar::clip(x, lo, hi) as f32
             }
             Node::Where(op, [a, b, x, y]) => {
-                if self.holds(op, a, b) { self.value(x) } else { self.value(y) }
+                if self.holds(op, a, b) {
+                    self.value(x)
+                } else {
+                    self.value(y)
+                }
             }
             Node::Constant(_) | Node::Operand(_) | Node::Decay(..) | Node::Parameter(_) => {
                 unreachable!()

@@ -84,8 +84,11 @@ fn noise_in_a_schedule_is_one_draw_for_all_elements() {
 #[test]
 fn noise_has_its_variance() {
     let n = 100_000;
-    let mut run = Run::new("{ state x = eps; state y = eps_t; update = prev(x) + prev(y) + g }", &[n],
-        settings(11, 1));
+    let mut run = Run::new(
+        "{ state x = eps; state y = eps_t; update = prev(x) + prev(y) + g }",
+        &[n],
+        settings(11, 1),
+    );
     run.steps(4);
     for (slot, variance) in [(0, 0.01), (1, 1.0 / 4.0_f64.powf(0.55))] {
         let values = run.optimizer.state(slot, 0).unwrap();

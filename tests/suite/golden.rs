@@ -1,5 +1,5 @@
 //! The paper's rules, token strings and PyTorch's optimizers against values computed elsewhere, on both
-//! back ends. `tests/golden/` says nothing about how: see the harness.
+//! back ends.
 
 use nosc_tests::{check_golden, check_golden_torch};
 
@@ -22,4 +22,11 @@ fn token_strings_have_their_values() {
 #[test]
 fn standard_rules_have_the_values_of_pytorch() {
     report("torch.json", 14, check_golden_torch(include_str!("../golden/torch.json")));
+}
+
+/// Written by `torch_settings.py` beside it.
+#[test]
+fn standard_rules_have_the_values_of_pytorch_at_other_settings() {
+    let text = include_str!("../golden/torch_settings.json");
+    report("torch_settings.json", 21, check_golden_torch(text));
 }

@@ -5,19 +5,28 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+// The rule.
 mod canonical;
-mod meaning;
-mod parity;
-mod numbers;
+
+// Its numbers.
 mod golden;
-mod tensors;
+mod meaning;
+mod numbers;
+mod parity;
+
+// The optimizer.
+mod cases;
 mod draws;
 mod non_finite;
 mod refusals;
 mod settings;
 mod slots;
-mod cases;
+mod tensors;
+
+// What outlives a step.
 mod checkpoint;
 mod damaged_checkpoint;
 mod sharing;
+
+// The house.
 mod tidy;

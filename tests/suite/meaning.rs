@@ -12,7 +12,8 @@ fn standard_rules_mean_what_their_trees_say() {
 #[test]
 fn generated_rules_mean_what_their_trees_say() {
     let count = cases(300);
-    let taken = (0..count).filter(|seed| check_reference(&generated(*seed).1, 67, 3, *seed)).count();
+    let taken =
+        (0..count).filter(|seed| check_reference(&generated(*seed).1, 67, 3, *seed)).count();
     println!("{taken} of {count} generated rules took a step");
     assert!(taken as u64 * 10 > count * 9, "{taken} of {count}");
 }

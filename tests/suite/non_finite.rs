@@ -67,10 +67,8 @@ fn threads_find_the_same_place() {
         gradients[2][0] = f32::NAN;
         let before = run.snapshot();
         let error = run.step_with(&gradients, 0.1).unwrap_err();
-        let at = matches!(
-            error,
-            RuntimeError::NonFiniteGradient { tensor: 1, element: 299_999, .. }
-        );
+        let at =
+            matches!(error, RuntimeError::NonFiniteGradient { tensor: 1, element: 299_999, .. });
         assert!(at, "{threads} threads: {error}");
         assert_eq!(run.snapshot(), before);
     }

@@ -32,7 +32,8 @@ fn generated_rules_agree_on_every_length() {
 
 #[test]
 fn rules_of_many_draws_agree_anywhere_in_a_tensor() {
-    let texts = ["drop(g, 0.3) + drop(m, 0.1) + eps", "{ update = eps_t * g; schedule = ld + eps }"];
+    let texts =
+        ["drop(g, 0.3) + drop(m, 0.1) + eps", "{ update = eps_t * g; schedule = ld + eps }"];
     for (seed, text) in texts.into_iter().enumerate() {
         check_parity(&nosc_tests::rule(text), Lengths::Every, 1_000 + seed as u64);
     }

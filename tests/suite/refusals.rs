@@ -31,18 +31,8 @@ fn as_they_are(_: &mut Vec<Vec<f32>>) {}
 
 #[test]
 fn shapes_that_do_not_fit_are_refused() {
-    check_refused(
-        |g| drop(g.pop()),
-        as_they_are,
-        0.1,
-        "gradients: 2 tensors, expected 3",
-    );
-    check_refused(
-        |g| g.push(vec![]),
-        as_they_are,
-        0.1,
-        "gradients: 4 tensors, expected 3",
-    );
+    check_refused(|g| drop(g.pop()), as_they_are, 0.1, "gradients: 2 tensors, expected 3");
+    check_refused(|g| g.push(vec![]), as_they_are, 0.1, "gradients: 4 tensors, expected 3");
     check_refused(
         |g| g[1].push(0.0),
         as_they_are,
@@ -57,16 +47,11 @@ fn shapes_that_do_not_fit_are_refused() {
     );
     check_refused(
         as_they_are,
-        |w| drop(w[0].pop()),
+        |w| w[0].truncate(2),
         0.1,
         "parameters of tensor 0: 2 elements, expected 3",
     );
-    check_refused(
-        as_they_are,
-        |w| drop(w.remove(0)),
-        0.1,
-        "parameters: 2 tensors, expected 3",
-    );
+    check_refused(as_they_are, |w| drop(w.remove(0)), 0.1, "parameters: 2 tensors, expected 3");
     // The same elements in another order of tensors.
     check_refused(
         |g| g.swap(0, 1),
@@ -100,9 +85,14 @@ fn a_learning_rate_of_zero_moves_states_only() {
 
 #[test]
 fn a_rule_with_a_decay_needs_a_total_before_its_first_step() {
-    for text in ["ld*g", "cd*g", "rd(2)*g", "g*(t/T)", "{ update = g; schedule = cd(1) }",
-        "{ state s init ld = s*0.9; update = s*g }"]
-    {
+    for text in [
+        "ld*g",
+        "cd*g",
+        "rd(2)*g",
+        "g*(t/T)",
+        "{ update = g; schedule = cd(1) }",
+        "{ state s init ld = s*0.9; update = s*g }",
+    ] {
         let mut run = Run::new(text, &[4], settings(None));
         let before = run.snapshot();
         let error = run.step(0.1).unwrap_err();

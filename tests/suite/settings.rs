@@ -18,9 +18,8 @@ fn a_change_of_settings_keeps_the_kernel() {
         ..Settings::default()
     };
     let mut optimizer = Optimizer::new(compiled, &[4], settings).unwrap();
-    let is_the_same = |optimizer: &Optimizer| {
-        Arc::ptr_eq(&kernel, &optimizer.compiled().compiled().kernel)
-    };
+    let is_the_same =
+        |optimizer: &Optimizer| Arc::ptr_eq(&kernel, &optimizer.compiled().compiled().kernel);
     assert!(is_the_same(&optimizer));
     optimizer.set("beta1", 0.9).unwrap();
     optimizer.step(&mut [&mut [0.0; 4]], &[&[1.0; 4]], 0.5).unwrap();
@@ -56,11 +55,8 @@ fn every_parameter_of_every_standard_rule_can_be_set() {
     for rule in library::rules() {
         let parameters: Vec<_> =
             rule.parameters.iter().map(|p| (p.name.clone(), p.default)).collect();
-        let settings = |parameters| Settings {
-            parameters,
-            total_steps: Some(5),
-            ..Settings::default()
-        };
+        let settings =
+            |parameters| Settings { parameters, total_steps: Some(5), ..Settings::default() };
         let mut set = Run::of(&rule, Backend::Cranelift, &[9], settings(parameters));
         let mut plain = Run::of(&rule, Backend::Cranelift, &[9], settings(Vec::new()));
         set.steps(2);

@@ -3,10 +3,13 @@
 use nosc_runtime::{Backend, Settings};
 use nosc_tests::{Run, compiled, rule};
 
-/// Names of the slots of a rule; a uniform one has a star.
+/// Names of the slots of a rule, sorted; a uniform one has a star.
 fn slots(text: &str) -> Vec<String> {
     let slots = compiled(&rule(text), Backend::Auto).slots();
-    slots.into_iter().map(|slot| slot.name + if slot.uniform { "*" } else { "" }).collect()
+    let names = slots.into_iter().map(|slot| slot.name + if slot.uniform { "*" } else { "" });
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
 }
 
 fn check_slots(text: &str, wanted: &[&str]) {
@@ -30,7 +33,7 @@ fn one_average_is_one_slot_however_it_is_spelled() {
     check_slots("m_hat + m + ema(g, beta1)", &["m"]);
     check_slots("v + debias(ema(g*g, beta2)) + ema(g^2, beta2)", &["v"]);
     check_slots("gamma + ema(g*g*g, beta3) + ema(g^3, beta3)", &["gamma"]);
-    check_slots("adam + rmsprop + v + [m v id sqrt div]".split(" + [").next().unwrap(), &["m", "v"]);
+    check_slots("adam + rmsprop + v", &["m", "v"]);
     check_slots("ema(g + w, 0.5) * ema(w + g, 0.5)", &["ema1"]);
 }
 

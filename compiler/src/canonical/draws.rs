@@ -113,6 +113,32 @@ fn refine(rule: &Rule, rebuilt: &Rebuilt<'_>, colours: &mut Colours) {
     }
 }
 
+/// By drop: the outermost drop of its nest, where each but that one is read by the next one alone, directly
+/// or through functions that a drop may move past. Only drops of one nest may change places: one that is
+/// read elsewhere too would come to stand on two arguments, but is one draw.
+pub(super) fn nests(rule: &Rule) -> IndexMap<Site, Site> {
+    let live = rule.live();
+    let mut users = vec![0u32; rule.tree.len()];
+    let roots = [Some(rule.update), rule.schedule].into_iter().flatten();
+    let states = rule.states.iter().flat_map(|state| state.kind.nodes());
+    roots.chain(states).for_each(|root| users[root.index()] += 1);
+    for (_, node) in rule.tree.iter().filter(|(id, _)| live.nodes[id.index()]) {
+        node.operands().for_each(|operand| users[operand.index()] += 1);
+    }
+    let mut nests = IndexMap::new();
+    let mut outer: Vec<Option<Site>> = vec![None; rule.tree.len()];
+    for (id, node) in rule.tree.iter().rev().filter(|(id, _)| live.nodes[id.index()]) {
+        let mut own = outer[id.index()].filter(|_| users[id.index()] == 1);
+        if let Node::Drop(site, ..) = node {
+            let nest = own.unwrap_or(site);
+            nests.insert(site, nest);
+            own = Some(nest);
+        }
+        node.operands().for_each(|operand| outer[operand.index()] = own);
+    }
+    nests
+}
+
 /// For each node a hash of the places it stands in; 0 where it does not count.
 fn contexts(rebuilt: &Rebuilt<'_>, colours: &Colours) -> Vec<u128> {
     let rewriter = &rebuilt.rewriter;

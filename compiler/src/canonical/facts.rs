@@ -14,6 +14,9 @@ pub(crate) struct Facts {
     pub(crate) bound: f64,
     /// One value for all elements: f64 arithmetic, rounded once.
     pub(crate) uniform: bool,
+    /// Varies by more than what states held before the step. Such a node makes the state that it defines
+    /// vary; one that only reads varying states may not.
+    pub(crate) grounded: bool,
 }
 
 /// Whole numbers up to here are exact in f32, as are their sums and products.
@@ -22,7 +25,13 @@ const EXACT: f64 = 16_777_216.0;
 impl Facts {
     /// Nothing is known.
     pub(crate) fn unknown(uniform: bool) -> Facts {
-        Facts { nonnegative: false, whole: false, bound: f64::INFINITY, uniform }
+        Facts {
+            nonnegative: false,
+            whole: false,
+            bound: f64::INFINITY,
+            uniform,
+            grounded: false,
+        }
     }
 
     /// The value is -1, +1, ±0 or NaN.
@@ -42,6 +51,23 @@ pub(crate) fn of(
     at: impl Fn(NodeId) -> Facts,
     state: impl Fn(crate::tree::StateId) -> Facts,
 ) -> Facts {
+    let grounded = match node {
+        Node::Operand(
+            Operand::Gradient | Operand::Weight | Operand::Noise | Operand::DecayingNoise,
+        )
+        | Node::Drop(..) => true,
+        Node::State(s) | Node::Debias(s) => state(s).grounded,
+        _ => node.operands().any(|operand| at(operand).grounded),
+    };
+    Facts { grounded, ..value(node, at, state) }
+}
+
+/// All facts but [`Facts::grounded`].
+fn value(
+    node: Node,
+    at: impl Fn(NodeId) -> Facts,
+    state: impl Fn(crate::tree::StateId) -> Facts,
+) -> Facts {
     let uniform = node.operands().all(|operand| at(operand).uniform);
     let unknown = Facts::unknown(uniform);
     match node {
@@ -52,13 +78,13 @@ pub(crate) fn of(
                 nonnegative: !value.is_sign_negative() || value.is_nan(),
                 whole: value.is_nan() || (value.fract() == 0.0 && magnitude <= EXACT),
                 bound: magnitude,
-                uniform: true,
+                ..Facts::unknown(true)
             }
         }
         Node::Operand(Operand::Gradient | Operand::Weight) => Facts::unknown(false),
         Node::Operand(Operand::Noise | Operand::DecayingNoise) => Facts::unknown(false),
         Node::Operand(Operand::LinearDecay) | Node::Decay(..) => {
-            Facts { nonnegative: true, whole: false, bound: 1.0, uniform: true }
+            Facts { nonnegative: true, bound: 1.0, ..Facts::unknown(true) }
         }
         Node::Operand(Operand::Step | Operand::TotalSteps | Operand::LearningRate) => {
             Facts { nonnegative: true, ..Facts::unknown(true) }
@@ -76,7 +102,7 @@ pub(crate) fn of(
                 nonnegative: x.nonnegative && hi.nonnegative,
                 whole: x.whole && lo.whole && hi.whole,
                 bound: lo.bound.max(hi.bound),
-                uniform,
+                ..unknown
             }
         }
         Node::Drop(_, x, _) => Facts { uniform: false, ..at(x) },
@@ -129,12 +155,8 @@ fn binary(op: Binary, a: Facts, b: Facts, same: bool) -> Facts {
             // make the other one larger.
             let bound = if exact {
                 product
-            } else if a.bound <= 1.0 || b.bound <= 1.0 {
-                a.bound.max(b.bound).min(if a.bound <= 1.0 && b.bound <= 1.0 {
-                    a.bound.min(b.bound)
-                } else {
-                    f64::INFINITY
-                })
+            } else if a.bound <= 1.0 && b.bound <= 1.0 {
+                a.bound.min(b.bound)
             } else {
                 f64::INFINITY
             };

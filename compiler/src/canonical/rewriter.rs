@@ -6,6 +6,7 @@ use crate::primitive::{Binary, Unary};
 use crate::scalar;
 use crate::tree::{Node, NodeId, Number, Parameter, Rule, Site, StateId, StateKind, Tree};
 
+use super::draws;
 use super::facts::{self, Facts};
 use super::laws;
 
@@ -33,6 +34,8 @@ pub struct Rewriter<'a> {
     uniform_states: Vec<bool>,
     /// Nodes that vary by their form, and always have the bits of this constant.
     constants: IndexMap<NodeId, NodeId>,
+    /// By drop: the nest that it belongs to.
+    nests: IndexMap<Site, Site>,
     depth: u32,
 }
 
@@ -47,6 +50,7 @@ impl<'a> Rewriter<'a> {
             kinds: vec![None; rule.states.len()],
             uniform_states,
             constants: IndexMap::new(),
+            nests: draws::nests(rule),
             depth: 0,
         }
     }
@@ -54,27 +58,44 @@ impl<'a> Rewriter<'a> {
     /// The canonical node that has the same bits as `node`, whose operands are canonical.
     pub fn make(&mut self, node: Node) -> NodeId {
         let node = self.with_constants(node);
-        let mut constant = None;
-        if self.depth < MAX_DEPTH {
+        let mut constant = self.constant_of(node).map(|value| self.constant(value));
+        let rewritten = if self.depth < MAX_DEPTH {
             self.depth += 1;
             let rewritten = self.folded(node).or_else(|| laws::apply(self, node, &mut constant));
             self.depth -= 1;
-            if let Some(id) = rewritten {
-                return id;
-            }
-        }
-        let id = self.intern(node);
-        if let Some(constant) = constant {
+            rewritten
+        } else {
+            None
+        };
+        let id = rewritten.unwrap_or_else(|| self.intern(node));
+        if let Some(constant) = constant
+            && self.varies(id)
+        {
             self.constants.insert(id, constant);
         }
         id
     }
 
     /// Puts constants in the place of operands that always have their bits, as long as the node still
-    /// varies: otherwise it would move from f32 to f64.
+    /// varies by itself: otherwise it would move from f32 to f64.
     fn with_constants(&self, node: Node) -> Node {
         let settled = node.map(|operand| self.settled(operand));
-        if self.node_varies(settled) { settled } else { node }
+        if self.node_grounded(settled) { settled } else { node }
+    }
+
+    /// The bits of a node that varies by its form only, where f32 and f64 agree on them.
+    fn constant_of(&self, node: Node) -> Option<f64> {
+        if !self.node_varies(node) || matches!(node, Node::Drop(..) | Node::Binary(Binary::Pow, ..)) {
+            return None;
+        }
+        if let Node::Unary(op, _) = node
+            && !matches!(op, Unary::Neg | Unary::Abs | Unary::Sign | Unary::Sqrt)
+        {
+            return None;
+        }
+        let exact = |value: f64| (f64::from(value as f32).to_bits() == value.to_bits()).then_some(value);
+        let value = |id: NodeId| self.value(self.settled(id)).and_then(exact);
+        scalar::apply(node, value).and_then(exact)
     }
 
     /// The constant that a node always has the bits of, once it is rounded to f32; or the node.
@@ -85,7 +106,16 @@ impl<'a> Rewriter<'a> {
     /// Whether a node that a law made may stand for `node`: what varies by its form must not become a step
     /// scalar, whose uses would be computed in f64.
     pub(super) fn keeps_kind(&self, node: Node, made: NodeId) -> bool {
-        self.varies(made) || !self.node_varies(node)
+        if !self.node_varies(node) || self.facts(made).grounded {
+            return true;
+        }
+        // What is left reads states that vary. A choice may have lost those that make it vary.
+        let chosen = matches!(node, Node::Where(..));
+        self.varies(made) && !self.node_grounded(node) && !chosen
+    }
+
+    fn node_grounded(&self, node: Node) -> bool {
+        matches!(node, Node::Drop(..)) || node.operands().any(|operand| self.facts(operand).grounded)
     }
 
     fn node_varies(&self, node: Node) -> bool {
@@ -113,8 +143,11 @@ impl<'a> Rewriter<'a> {
     }
 
     fn state_facts(&self, state: StateId) -> Facts {
-        let unknown = Facts::unknown(self.uniform_states[state.index()]);
-        match self.kinds[state.index()] {
+        let kind = self.kinds[state.index()];
+        let grounded = kind.is_some_and(|kind| self.facts(kind.next()).grounded);
+        let uniform = self.uniform_states[state.index()];
+        let unknown = Facts { grounded, ..Facts::unknown(uniform) };
+        match kind {
             // 0 <= decay < 1 is checked before a step, so an average of what is not negative is not.
             Some(StateKind::Average { x, .. }) => {
                 Facts { nonnegative: self.facts(x).nonnegative, ..unknown }
@@ -157,6 +190,11 @@ impl<'a> Rewriter<'a> {
 
     pub(super) fn state_colour(&self, state: StateId) -> u128 {
         self.colours.states.get(state.index()).copied().unwrap_or_default()
+    }
+
+    /// Whether two drops may change places; see [`draws::nests`].
+    pub(super) fn share_nest(&self, a: Site, b: Site) -> bool {
+        self.nests.contains_key(&a) && self.nests.get(&a) == self.nests.get(&b)
     }
 
     pub(super) fn site_colour(&self, site: Site) -> u128 {

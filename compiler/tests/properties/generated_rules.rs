@@ -2,9 +2,8 @@
 
 use nosc_compiler::arbitrary::{bytes_from_seed, rule_text_from_seed, token_text_from_seed};
 use nosc_compiler::{Rule, RuleFile};
+use crate::support::seeds;
 use crate::support::compare::Numbers;
-
-const SEEDS: std::ops::Range<u64> = 0..3_000;
 
 /// The text and rule of a seed; sizes go from a line to a page.
 fn generated(seed: u64) -> (String, Rule) {
@@ -17,12 +16,12 @@ fn generated(seed: u64) -> (String, Rule) {
 
 #[test]
 fn a_generated_rule_checks_without_errors() {
-    SEEDS.for_each(|seed| drop(generated(seed)));
+    seeds().for_each(|seed| drop(generated(seed)));
 }
 
 #[test]
 fn a_generated_token_string_checks_without_errors() {
-    for seed in SEEDS {
+    for seed in seeds() {
         let text = token_text_from_seed(seed, 1 + seed as usize % 12);
         assert!(Rule::from_tokens(&text).is_ok(), "seed {seed}: {text}");
     }
@@ -30,7 +29,7 @@ fn a_generated_token_string_checks_without_errors() {
 
 #[test]
 fn the_text_of_a_rule_parses_back_to_the_same_tree() {
-    for seed in SEEDS {
+    for seed in seeds() {
         let (text, rule) = generated(seed);
         for printed in [rule.to_text(), rule.body_text()] {
             let again = Rule::parse(&printed);
@@ -42,7 +41,7 @@ fn the_text_of_a_rule_parses_back_to_the_same_tree() {
 
 #[test]
 fn a_token_string_that_is_written_parses_back_to_the_same_tree() {
-    for seed in SEEDS {
+    for seed in seeds() {
         let (text, rule) = generated(seed);
         let Some(tokens) = rule.to_tokens() else { continue };
         let again = Rule::from_tokens(&tokens);
@@ -53,7 +52,7 @@ fn a_token_string_that_is_written_parses_back_to_the_same_tree() {
 
 #[test]
 fn every_rule_from_a_token_string_has_a_token_string() {
-    for seed in SEEDS {
+    for seed in seeds() {
         let text = token_text_from_seed(seed, 1 + seed as usize % 8);
         let rule = Rule::from_tokens(&text).expect(&text);
         let tokens = rule.to_tokens().unwrap_or_else(|| panic!("seed {seed}: {text}"));
@@ -64,7 +63,7 @@ fn every_rule_from_a_token_string_has_a_token_string() {
 
 #[test]
 fn any_bytes_give_rules_or_problems() {
-    for seed in SEEDS {
+    for seed in seeds() {
         let bytes = bytes_from_seed(seed, seed as usize % 200);
         let file = RuleFile::from_bytes("fuzz", &bytes);
         assert!(!file.rules.is_empty() || file.has_errors());
@@ -77,7 +76,7 @@ fn a_damaged_text_gives_rules_or_problems() {
         "(", ")", "{", "}", "[", "]", "rule", "=", "\n", ";", ",", "-", "^", "<", "where(", "1e999", "\u{302}",
         "\u{feff}", "\0", "#", "prev(", "state", "init", "%1", "debias(ema(",
     ];
-    for seed in SEEDS {
+    for seed in seeds() {
         let mut numbers = Numbers::new(seed);
         let mut text = rule_text_from_seed(seed, 200);
         for _ in 0..=numbers.below(3) {

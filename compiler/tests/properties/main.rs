@@ -2,4 +2,6 @@
 
 mod canonical_form;
 mod generated_rules;
+mod limits;
 mod support;
+mod written_text;

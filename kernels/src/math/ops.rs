@@ -83,6 +83,7 @@ pub trait Ops {
     /// The bits of a float
     fn bits(&mut self, a: Self::Float) -> Self::Integer;
     /// The float with these bits
+    #[expect(clippy::wrong_self_convention, reason = "self is the maker of values, not the value")]
     fn from_bits(&mut self, a: Self::Integer) -> Self::Float;
     /// The signed integer, rounded to nearest even
     fn to_float(&mut self, a: Self::Integer) -> Self::Float;

@@ -89,6 +89,7 @@ mod tests {
         same("clip(0.1*sign(g), 0.5)", "0.1*sign(g)");
         same("clip(2*g, 0.5)", "2*clip(g, 0.25)");
         differ("clip(3*g, 0.3)", "3*clip(g, 0.1)");
+        differ("clip(0.1*clip(g, 0.1), 0.01)", "0.1*clip(g, 0.1)");
         differ("clip(g + m, 0.1)", "clip(g, 0.1) + clip(m, 0.1)");
         differ("clip(sign(m)*g, 0.1)", "sign(m)*clip(g, 0.1)");
     }
@@ -97,6 +98,7 @@ mod tests {
     fn a_choice_that_is_none_goes() {
         same("where(1 < 2, g, m)", "g");
         same("where(g < m, w, w)", "w");
+        differ("where(1 < 1 + 1e-10, g, m)", "g");
         differ("where(g < m, g, m)", "min(g, m)");
     }
 }

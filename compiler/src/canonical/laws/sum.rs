@@ -18,7 +18,7 @@ pub(super) const ADD: &[Law] = &[
 /// Laws on `x - y`.
 pub(super) const SUB: &[Law] = &[
     law("sub_zero", "x - (+0) = x, (-0) - x = -x", sub_zero),
-    law("sub_constant", "x - c = x + (-c) for a constant c below 0", sub_constant),
+    law("sub_constant", "x - c = x + (-c) for a constant c below 0, or NaN", sub_constant),
     law("sub_neg", "x - (-y) = x + y", sub_neg),
     law("neg_sub", "(-x) - y = (-x) + (-y)", neg_sub),
 ];
@@ -91,7 +91,7 @@ fn sub_zero(r: &mut Rewriter<'_>, node: Node) -> Option<NodeId> {
 
 fn sub_constant(r: &mut Rewriter<'_>, node: Node) -> Option<NodeId> {
     let Node::Binary(_, a, b) = node else { return None };
-    let value = r.value(b).filter(|c| c.is_sign_negative())?;
+    let value = r.value(b).filter(|c| c.is_sign_negative() || c.is_nan())?;
     let positive = r.constant(-value);
     Some(r.binary(Binary::Add, a, positive))
 }
@@ -130,6 +130,7 @@ mod tests {
         same("-g - m", "-m - g");
         same("g - (-2)", "2 + g");
         same("g + (-2)", "g - 2");
+        same("g - 0/0", "g + 0/0");
         differ("-(g + m)", "-g - m");
     }
 

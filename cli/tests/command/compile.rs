@@ -1,0 +1,84 @@
+//! `nosc compile`.
+
+use std::process::Stdio;
+
+use crate::session::Session;
+
+#[test]
+fn an_expression_becomes_a_plan() {
+    let plan = Session::new().nosc(&["compile", "-e", "exp(sign(g)*sign(m))*g"]).ok();
+    assert!(plan.contains("# g * exp(sign(g) * sign(m))"));
+    assert!(plan.contains("= load g") && plan.contains("store s0 v") && plan.contains("store w v"));
+}
+
+#[test]
+fn an_expression_may_start_with_a_minus_and_come_from_standard_input() {
+    let session = Session::new();
+    assert!(session.nosc(&["compile", "-e", "-g"]).ok().contains("fneg"));
+    let piped = session.nosc_reading(&["compile", "-"], b"rule x = -g\n").ok();
+    assert!(piped.contains("# rule x"));
+}
+
+#[test]
+fn every_form_of_a_rule_can_be_written() {
+    let session = Session::new();
+    for (emit, sign) in [("plan", "store w"), ("clif", "function"), ("asm", "mulps"), ("header", "#ifndef")] {
+        let text = session.nosc(&["compile", "adam_rule", "--target", "cpu", "--emit", emit]).ok();
+        let arm = cfg!(target_arch = "x86_64") || emit != "asm";
+        assert!(!arm || text.contains(sign), "{emit}");
+        session.nosc(&["compile", "adam_rule", "--emit", emit, "-o", emit]).ok();
+        assert_eq!(session.read(emit), text.as_bytes());
+    }
+    let json = session.nosc(&["compile", "adam_rule", "--emit", "obj", "-o", "o", "--json"]).json();
+    assert_eq!(json[0]["emit"], "obj");
+    assert_eq!(json[0]["bytes"], session.read("o").len());
+}
+
+#[test]
+fn an_object_file_needs_a_place() {
+    let err = Session::new().nosc(&["compile", "-e", "g", "--emit", "obj"]).fails(2);
+    assert!(err.contains("add `-o FILE`"));
+}
+
+#[test]
+fn all_rules_of_a_file_go_into_a_folder() {
+    let session = Session::new();
+    session.file("two.nos", "rule a = g\nrule b = m\n");
+    session.nosc(&["compile", "two.nos", "--emit", "obj,header", "-o", "out/deep"]).ok();
+    for name in ["a.o", "a.h", "b.o", "b.h"] {
+        assert!(session.path("out/deep").join(name).exists(), "{name}");
+    }
+    let both = session.nosc(&["compile", "two.nos"]).ok();
+    assert!(both.contains("# rule a") && both.contains("# rule b"));
+}
+
+#[test]
+fn another_machine_is_a_triple() {
+    let session = Session::new();
+    let arm = ["compile", "powersign", "--emit", "asm", "--triple", "aarch64-unknown-linux-gnu"];
+    assert!(session.nosc(&arm).ok().contains("fmul"));
+    let odd = ["compile", "powersign", "--emit", "asm", "--triple", "abacus"];
+    session.nosc(&odd).fails(2);
+}
+
+#[test]
+fn a_rule_that_does_not_compile_leaves_no_file() {
+    let session = Session::new();
+    session.nosc(&["compile", "-e", "g +", "-o", "x.plan"]).fails(1);
+    assert_eq!(std::fs::read_dir(session.folder()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_closed_pipe_is_a_quiet_end() {
+    let session = Session::new();
+    let mut child = session
+        .command()
+        .args(["rules"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let done = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&done.stderr), "");
+}

@@ -1,0 +1,53 @@
+//! `nosc explain` and `nosc rules`.
+
+use crate::session::Session;
+
+#[test]
+fn one_rule_is_an_object_with_the_documented_fields() {
+    let session = Session::new();
+    let about = session.nosc(&["explain", "--json", "powersign_ld"]).json();
+    assert_eq!(about["name"], "powersign_ld");
+    assert_eq!(about["canonical"], "g * exp(ld * (sign(g) * sign(m)))");
+    assert_eq!(about["key"].as_str().unwrap().len(), 32);
+    assert_eq!(about["bytes_per_parameter"], 4);
+    assert_eq!(about["states"][0]["name"], "m");
+    assert_eq!(about["states"][0]["formula"], "ema(g, beta1)");
+    assert_eq!(about["needs_total_steps"], true);
+}
+
+#[test]
+fn a_whole_file_is_a_list() {
+    let session = Session::new();
+    session.file("two.nos", "rule a = g\nrule b = m\n");
+    let list = session.nosc(&["explain", "--json", "two.nos"]).json();
+    assert_eq!(list.as_array().unwrap().len(), 2);
+    let text = session.nosc(&["explain", "two.nos:b"]).ok();
+    assert!(text.starts_with("rule        b\n"), "{text}");
+    assert!(text.contains("memory      4 bytes a parameter"));
+}
+
+#[test]
+fn a_known_rule_is_recognised_in_another_spelling() {
+    let text = Session::new().nosc(&["explain", "-e", "g * exp(sign(m) * sign(g))"]).ok();
+    assert!(text.contains("powersign"), "{text}");
+}
+
+#[test]
+fn a_misspelt_name_says_where_to_look() {
+    let session = Session::new();
+    assert!(session.nosc(&["explain", "powersing"]).fails(1).contains("`nosc rules`"));
+    session.file("two.nos", "rule a = g\nrule b = m\n");
+    let err = session.nosc(&["explain", "two.nos:c"]).fails(1);
+    assert!(err.contains("has no rule `c`; it has a, b"), "{err}");
+}
+
+#[test]
+fn the_standard_rules_are_listed_and_shown() {
+    let session = Session::new();
+    let list = session.nosc(&["rules"]).ok();
+    for name in ["sgd ", "adamw ", "lion ", "t6_28 ", "powersign_cd "] {
+        assert!(list.contains(&format!("\n{name}")) || list.starts_with(name), "{name}");
+    }
+    assert!(session.nosc(&["rules", "lion"]).ok().contains("rule lion"));
+    session.nosc(&["rules", "lyon"]).fails(1);
+}

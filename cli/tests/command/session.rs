@@ -1,0 +1,112 @@
+//! A folder of its own for each test, in which the command runs.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// What the command did.
+pub(crate) struct Outcome {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Outcome {
+    #[track_caller]
+    pub(crate) fn ok(self) -> String {
+        assert_eq!(self.code, 0, "{}", self.err);
+        self.out
+    }
+
+    /// The message of a failure with this exit code.
+    #[track_caller]
+    pub(crate) fn fails(self, code: i32) -> String {
+        assert_eq!(self.code, code, "{}\n{}", self.out, self.err);
+        assert!(!self.err.contains("panicked"), "{}", self.err);
+        self.err
+    }
+
+    #[track_caller]
+    pub(crate) fn json(self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap()
+    }
+}
+
+/// A folder that goes when the test ends.
+pub(crate) struct Session {
+    folder: tempfile::TempDir,
+}
+
+impl Session {
+    pub(crate) fn new() -> Session {
+        Session { folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn file(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap()
+    }
+
+    pub(crate) fn array(&self, name: &str, shape: &[u64], values: &[f32]) {
+        std::fs::write(self.path(name), npy(shape, values)).unwrap();
+    }
+
+    /// Shape and values of an array file.
+    pub(crate) fn values(&self, name: &str) -> (Vec<u64>, Vec<f32>) {
+        let bytes = self.read(name);
+        let file = npyz::NpyFile::new(&bytes[..]).unwrap();
+        (file.shape().to_vec(), file.into_vec().unwrap())
+    }
+
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nosc"));
+        command.current_dir(self.folder.path()).env_remove("NO_COLOR").stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn nosc(&self, arguments: &[&str]) -> Outcome {
+        self.nosc_reading(arguments, b"")
+    }
+
+    /// Runs with this on standard input.
+    pub(crate) fn nosc_reading(&self, arguments: &[&str], input: &[u8]) -> Outcome {
+        let mut child = self
+            .command()
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // The command may end without reading; then the write fails, and that is its right.
+        drop(child.stdin.take().unwrap().write_all(input));
+        let done = child.wait_with_output().unwrap();
+        Outcome {
+            code: done.status.code().unwrap_or(-1),
+            out: String::from_utf8(done.stdout).unwrap(),
+            err: String::from_utf8_lossy(&done.stderr).into_owned(),
+        }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// The bytes of a `.npy` file.
+pub(crate) fn npy(shape: &[u64], values: &[f32]) -> Vec<u8> {
+    use npyz::WriterBuilder;
+    let mut bytes = Vec::new();
+    let options = npyz::WriteOptions::new().default_dtype().shape(shape);
+    let mut writer = options.writer(&mut bytes).begin_nd().unwrap();
+    writer.extend(values.iter().copied()).unwrap();
+    writer.finish().unwrap();
+    bytes
+}

@@ -1,0 +1,180 @@
+//! Deep, long and large texts: each gives a rule or a named limit with a place, on a small stack too, and
+//! never an abort. The cases come from public reports on other parsers and compilers.
+
+use nosc_compiler::canonical::CanonicalRule;
+use nosc_compiler::{Rule, RuleFile};
+
+use crate::support::problems;
+
+/// Runs on a thread with a stack of 256 KiB, which a recursion over the input would overflow.
+fn on_a_small_stack<T: Send>(run: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(256 << 10).spawn_scoped(scope, run);
+        thread.expect("a thread starts").join().expect("the thread ends without a panic")
+    })
+}
+
+/// Every pass over a rule: parse, canonical form, print, compare, clone and drop.
+fn every_pass(text: &str) -> Rule {
+    let rule = Rule::parse(text).unwrap_or_else(|e| panic!("{e}"));
+    let canonical = CanonicalRule::new(&rule);
+    let again = Rule::parse(&canonical.text()).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(CanonicalRule::new(&again).key, canonical.key);
+    let copy = Rule::parse(&rule.to_text()).unwrap_or_else(|e| panic!("{e}"));
+    assert!(copy.same_as(&rule) && copy.clone().same_as(&rule));
+    drop(rule.to_tokens());
+    rule
+}
+
+fn nested(open: &str, depth: usize, close: &str) -> String {
+    format!("{}g{}", open.repeat(depth), close.repeat(depth))
+}
+
+#[test]
+fn parentheses_nest_a_hundred_deep() {
+    on_a_small_stack(|| assert_eq!(every_pass(&nested("(", 100, ")")).to_text(), "rule rule = g"));
+}
+
+#[test]
+fn deeper_parentheses_are_refused_where_they_pass_the_limit() {
+    for depth in [128, 1_000, 100_000, 1_000_000] {
+        let found = on_a_small_stack(|| problems(&nested("(", depth, ")")));
+        assert_eq!(found, ["nosc::nesting_too_deep at 1:129"]);
+    }
+}
+
+#[test]
+fn deeper_minus_signs_in_brackets_are_refused_where_they_pass_the_limit() {
+    on_a_small_stack(|| every_pass(&nested("-(", 100, ")")));
+    for depth in [1_000, 100_000, 1_000_000] {
+        let found = on_a_small_stack(|| problems(&nested("-(", depth, ")")));
+        assert_eq!(found, ["nosc::nesting_too_deep at 1:257"]);
+    }
+}
+
+#[test]
+fn deeper_calls_are_refused_where_they_pass_the_limit() {
+    on_a_small_stack(|| every_pass(&nested("exp(", 100, ")")));
+    for depth in [1_000, 100_000] {
+        let found = on_a_small_stack(|| problems(&nested("abs(", depth, ")")));
+        assert_eq!(found, ["nosc::nesting_too_deep at 1:513"]);
+    }
+    let found = on_a_small_stack(|| problems(&nested("abs(", 1_000_000, ")")));
+    assert_eq!(found, ["nosc::file_too_large at 1:1"]);
+}
+
+#[test]
+fn the_deepest_nesting_of_every_kind_fits_a_small_stack() {
+    for (open, close) in [("(", ")"), ("abs(", ")"), ("2^(", ")"), ("where(1 < (", "), 1, 2)"), ("g^-", "")] {
+        let depth = nosc_compiler::MAX_NESTING;
+        let file = on_a_small_stack(|| RuleFile::parse("deep", &nested(open, depth, close)));
+        assert!(file.has_errors(), "{open}");
+        on_a_small_stack(|| every_pass(&nested(open, depth / 3, close)));
+    }
+}
+
+#[test]
+fn nested_statements_of_states_and_lets_are_no_nesting() {
+    let mut text = "{\n let x0 = g\n".to_owned();
+    for k in 0..2_000 {
+        text += &format!("let x{} = tanh(x{k}) * 0.5\n", k + 1);
+    }
+    text += "update = x2000\n}";
+    on_a_small_stack(|| every_pass(&text));
+}
+
+#[test]
+fn a_chain_of_sums_is_as_long_as_the_limit_on_nodes() {
+    for terms in [10, 1_000, 10_000] {
+        let rule = on_a_small_stack(|| every_pass(&vec!["g"; terms].join("+")));
+        assert_eq!(rule.tree.len(), terms);
+    }
+    for terms in [100_000, 1_000_000] {
+        let found = on_a_small_stack(|| problems(&vec!["g"; terms].join("+")));
+        assert_eq!(found, ["nosc::rule_too_large at 1:1"]);
+    }
+}
+
+#[test]
+fn a_chain_of_minus_signs_is_as_long_as_the_limit_on_nodes() {
+    let rule = on_a_small_stack(|| every_pass(&format!("{}g", "-".repeat(10_000))));
+    assert_eq!(CanonicalRule::new(&rule).text(), "g");
+    let found = on_a_small_stack(|| problems(&format!("{}g", "-".repeat(100_000))));
+    assert_eq!(found, ["nosc::rule_too_large at 1:83617"]);
+}
+
+#[test]
+fn a_chain_of_powers_is_nesting() {
+    on_a_small_stack(|| every_pass(&vec!["w"; 100].join("^")));
+    for terms in [1_000, 100_000, 1_000_000] {
+        let found = on_a_small_stack(|| problems(&vec!["w"; terms].join("^")));
+        assert_eq!(found, ["nosc::nesting_too_deep at 1:257"]);
+    }
+}
+
+#[test]
+fn a_token_string_of_a_million_tokens_is_read() {
+    let tokens = "g m id id add ".repeat(200_000);
+    let rule = on_a_small_stack(|| Rule::from_tokens(&tokens).expect("one group, many times"));
+    assert_eq!(CanonicalRule::new(&rule).text(), "g + m");
+}
+
+#[test]
+fn a_token_string_of_too_many_parts_names_the_limit() {
+    let mut tokens = "[g g id id add".to_owned();
+    for group in 0..100_000 {
+        tokens += &format!(" %{group} w1e-1 id id add");
+    }
+    let found = on_a_small_stack(|| problems(&(tokens + "]")));
+    assert_eq!(found, ["nosc::rule_too_large at 1:1"]);
+}
+
+#[test]
+fn a_rule_of_ten_thousand_nodes_is_read() {
+    let terms: Vec<String> = (0..2_500).map(|k| format!("tanh(g * 0.{k:04})")).collect();
+    let rule = on_a_small_stack(|| every_pass(&terms.join(" + ")));
+    assert!(rule.tree.len() >= 9_990, "{}", rule.tree.len());
+}
+
+#[test]
+fn more_parameters_states_or_draws_than_the_limit_are_refused_by_name() {
+    let block = |line: &dyn Fn(usize) -> String, count: usize| {
+        let lines: Vec<String> = (0..count).map(line).collect();
+        format!("{{ {}\n update = g }}", lines.join("\n"))
+    };
+    let parameters = |count| block(&|k| format!("param p{k} = 1"), count);
+    let states = |count| block(&|k| format!("state s{k} = s{k} + g"), count);
+    let averages = |count| block(&|k| format!("let a{k} = ema(g, 0.5/({k} + 1))"), count);
+    let draws = |count: usize| vec!["drop(g, 0.5)"; count].join("+");
+    for (text, what) in [
+        (parameters(300), "more than 256 parameters"),
+        (states(300), "more than 256 states"),
+        (averages(300), "more than 256 states"),
+        (draws(5_000), "more than 4096 draws"),
+    ] {
+        let error = on_a_small_stack(|| Rule::parse(&text)).expect_err(what).to_string();
+        assert!(error.contains(what), "{error}");
+    }
+    for text in [parameters(256), states(256), averages(256)] {
+        on_a_small_stack(|| every_pass(&text));
+    }
+}
+
+#[test]
+fn many_signs_in_one_product_take_no_more_than_moments() {
+    let signs: Vec<String> = (1..=4_000).map(|k| format!("sign(g - 0.{k:04})")).collect();
+    let start = std::time::Instant::now();
+    let rule = Rule::parse(&signs.join("*")).expect("a product");
+    assert_eq!(CanonicalRule::new(&rule).rule.tree.len(), 4 * 4_000);
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+}
+
+#[test]
+fn many_draws_that_look_alike_take_no_more_than_moments() {
+    let draws: Vec<String> = (0..60).map(|k| format!("drop(g, 0.5)*(g + 0.{})", k / 6)).collect();
+    let start = std::time::Instant::now();
+    drop(CanonicalRule::new(&Rule::parse(&draws.join("+")).expect("a sum")));
+    drop(CanonicalRule::new(&Rule::parse(&vec!["drop(g, 0.5)"; 6].join("-")).expect("a sum")));
+    drop(CanonicalRule::new(&Rule::parse(&vec!["drop(g, 0.5)"; 4_000].join("+")).expect("a sum")));
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+}

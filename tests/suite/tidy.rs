@@ -1,0 +1,118 @@
+//! The rules of the house, as tests.
+
+use std::path::Path;
+
+use nosc_compiler::primitive::PRIMITIVES;
+use nosc_compiler::problem::Problem;
+use nosc_tests::{member_arrows, members, read, root, rust_files};
+
+const MAX_LINES: usize = 600;
+
+/// All files for which the test holds are named.
+fn check_files(what: &str, is_at_fault: impl Fn(&Path, &str) -> bool) {
+    let faults: Vec<String> = rust_files()
+        .into_iter()
+        .filter(|path| is_at_fault(path, &read(path)))
+        .map(|path| path.display().to_string())
+        .collect();
+    assert!(faults.is_empty(), "{what}: {}", faults.join(", "));
+}
+
+/// Whether a text stands in the code, comments and this file left out.
+fn in_code(path: &Path, text: &str, wanted: &str) -> bool {
+    let code = text.lines().map(|line| line.split("//").next().unwrap_or_default());
+    !path.ends_with("suite/tidy.rs") && code.into_iter().any(|line| line.contains(wanted))
+}
+
+#[test]
+fn the_files_are_found() {
+    let files = rust_files();
+    for wanted in ["compiler/src/lib.rs", "tests/suite/tidy.rs", "kernels/src/cpu/mod.rs"] {
+        assert!(files.contains(&wanted.into()), "{wanted} is not among {} files", files.len());
+    }
+}
+
+#[test]
+fn every_file_opens_with_what_it_is() {
+    check_files("files that do not open with `//!`", |_, text| {
+        let first = text.lines().next().unwrap_or_default();
+        first.strip_prefix("//! ").is_none_or(|rest| rest.trim().is_empty())
+    });
+}
+
+#[test]
+fn no_file_is_longer_than_a_sitting() {
+    check_files("files of more than 600 lines", |_, text| text.lines().count() > MAX_LINES);
+}
+
+#[test]
+fn no_test_is_ignored_and_none_expects_a_panic() {
+    for wanted in ["#[ignore", "should_panic", "#![cfg_attr(test, ignore"] {
+        check_files(wanted, |path, text| in_code(path, text, wanted));
+    }
+}
+
+#[test]
+fn nothing_is_left_to_do() {
+    for wanted in ["todo!(", "unimplemented!(", "dbg!("] {
+        check_files(wanted, |path, text| in_code(path, text, wanted));
+    }
+}
+
+#[test]
+fn every_member_takes_the_lints_of_the_workspace() {
+    for member in members() {
+        let manifest = read(Path::new(&member).join("Cargo.toml"));
+        assert!(manifest.contains("[lints]\nworkspace = true"), "{member}");
+    }
+}
+
+/// compiler <- kernels <- runtime <- controller <- cli; the tests use what they test.
+#[test]
+fn crates_depend_on_those_to_their_left_only() {
+    let order = ["nosc-compiler", "nosc-kernels", "nosc-runtime", "nosc-controller", "nosc"];
+    let place = |name: &str| order.iter().position(|known| *known == name);
+    let arrows = member_arrows();
+    assert!(arrows.len() >= 4, "{arrows:?}");
+    for (from, to) in arrows.iter().filter(|(from, _)| from != "nosc-tests") {
+        let (from_place, to_place) = (place(from), place(to));
+        assert!(from_place.is_some() && to_place.is_some(), "{from} -> {to}: no place for one");
+        assert!(from_place > to_place, "{from} uses {to}");
+    }
+}
+
+#[test]
+fn members_of_the_workspace_have_their_folders() {
+    assert!(members().len() >= 6);
+    for member in members() {
+        assert!(root().join(&member).join("Cargo.toml").is_file(), "{member}");
+    }
+}
+
+#[test]
+fn every_code_of_a_problem_has_a_heading_in_the_docs() {
+    let docs = read("docs/errors.md");
+    let headings: Vec<&str> = docs.lines().filter(|line| line.starts_with('#')).collect();
+    for code in Problem::CODES {
+        let short = code.trim_start_matches("nosc::");
+        let has = headings.iter().any(|heading| {
+            heading.trim_start_matches(['#', ' ']).trim_matches('`').trim_start_matches("nosc::")
+                == short
+        });
+        assert!(has, "docs/errors.md has no heading for `{code}`");
+    }
+}
+
+#[test]
+fn every_primitive_stands_in_the_docs() {
+    let docs = read("docs/language.md");
+    for primitive in PRIMITIVES {
+        let quoted = format!("`{}`", primitive.name);
+        let called = format!("`{}(", primitive.name);
+        assert!(
+            docs.contains(&quoted) || docs.contains(&called),
+            "docs/language.md does not name `{}`",
+            primitive.name
+        );
+    }
+}
