@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Train(TrainArguments),
     /// List the standard rules, or show the text of some
     Rules(RulesArguments),
+    /// List the names, functions and tokens of the language
+    Language,
 }
 
 #[derive(Debug, Args)]

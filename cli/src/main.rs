@@ -1,7 +1,7 @@
 //! `nosc`: the command.
 //!
 //! ```text
-//! arguments ─► source (which rules) ─► check | explain | compile | run | train | rules ─► output
+//! arguments ─► source (which rules) ─► check | explain | compile | run | train | ... ─► output
 //! ```
 //!
 //! This crate alone prints, exits and reads arguments. Exit codes: 0 done, 1 the input is wrong, 2 usage,
@@ -15,6 +15,7 @@ mod check;
 mod compile;
 mod error;
 mod explain;
+mod language;
 mod output;
 mod rules;
 mod run;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(arguments, colour),
         Command::Train(arguments) => train::train(arguments, colour),
         Command::Rules(arguments) => rules::rules(arguments),
+        Command::Language => language::language(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use miette::{GraphicalReportHandler, GraphicalTheme, ThemeCharacters, ThemeStyles};
 use nosc_compiler::RuleFile;
-use nosc_compiler::problem::Report;
+use nosc_compiler::problem::{Problem, Report, Severity};
+use nosc_compiler::source::{Span, place};
 
 use crate::arguments::Colour;
 use crate::error::CliError;
@@ -49,6 +50,10 @@ pub(crate) fn show_problems(file: &RuleFile, name: &str, colour: Colour) {
     let theme = GraphicalTheme { characters: ThemeCharacters::unicode(), styles };
     let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_links(false);
     for problem in &file.problems {
+        if in_long_line(&file.text, problem.span()) {
+            message(&short(problem, &file.text, name));
+            continue;
+        }
         let report = Report::new(name, &file.text, problem.clone());
         let mut text = String::new();
         match handler.render_report(&mut text, &report) {
@@ -56,6 +61,34 @@ pub(crate) fn show_problems(file: &RuleFile, name: &str, colour: Colour) {
             Err(_) => message(&problem.to_string()),
         }
     }
+}
+
+/// Lines above this many bytes are not shown whole.
+const LONG_LINE: usize = 400;
+
+/// Whether the picture of a place would hold a very long line: its own, or one beside it.
+fn in_long_line(text: &str, at: Span) -> bool {
+    let own = text.as_bytes();
+    let before = own[..at.start as usize].rsplit(|b| *b == b'\n').take(2);
+    let after = own[at.start as usize..].split(|b| *b == b'\n').take(2);
+    before.chain(after).map(<[u8]>::len).sum::<usize>() > LONG_LINE
+        || at.end - at.start > LONG_LINE as u32
+}
+
+/// A problem with the text around its place, as few lines as it takes.
+fn short(problem: &Problem, text: &str, name: &str) -> String {
+    let at = problem.span().start as usize;
+    let around: String = text[at..].chars().take_while(|c| *c != '\n').take(40).collect();
+    let kind = match problem.severity() {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    let place = place(text, at);
+    let mut out = format!("{kind}: {problem} ({})\n  at {name}:{place}: {around}", problem.code());
+    if let Some(help) = problem.help() {
+        out += &format!("\n  help: {help}");
+    }
+    out
 }
 
 /// Writes a file beside its place and renames it into it, so that an old file is never half overwritten.

@@ -269,7 +269,7 @@ impl Problem {
                 Some("declare it with `param NAME = VALUE`, `let NAME = FORMULA` or `state NAME = FORMULA`"),
             ),
             Problem::UnknownFunction { nearest, .. } => {
-                near(nearest, Some("`nosc explain --language` lists the functions"))
+                near(nearest, Some("`nosc language` lists the functions"))
             }
             Problem::FunctionWithoutCall { usage, .. } | Problem::ArgumentCount { usage, .. } => {
                 Some(format!("write `{usage}`"))

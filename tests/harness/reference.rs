@@ -132,9 +132,9 @@ impl<'a> Reference<'a> {
         }
         let next: Vec<f64> = ids
             .iter()
-            .map(|id| match self.uniform.states[id.index()] {
-                true => Scalars::new(self, step, false).state(*id),
-                false => f64::NAN,
+            .map(|id| {
+                let uniform = self.uniform.states[id.index()];
+                if uniform { Scalars::new(self, step, false).state(*id) } else { f64::NAN }
             })
             .collect();
         (self.parameters, self.states, self.scalar_states) = (parameters, states, next);

@@ -3,19 +3,19 @@
 use nosc_compiler::Rule;
 use nosc_compiler::canonical::CanonicalRule;
 use nosc_runtime::{Backend, Settings};
-use nosc_tests::{Run, cases, generated, library, rule};
+use nosc_tests::{Run, cases, generated, library, rule as rule_of};
 
 fn key(rule: &Rule) -> String {
     CanonicalRule::new(rule).key.to_string()
 }
 
 fn check_same(texts: &[&str]) {
-    let keys: Vec<String> = texts.iter().map(|text| key(&rule(text))).collect();
+    let keys: Vec<String> = texts.iter().map(|text| key(&rule_of(text))).collect();
     assert!(keys.iter().all(|key| *key == keys[0]), "{texts:?}\n{keys:?}");
 }
 
 fn check_distinct(a: &str, b: &str) {
-    assert_ne!(key(&rule(a)), key(&rule(b)), "{a}\n{b}");
+    assert_ne!(key(&rule_of(a)), key(&rule_of(b)), "{a}\n{b}");
 }
 
 /// Figure 2 of the paper: Adam in one group of tokens and in two.
@@ -33,7 +33,7 @@ fn the_spellings_of_adam_have_one_key() {
     check_same(&texts);
     let paper =
         ["adam_rule", "adam_1step", "adam_2step", "adam_written"].map(|name| key(&library(name)));
-    assert!(paper.iter().all(|other| *other == key(&rule("adam"))), "{paper:?}");
+    assert!(paper.iter().all(|other| *other == key(&rule_of("adam"))), "{paper:?}");
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn keys_of_the_paper_are_what_they_were() {
 fn check_text_runs_alike(rule: &Rule, what: &str) {
     let canonical = CanonicalRule::new(rule);
     let text = canonical.text();
-    let again = Rule::parse(&text).unwrap_or_else(|errors| panic!("{what}\n{text}\n{errors}"));
+    let again = rule_of(&text);
     assert_eq!(key(&again), canonical.key.to_string(), "{what}\n{text}");
     let run = |rule: &Rule| {
         let settings = Settings { total_steps: Some(4), seed: Some(77), ..Settings::default() };

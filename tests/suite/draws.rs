@@ -105,7 +105,7 @@ fn noise_has_its_variance() {
 fn element_numbers_have_64_bits() {
     let lowered = lowered(&rule("drop(g, 0.5) + g"));
     let cpu = CpuKernel::compile(&lowered.plan, &CpuOptions::default()).unwrap();
-    let interpreter = Interpreter::new(lowered.plan.clone());
+    let interpreter = Interpreter::new(lowered.plan);
     let moved = |kernel: &dyn Kernel, first_element: u64, count: usize| -> Vec<u32> {
         let mut parameters = vec![0.0; count];
         let mut elements = Elements {

@@ -54,6 +54,16 @@ fn bytes_that_are_no_text_have_a_place() {
 }
 
 #[test]
+fn a_very_long_line_is_not_shown_whole() {
+    let session = Session::new();
+    let deep = format!("rule a = {}g{}\n", "(".repeat(100_000), ")".repeat(100_000));
+    session.file("deep.nos", &deep);
+    let err = session.nosc(&["check", "deep.nos"]).fails(1);
+    assert!(err.contains("nesting deeper than 128") && err.contains("deep.nos:1:138"), "{err}");
+    assert!(err.len() < 1000);
+}
+
+#[test]
 fn a_missing_file_is_named() {
     let err = Session::new().nosc(&["check", "nowhere.nos"]).fails(1);
     assert!(err.contains("could not read `nowhere.nos`"), "{err}");

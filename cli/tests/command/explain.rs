@@ -42,6 +42,14 @@ fn a_misspelt_name_says_where_to_look() {
 }
 
 #[test]
+fn the_language_is_listed_from_its_table() {
+    let text = Session::new().nosc(&["language"]).ok();
+    for name in ["sigmoid(x)", "debias(ema(x, beta))", "clip1e-5", "cd or cd(n)"] {
+        assert!(text.contains(name), "{name}");
+    }
+}
+
+#[test]
 fn the_standard_rules_are_listed_and_shown() {
     let session = Session::new();
     let list = session.nosc(&["rules"]).ok();

@@ -1,0 +1,24 @@
+//! `nosc language`: every primitive, from the one table.
+
+use nosc_compiler::primitive::{BINARY_TOKENS, OPERAND_TOKENS, PRIMITIVES, UNARY_TOKENS};
+
+use crate::error::CliError;
+use crate::output::print;
+
+pub(crate) fn language() -> Result<(), CliError> {
+    let width = PRIMITIVES.iter().map(|row| row.usage.chars().count()).max().unwrap_or(0);
+    let mut out = String::new();
+    for (title, functions) in [("Names", false), ("Functions", true)] {
+        out += &format!("{title}\n");
+        for row in PRIMITIVES.iter().filter(|row| row.is_function() == functions) {
+            out += &format!("  {:width$}  {}\n", row.usage, row.about);
+        }
+    }
+    out += "Operators, tightest first\n  ^   unary -   * /   + -   < <= > >= == != (in `where`)\n";
+    out += "Statements of a block\n  param NAME = VALUE   let NAME = FORMULA   \
+            state NAME [init FORMULA] = FORMULA   update = FORMULA   schedule = FORMULA\n";
+    out += "Token strings, [op1 op2 u1 u2 b, ...]\n";
+    out += &format!("  op  {} cd_N rd_N %K\n", OPERAND_TOKENS.join(" "));
+    out += &format!("  u   {}\n  b   {}\n", UNARY_TOKENS.join(" "), BINARY_TOKENS.join(" "));
+    print(&out)
+}
