@@ -80,13 +80,7 @@ impl<'a> Checker<'a> {
         let (update, schedule) = match &rule.body {
             Body::Formula(formula) => (self.formula(*formula)?, None),
             Body::Tokens(words, at) => {
-                let update = tokens::build(
-                    self.text,
-                    words,
-                    *at,
-                    &mut self.builder,
-                    self.problems,
-                );
+                let update = tokens::build(self.text, words, *at, &mut self.builder, self.problems);
                 self.limits(*at)?;
                 (update?, None)
             }
@@ -151,12 +145,9 @@ impl<'a> Checker<'a> {
     /// Notes every name of the block, so that a use before the declaration is known as such.
     fn declare(&mut self, statements: &[Statement]) {
         for statement in statements {
-            let declared = match statement.kind {
-                StatementKind::Param => Declared::Parameter(None),
-                StatementKind::Let => Declared::Let(None),
-                StatementKind::State { .. } => Declared::State(self.reserve_state(statement), false),
-                StatementKind::Update | StatementKind::Schedule => continue,
-            };
+            if matches!(statement.kind, StatementKind::Update | StatementKind::Schedule) {
+                continue;
+            }
             let at = statement.name;
             let name = plain_name(&self.text[at.range()]).to_owned();
             if primitive(&name).is_some_and(crate::primitive::Primitive::is_function) {
@@ -164,6 +155,14 @@ impl<'a> Checker<'a> {
             } else if self.scope.names.contains_key(&name) {
                 self.problems.push(Problem::DuplicateName { name, at });
             } else {
+                // Only a name that counts gets a state: every one that is reserved is defined later.
+                let declared = match statement.kind {
+                    StatementKind::Param => Declared::Parameter(None),
+                    StatementKind::State { .. } => {
+                        Declared::State(self.reserve_state(statement), false)
+                    }
+                    _ => Declared::Let(None),
+                };
                 self.scope.names.insert(name, (declared, at));
             }
         }
@@ -182,7 +181,7 @@ impl<'a> Checker<'a> {
     fn statement(&mut self, statement: &Statement) -> Option<NodeId> {
         let name = plain_name(&self.text[statement.name.range()]).to_owned();
         match statement.kind {
-            StatementKind::Param => self.parameter(name, statement),
+            StatementKind::Param => self.parameter(&name, statement),
             StatementKind::Let => {
                 let value = self.formula(statement.value);
                 self.scope.set(&name, Declared::Let(Some(value)));
@@ -193,7 +192,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn parameter(&mut self, name: String, statement: &Statement) -> Option<NodeId> {
+    fn parameter(&mut self, name: &str, statement: &Statement) -> Option<NodeId> {
         let node = self.formula(statement.value);
         let at = self.syntax.span(statement.value);
         let value = node.and_then(|node| scalar::constant_value(&self.builder.tree, node));
@@ -206,18 +205,13 @@ impl<'a> Checker<'a> {
         }
         // A parameter in error still has a meaning, so that one mistake is one message.
         let default = value.filter(|v| v.is_finite()).unwrap_or(1.0);
-        let parameter = self.builder.declared_parameter(&name, default);
-        self.scope.set(&name, Declared::Parameter(Some(parameter)));
+        let parameter = self.builder.declared_parameter(name, default);
+        self.scope.set(name, Declared::Parameter(Some(parameter)));
         value.map(|_| parameter)
     }
 
-    fn state(
-        &mut self,
-        name: &str,
-        init: Option<ExprId>,
-        statement: &Statement,
-    ) -> Option<NodeId> {
-        let Some((Declared::State(id, _), _)) = self.scope.names.get(name).copied() else {
+    fn state(&mut self, name: &str, init: Option<ExprId>, statement: &Statement) -> Option<NodeId> {
+        let Some((Declared::State(id, again), _)) = self.scope.names.get(name).copied() else {
             return None;
         };
         let start = match init {
@@ -239,11 +233,10 @@ impl<'a> Checker<'a> {
         self.scope.set(name, Declared::State(id, true));
         // A broken statement leaves a state that holds its start, so that later uses still resolve.
         let zero = self.builder.tree.constant(0.0);
-        let kind = StateKind::Recurrence {
-            init: start.unwrap_or(zero),
-            next: next.unwrap_or(zero),
-        };
-        if let Some(slot) = self.builder.states.get_mut(id.index()) {
+        let kind =
+            StateKind::Recurrence { init: start.unwrap_or(zero), next: next.unwrap_or(zero) };
+        // The first of two declarations counts, so that the second is one mistake.
+        if let Some(slot) = self.builder.states.get_mut(id.index()).filter(|_| !again) {
             slot.kind = kind;
         }
         start.and(next)

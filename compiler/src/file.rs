@@ -71,8 +71,10 @@ impl RuleFile {
             let sound = |at: Span| !broken.iter().any(|b| at.start <= b.start && b.end <= at.end);
             rules.extend(checked.into_iter().filter(|(_, at)| sound(*at)).map(|(rule, _)| rule));
         }
-        problems.sort_by_key(Problem::span);
+        // Of too many problems errors are shown first, so that a file with an error always has one.
+        problems.sort_by_key(|problem| (!is_error(problem), problem.span()));
         problems.truncate(MAX_PROBLEMS);
+        problems.sort_by_key(Problem::span);
         RuleFile { name: name.to_owned(), text: text.to_owned(), rules, problems }
     }
 
@@ -82,7 +84,8 @@ impl RuleFile {
             Ok(text) => RuleFile::parse(name, text),
             Err(error) => {
                 let valid = error.valid_up_to();
-                let text = String::from_utf8_lossy(&bytes[..valid.min(MAX_SOURCE_BYTES)]).into_owned();
+                let text =
+                    String::from_utf8_lossy(&bytes[..valid.min(MAX_SOURCE_BYTES)]).into_owned();
                 let at = Span::new(text.len(), text.len());
                 let problems = vec![Problem::NotUtf8 { at }];
                 RuleFile { name: name.to_owned(), text, rules: Vec::new(), problems }
@@ -130,15 +133,13 @@ impl Rule {
     /// ```
     pub fn parse(text: &str) -> Result<Rule, CompileErrors> {
         let mut rules = RuleFile::parse("rule", text).into_result()?;
-        match (rules.pop(), rules.is_empty()) {
-            (Some(rule), true) => Ok(rule),
-            _ => {
-                let at = Span::new(text.len(), text.len());
-                let found = "more than one rule".to_owned();
-                let problem = Problem::Expected { expected: "one rule", found, at };
-                Err(CompileErrors { text: text.to_owned(), problems: vec![problem] })
-            }
+        if let (Some(rule), true) = (rules.pop(), rules.is_empty()) {
+            return Ok(rule);
         }
+        let at = Span::new(text.len(), text.len());
+        let found = "more than one rule".to_owned();
+        let problem = Problem::Expected { expected: "one rule", found, at };
+        Err(CompileErrors { text: text.to_owned(), problems: vec![problem] })
     }
 
     /// Reads a token string without brackets, as the controller and lists write it.

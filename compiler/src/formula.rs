@@ -31,7 +31,7 @@ pub(crate) enum Declared {
     /// `param`
     Parameter(Option<NodeId>),
     /// `let`; `Some(None)` after a mistake in its formula.
-    Let(Option<Option<NodeId>>),
+    Let(Option<Built>),
     /// `state`, and whether its statement has been read.
     State(StateId, bool),
 }
@@ -147,9 +147,7 @@ impl Formula<'_> {
                 let n = self.small_integer(exponent)?;
                 Some(self.builder.power(values[0]?, n))
             }
-            Expr::Binary(op, _, _) => {
-                Some(self.builder.tree.binary(op, values[0]?, values[1]?))
-            }
+            Expr::Binary(op, _, _) => Some(self.builder.tree.binary(op, values[0]?, values[1]?)),
             Expr::Compare(..) => {
                 self.problems.push(Problem::MisplacedComparison { at });
                 None
@@ -243,14 +241,14 @@ impl Formula<'_> {
                 self.in_range("a drop's probability", p, fits, "0 to 1", p_at)?;
                 Some(self.builder.drop(values[0]?, p))
             }
-            Form::Where => match *self.syntax.expr(arguments[0]) {
-                Expr::Compare(op, ..) => self.choose(op, values),
-                _ => {
-                    let at = self.syntax.span(arguments[0]);
-                    self.problems.push(Problem::MissingComparison { at });
-                    None
+            Form::Where => {
+                if let Expr::Compare(op, ..) = *self.syntax.expr(arguments[0]) {
+                    return self.choose(op, values);
                 }
-            },
+                let at = self.syntax.span(arguments[0]);
+                self.problems.push(Problem::MissingComparison { at });
+                None
+            }
             Form::Prev => self.previous(self.syntax.span(arguments[0]), at),
             Form::Ema => {
                 let (x, decay) = (values[0]?, values[1]?);
@@ -277,18 +275,14 @@ impl Formula<'_> {
 
     fn previous(&mut self, name: Span, at: Span) -> Built {
         let name = plain_name(&self.text[name.range()]);
-        match self.scope.names.get(name).copied() {
-            Some((Declared::State(state, _), _)) => {
-                if self.scope.own_state.as_deref() != Some(name) {
-                    self.scope.used.insert(name.to_owned());
-                }
-                Some(self.builder.tree.add(Node::Previous(state)))
-            }
-            _ => {
-                self.problems.push(Problem::PrevNeedsState { at });
-                None
-            }
+        let Some((Declared::State(state, _), _)) = self.scope.names.get(name).copied() else {
+            self.problems.push(Problem::PrevNeedsState { at });
+            return None;
+        };
+        if self.scope.own_state.as_deref() != Some(name) {
+            self.scope.used.insert(name.to_owned());
         }
+        Some(self.builder.tree.add(Node::Previous(state)))
     }
 
     fn constant(&mut self, node: NodeId, what: &'static str, at: Span) -> Option<f64> {

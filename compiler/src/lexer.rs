@@ -75,7 +75,7 @@ pub(crate) enum Token {
     #[token("\u{3b4}")]
     #[token("\u{3c0}")]
     Name,
-    /// A word between brackets; made by [`Word`], never by this lexer.
+    /// A word between brackets; made by [`BracketToken`], never by this lexer.
     Word,
     /// The end of the text.
     End,
@@ -86,7 +86,7 @@ pub(crate) enum Token {
 #[logos(skip(r"[ \t]+"))]
 #[logos(skip(r"\r?\n"))]
 #[logos(skip(r"#[^\r\n]*", allow_greedy = true))]
-enum Word {
+enum BracketToken {
     #[token(",")]
     Comma,
     #[token("[")]
@@ -109,7 +109,8 @@ pub(crate) fn lex(text: &str) -> Lexed {
     let skipped = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     let mut out = Lexed { tokens: Vec::new(), problems: Vec::new() };
     let mut lexer = Token::lexer(&text[skipped..]);
-    let mut at = |range: std::ops::Range<usize>| Span::new(range.start + skipped, range.end + skipped);
+    let mut at =
+        |range: std::ops::Range<usize>| Span::new(range.start + skipped, range.end + skipped);
     while let Some(result) = lexer.next() {
         let span = at(lexer.span());
         match result {
@@ -126,17 +127,17 @@ pub(crate) fn lex(text: &str) -> Lexed {
 }
 
 fn words<'s>(
-    mut lexer: logos::Lexer<'s, Word>,
+    mut lexer: logos::Lexer<'s, BracketToken>,
     out: &mut Lexed,
     at: &mut impl FnMut(std::ops::Range<usize>) -> Span,
-) -> logos::Lexer<'s, Word> {
+) -> logos::Lexer<'s, BracketToken> {
     while let Some(result) = lexer.next() {
         let span = at(lexer.span());
         match result {
-            Ok(Word::Comma) => out.tokens.push((Token::Comma, span)),
-            Ok(Word::Open) => out.tokens.push((Token::OpenBracket, span)),
-            Ok(Word::Word) => out.tokens.push((Token::Word, span)),
-            Ok(Word::Close) => {
+            Ok(BracketToken::Comma) => out.tokens.push((Token::Comma, span)),
+            Ok(BracketToken::Open) => out.tokens.push((Token::OpenBracket, span)),
+            Ok(BracketToken::Word) => out.tokens.push((Token::Word, span)),
+            Ok(BracketToken::Close) => {
                 out.tokens.push((Token::CloseBracket, span));
                 break;
             }

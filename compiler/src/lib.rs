@@ -11,25 +11,25 @@
 
 #![forbid(unsafe_code)]
 
-pub mod source;
-mod lexer;
-pub mod problem;
-mod suggest;
-pub mod primitive;
-mod syntax;
-mod parser;
-pub mod tree;
-mod same;
-pub mod scalar;
-mod builder;
-mod tokens;
-mod formula;
-mod check;
-mod file;
-pub mod print;
-pub mod canonical;
 #[cfg(feature = "arbitrary")]
 pub mod arbitrary;
+mod builder;
+pub mod canonical;
+mod check;
+mod file;
+mod formula;
+mod lexer;
+mod parser;
+pub mod primitive;
+pub mod print;
+pub mod problem;
+mod same;
+pub mod scalar;
+pub mod source;
+mod suggest;
+mod syntax;
+mod tokens;
+pub mod tree;
 
 pub use file::{CompileErrors, RuleFile};
 pub use parser::MAX_NESTING;

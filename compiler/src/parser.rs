@@ -14,8 +14,15 @@ pub const MAX_NESTING: usize = 128;
 
 /// Reads all rules of a file, and all problems.
 pub(crate) fn parse(text: &str, tokens: &[(Token, Span)], problems: &mut Vec<Problem>) -> Syntax {
-    let mut parser =
-        Parser { text, tokens, at: 0, nesting: 0, brackets: 0, syntax: Syntax::default(), problems };
+    let mut parser = Parser {
+        text,
+        tokens,
+        at: 0,
+        nesting: 0,
+        brackets: 0,
+        syntax: Syntax::default(),
+        problems,
+    };
     parser.file();
     parser.syntax
 }
@@ -172,7 +179,7 @@ impl Parser<'_> {
     }
 
     fn expression(&mut self) -> Parsed<ExprId> {
-        self.nested(|parser| parser.comparison())
+        self.nested(Self::comparison)
     }
 
     fn comparison(&mut self) -> Parsed<ExprId> {
@@ -239,13 +246,13 @@ impl Parser<'_> {
             return Ok(base);
         }
         self.operator();
-        let exponent = self.nested(|parser| parser.signed())?;
+        let exponent = self.nested(Self::signed)?;
         Ok(self.binary(Binary::Pow, base, exponent))
     }
 
     fn primary(&mut self) -> Parsed<ExprId> {
         match self.peek() {
-            Token::Number => self.number(),
+            Token::Number => Ok(self.number()),
             Token::Name => {
                 let name = self.advance();
                 if self.peek() == Token::OpenParen {
@@ -284,7 +291,7 @@ impl Parser<'_> {
         Ok(self.push(Expr::Call(name, arguments), name.join(close)))
     }
 
-    fn number(&mut self) -> Parsed<ExprId> {
+    fn number(&mut self) -> ExprId {
         let at = self.advance();
         let written = &self.text[at.range()];
         let digits = written.replace('_', "");
@@ -297,7 +304,7 @@ impl Parser<'_> {
             self.problems.push(Problem::NumberUnderflow { text, kind: "f64", at });
         }
         let integer = digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok());
-        Ok(self.push(Expr::Number { value, integer: integer.flatten() }, at))
+        self.push(Expr::Number { value, integer: integer.flatten() }, at)
     }
 
     fn binary(&mut self, op: Binary, left: ExprId, right: ExprId) -> ExprId {
@@ -419,7 +426,9 @@ impl Parser<'_> {
         self.nesting = 0;
         match self.tokens[self.at].0 {
             Token::Newline | Token::Semicolon | Token::End => {}
-            _ if self.problems.last().is_some_and(|p| p.span() == self.span()) => self.skip_to_rule(),
+            _ if self.problems.last().is_some_and(|p| p.span() == self.span()) => {
+                self.skip_to_rule();
+            }
             _ if self.at_rule() => {}
             _ => {
                 self.expected("an operator or the end of the rule");
@@ -436,8 +445,8 @@ impl Parser<'_> {
 
     /// A rule that stands at the start of a line.
     fn at_rule_start(&self) -> bool {
-        let starts_line = self.at == 0
-            || matches!(self.tokens[self.at - 1].0, Token::Newline | Token::Semicolon);
+        let starts_line =
+            self.at == 0 || matches!(self.tokens[self.at - 1].0, Token::Newline | Token::Semicolon);
         starts_line && self.at_rule()
     }
 

@@ -233,7 +233,9 @@ impl Problem {
             Problem::ArgumentCount { found, .. } => format!("{found} given"),
             Problem::Expected { expected, .. } => format!("expected {expected}"),
             Problem::Unclosed { .. } => "opened here".to_owned(),
-            Problem::DuplicateRule { .. } | Problem::DuplicateName { .. } => "again here".to_owned(),
+            Problem::DuplicateRule { .. } | Problem::DuplicateName { .. } => {
+                "again here".to_owned()
+            }
             Problem::Unused { .. } => "declared here".to_owned(),
             _ => "here".to_owned(),
         }
@@ -266,7 +268,9 @@ impl Problem {
             }
             Problem::UnknownName { nearest, .. } => near(
                 nearest,
-                Some("declare it with `param NAME = VALUE`, `let NAME = FORMULA` or `state NAME = FORMULA`"),
+                Some(
+                    "declare it with `param NAME = VALUE`, `let NAME = FORMULA` or `state NAME = FORMULA`",
+                ),
             ),
             Problem::UnknownFunction { nearest, .. } => {
                 near(nearest, Some("`nosc language` lists the functions"))
@@ -274,13 +278,17 @@ impl Problem {
             Problem::FunctionWithoutCall { usage, .. } | Problem::ArgumentCount { usage, .. } => {
                 Some(format!("write `{usage}`"))
             }
-            Problem::NotAFunction { name, .. } => Some(format!("write `{name} * (...)` for a product")),
+            Problem::NotAFunction { name, .. } => {
+                Some(format!("write `{name} * (...)` for a product"))
+            }
             Problem::UsedBeforeDeclaration { name, is_state: true, .. } => {
                 Some(format!("write `prev({name})` for its value before the step"))
             }
             Problem::UsedBeforeDeclaration { .. } => fixed("move the declaration up"),
             Problem::ShadowsFunction { .. } => fixed("choose another name"),
-            Problem::PrevNeedsState { .. } => fixed("declare `state NAME = FORMULA` and write `prev(NAME)`"),
+            Problem::PrevNeedsState { .. } => {
+                fixed("declare `state NAME = FORMULA` and write `prev(NAME)`")
+            }
             Problem::DebiasNeedsAverage { .. } => fixed("write `debias(ema(x, beta))`"),
             Problem::NotConstant { .. } => fixed("use numbers, `e`, `pi` and functions of them"),
             Problem::VariesByElement { .. } => {
@@ -293,7 +301,9 @@ impl Problem {
             Problem::BankIndex { group, .. } => Some(format!("use %0 to %{}", group - 1)),
             Problem::MisplacedComma { .. } => fixed("put commas only between groups of five"),
             Problem::Unused { .. } => fixed("remove it, or use it in `update`"),
-            Problem::DuplicateRule { .. } | Problem::DuplicateName { .. } => fixed("rename one of them"),
+            Problem::DuplicateRule { .. } | Problem::DuplicateName { .. } => {
+                fixed("rename one of them")
+            }
             _ => None,
         }
     }

@@ -32,10 +32,18 @@ pub fn binary(op: Binary, a: f64, b: f64) -> f64 {
         Binary::Pow => libm::pow(a, b),
         Binary::Min | Binary::Max if a.is_nan() => a,
         Binary::Min => {
-            if a < b { a } else { b }
+            if a < b {
+                a
+            } else {
+                b
+            }
         }
         Binary::Max => {
-            if a > b { a } else { b }
+            if a > b {
+                a
+            } else {
+                b
+            }
         }
     }
 }

@@ -20,7 +20,7 @@ pub(crate) fn build(
     let before = problems.len();
     let tokens: Vec<Span> = words.iter().filter(|(word, _)| *word).map(|(_, span)| *span).collect();
     check_commas(words, problems);
-    if tokens.is_empty() || tokens.len() % 5 != 0 {
+    if tokens.is_empty() || !tokens.len().is_multiple_of(5) {
         problems.push(Problem::TokenCount { found: tokens.len(), at });
     }
     let mut bank: Vec<Option<NodeId>> = Vec::new();

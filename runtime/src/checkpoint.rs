@@ -207,7 +207,10 @@ impl Checkpoint {
             about[name].as_u64().ok_or_else(|| format(&format!("`{name}` is not a whole number")))
         };
         let text = |name: &str| {
-            about[name].as_str().map(str::to_owned).ok_or_else(|| format(&format!("`{name}` is missing")))
+            about[name]
+                .as_str()
+                .map(str::to_owned)
+                .ok_or_else(|| format(&format!("`{name}` is missing")))
         };
         let pair = |pair: &Value| Some((pair[0].as_str()?.to_owned(), pair[1].as_f64()?));
         let parameters = about["parameters"].as_array();

@@ -85,7 +85,8 @@ impl CompiledRule {
         match rule.states[state.index()].kind {
             StateKind::Average { x, decay } => {
                 let formula = format!("ema({}, {})", rule.node_text(x), rule.node_text(decay));
-                let name = moment(rule, x, decay).map_or_else(|| format!("ema{number}"), str::to_owned);
+                let name =
+                    moment(rule, x, decay).map_or_else(|| format!("ema{number}"), str::to_owned);
                 Slot { name, formula, uniform }
             }
             StateKind::Recurrence { next, .. } => {
@@ -120,9 +121,7 @@ impl CompiledRule {
 fn moment(rule: &Rule, x: NodeId, decay: NodeId) -> Option<&'static str> {
     let Node::Parameter(parameter) = rule.tree.node(decay) else { return None };
     let is_gradient = |id: NodeId| rule.tree.node(id) == Node::Operand(Operand::Gradient);
-    let is_square = |id: NodeId| {
-        matches!(rule.tree.node(id), Node::Binary(Binary::Mul, a, b) if a == b && is_gradient(a))
-    };
+    let is_square = |id: NodeId| matches!(rule.tree.node(id), Node::Binary(Binary::Mul, a, b) if a == b && is_gradient(a));
     let power = match rule.tree.node(x) {
         _ if is_gradient(x) => 1,
         _ if is_square(x) => 2,

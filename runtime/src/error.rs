@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use nosc_kernels::LowerError;
 use nosc_kernels::cpu::CpuError;
 use nosc_kernels::kernel::CallError;
 use nosc_kernels::scalars::ScalarError;
-use nosc_kernels::LowerError;
 
 /// Why an optimizer was not made or a step did not happen. After any of these nothing has changed.
 #[derive(Debug, thiserror::Error)]
@@ -113,7 +113,9 @@ pub enum CheckpointError {
     #[error("not a nosc checkpoint: {0}")]
     Format(String),
     /// The checkpoint of another rule.
-    #[error("the checkpoint is of another rule: {found_text} (key {found}), expected key {expected}")]
+    #[error(
+        "the checkpoint is of another rule: {found_text} (key {found}), expected key {expected}"
+    )]
     OtherRule {
         /// Key in the file.
         found: String,

@@ -66,9 +66,9 @@ pub fn rule(name: &str) -> Option<Rule> {
 /// there is 0, as in torch.
 pub fn find(name: &str, settings: &[(String, f64)]) -> Option<(Rule, Vec<(String, f64)>)> {
     let plain = rule(name)?;
-    let variant = VARIANTS.iter().find(|(of, setting, _)| {
-        *of == name && settings.iter().any(|(given, _)| given == setting)
-    });
+    let variant = VARIANTS
+        .iter()
+        .find(|(of, setting, _)| *of == name && settings.iter().any(|(given, _)| given == setting));
     let Some((_, _, variant)) = variant else { return Some((plain, settings.to_vec())) };
     let mut settings = settings.to_vec();
     if !settings.iter().any(|(given, _)| given == "momentum") {

@@ -96,7 +96,16 @@ impl Optimizer {
         let pool = Pool::new(settings.threads)?;
         let (restored, total_steps) = (Vec::new(), settings.total_steps);
         let lengths = lengths.to_vec();
-        Ok(Optimizer { compiled, settings, restored, parameters, total_steps, lengths, progress, pool })
+        Ok(Optimizer {
+            compiled,
+            settings,
+            restored,
+            parameters,
+            total_steps,
+            lengths,
+            progress,
+            pool,
+        })
     }
 
     /// Moves all tensors by one step: for each element, with the rule's update `u` and schedule `s`,
@@ -295,8 +304,7 @@ fn chunks<'a>(
     let mut of_state: Vec<_> = states.iter_mut().map(|slot| slot.iter_mut()).collect();
     for (tensor, (w, g)) in parameters.iter_mut().zip(gradients).enumerate() {
         let arrays = of_state.iter_mut().filter_map(Iterator::next);
-        let mut of_tensor: Vec<_> =
-            arrays.map(|array| array.chunks_mut(CHUNK_ELEMENTS)).collect();
+        let mut of_tensor: Vec<_> = arrays.map(|array| array.chunks_mut(CHUNK_ELEMENTS)).collect();
         let pairs = w.chunks_mut(CHUNK_ELEMENTS).zip(g.chunks(CHUNK_ELEMENTS));
         for (number, (parameters, gradients)) in pairs.enumerate() {
             out.push(Chunk {

@@ -40,6 +40,8 @@ pub struct Agreement {
     pub arrays: u64,
     /// Elements of those arrays.
     pub elements: u64,
+    /// Those that are not NaN, where agreement says more.
+    pub numbers: u64,
 }
 
 impl Agreement {
@@ -49,6 +51,7 @@ impl Agreement {
         self.refused += other.refused;
         self.arrays += other.arrays;
         self.elements += other.elements;
+        self.numbers += other.numbers;
     }
 }
 
@@ -63,12 +66,11 @@ pub fn check_parity(rule: &Rule, lengths: Lengths, seed: u64) -> Agreement {
     };
     for length in lengths {
         let first = first_element(length, seed);
-        let Some(arrays) = check_length(&lowered, &kernels, length, first, seed) else {
+        let Some(of_length) = check_length(&lowered, &kernels, length, first, seed) else {
             agreement.refused = 1;
             break;
         };
-        agreement.arrays += arrays;
-        agreement.elements += arrays * length as u64;
+        agreement.add(of_length);
     }
     agreement
 }
@@ -110,7 +112,7 @@ fn check_length(
     length: usize,
     first_element: u64,
     seed: u64,
-) -> Option<u64> {
+) -> Option<Agreement> {
     let defaults: Vec<f64> = lowered.canonical.rule.parameters.iter().map(|p| p.default).collect();
     let starts =
         lowered.scalars.initial_states(&lowered.canonical, &inputs(&defaults, 0, &[])).ok()?;
@@ -126,7 +128,7 @@ fn check_length(
             .collect(),
     };
     let mut arrays = vec![start; kernels.len()];
-    let mut compared = 0;
+    let mut agreement = Agreement::default();
     for step in STEPS {
         let scalars =
             match lowered.scalars.step(&lowered.canonical, &inputs(&defaults, step, &uniform)) {
@@ -141,10 +143,13 @@ fn check_length(
             move_arrays(&**kernel, arrays, &gradients, first_element, uniforms);
         }
         compare(lowered, kernels, &arrays, step);
-        compared += kernels.len() as u64 - 1;
+        let (others, wanted) = (kernels.len() as u64 - 1, &arrays[0].parameters);
+        agreement.arrays += others;
+        agreement.elements += others * length as u64;
+        agreement.numbers += others * wanted.iter().filter(|w| !w.is_nan()).count() as u64;
         uniform = scalars.states;
     }
-    Some(compared)
+    Some(agreement)
 }
 
 fn inputs<'a>(parameters: &'a [f64], step: u64, states: &'a [f64]) -> StepInputs<'a> {

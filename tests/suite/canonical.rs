@@ -3,7 +3,7 @@
 use nosc_compiler::Rule;
 use nosc_compiler::canonical::CanonicalRule;
 use nosc_runtime::{Backend, Settings};
-use nosc_tests::{Run, cases, generated, library, rule as rule_of};
+use nosc_tests::{Run, cases, generated, library, lowered, rule as rule_of};
 
 fn key(rule: &Rule) -> String {
     CanonicalRule::new(rule).key.to_string()
@@ -73,6 +73,10 @@ fn check_text_runs_alike(rule: &Rule, what: &str) {
     let text = canonical.text();
     let again = rule_of(&text);
     assert_eq!(key(&again), canonical.key.to_string(), "{what}\n{text}");
+    // A cache hands the kernel of one to the other.
+    let (one, other) = (lowered(rule), lowered(&again));
+    assert!(one.plan == other.plan, "{what}\n{text}");
+    assert_eq!(one.scalars.outputs(), other.scalars.outputs(), "{what}\n{text}");
     let run = |rule: &Rule| {
         let settings = Settings { total_steps: Some(4), seed: Some(77), ..Settings::default() };
         let mut run = Run::of(rule, Backend::Interpreter, &[67, 5], settings);

@@ -3,10 +3,12 @@
 use nosc_tests::{Agreement, Lengths, cases, check_parity, check_threads, generated, library};
 
 fn report(what: &str, agreement: Agreement) {
+    let Agreement { rules, refused, arrays, elements, numbers } = agreement;
     println!(
-        "{what}: {} rules ({} take no step), {} arrays, {} elements agree",
-        agreement.rules, agreement.refused, agreement.arrays, agreement.elements
+        "{what}: {rules} rules ({refused} take no step), {arrays} arrays, {elements} elements agree, \
+         {numbers} of them numbers"
     );
+    assert!(numbers * 4 > elements, "{agreement:?}");
 }
 
 #[test]

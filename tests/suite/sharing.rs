@@ -6,7 +6,7 @@ use std::thread;
 use nosc_kernels::kernel::Kernel;
 use nosc_kernels::{Backend as KernelBackend, KernelCache, LoweredRule};
 use nosc_runtime::{Backend, CompiledRule, Optimizer, Settings};
-use nosc_tests::{bits, compiled, library, lowered, rule};
+use nosc_tests::{bits, cases, compiled, library, lowered, rule};
 
 /// Bits after some steps of an optimizer of its own.
 fn after_steps(compiled: &CompiledRule, seed: u64, steps: u32) -> Vec<u32> {
@@ -23,9 +23,9 @@ fn after_steps(compiled: &CompiledRule, seed: u64, steps: u32) -> Vec<u32> {
 // E14: 16 threads, one kernel, tensors of their own.
 #[test]
 fn sixteen_threads_share_one_kernel_as_if_alone() {
-    const STEPS: u32 = 2_000;
+    let most = cases(2_000) as u32;
     for backend in [Backend::Cranelift, Backend::Interpreter] {
-        let steps = if backend == Backend::Cranelift { STEPS } else { STEPS / 10 };
+        let steps = if backend == Backend::Cranelift { most } else { most / 10 };
         let compiled = compiled(&rule("adam + drop(m, 0.3) + eps"), backend);
         let alone: Vec<_> = (0..16).map(|seed| after_steps(&compiled, seed, steps)).collect();
         thread::scope(|scope| {
@@ -128,7 +128,7 @@ fn compiling_thousands_of_rules_leaves_no_memory_behind() {
         let text = std::fs::read_to_string("/proc/self/statm").unwrap();
         text.split(' ').nth(1).unwrap().parse::<i64>().unwrap()
     };
-    let rounds = nosc_tests::cases(3_000) as usize;
+    let rounds = cases(3_000) as usize;
     let cache = KernelCache::new(100);
     let fill = |numbers: std::ops::Range<usize>| {
         for number in numbers {

@@ -1,7 +1,7 @@
 //! Many tensors in one step: each as if it were alone, the empty ones too.
 
-use nosc_runtime::{Backend, Settings, StepOutcome};
-use nosc_tests::{Run, library};
+use nosc_runtime::{Backend, Optimizer, Settings, StepOutcome};
+use nosc_tests::{Run, compiled, library, rule};
 
 /// A rule with states, draws and a schedule.
 const RULE: &str = "{ update = adam * exp(sign(g)*sign(m)) + drop(w, 0.5); schedule = ld + eps_t }";
@@ -77,4 +77,20 @@ fn many_small_tensors_all_move() {
     for (before, after) in before.iter().flatten().zip(run.tensors.iter().flatten()) {
         assert_eq!(*after, before - 1.0);
     }
+}
+
+// O4, O5: needs 9 GB of memory, so it runs only where `NOSC_LARGE` is set; `draws` has the small form.
+#[test]
+fn more_elements_than_an_i32_counts_all_move() {
+    if std::env::var_os("NOSC_LARGE").is_none() {
+        println!("skipped: NOSC_LARGE is not set");
+        return;
+    }
+    let n = (1_usize << 31) + 5;
+    let compiled = compiled(&rule("1 + g"), Backend::Cranelift);
+    let mut optimizer = Optimizer::new(compiled, &[n], Settings::default()).unwrap();
+    // Pages of zeros that are only read take no memory.
+    let (mut w, g) = (vec![0.0_f32; n], vec![0.0_f32; n]);
+    optimizer.step(&mut [&mut w], &[&g], 0.5).unwrap();
+    assert!(w.iter().all(|w| *w == -0.5));
 }

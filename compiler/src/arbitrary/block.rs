@@ -6,9 +6,9 @@ use super::expression::{Kind, Known, Writer};
 
 /// Names to declare; most of them shadow an operand or look like a keyword.
 const NAMES: &[&str] = &[
-    "a", "b", "alpha", "s1", "x1", "eps", "m", "v", "gamma", "eps_t", "t", "T", "ld", "lr", "w", "g", "cd",
-    "adam", "rmsprop", "e", "pi", "beta1", "beta2", "delta", "init", "update", "rule", "let", "_x", "\u{3b5}",
-    "m_hat", "s2", "c",
+    "a", "b", "alpha", "s1", "x1", "eps", "m", "v", "gamma", "eps_t", "t", "T", "ld", "lr", "w",
+    "g", "cd", "adam", "rmsprop", "e", "pi", "beta1", "beta2", "delta", "init", "update", "rule",
+    "let", "_x", "\u{3b5}", "m_hat", "s2", "c",
 ];
 
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +25,8 @@ enum Statement {
 pub(super) fn block(u: &mut Unstructured<'_>) -> Result<String> {
     let plan = plan(u)?;
     let mut writer = Writer::new(u);
-    writer.hidden = plan.iter().map(|(_, name)| crate::lexer::plain_name(name).to_owned()).collect();
+    writer.hidden =
+        plan.iter().map(|(_, name)| crate::lexer::plain_name(name).to_owned()).collect();
     for (statement, name) in &plan {
         if let Statement::State { scalar } = *statement {
             writer.names.push((name.clone(), Known::State { scalar, ready: false }));

@@ -24,7 +24,10 @@ pub(super) enum Known {
     /// `let` bound to an `ema(...)`.
     Average,
     /// State; whether it is a step scalar, and whether its statement is over.
-    State { scalar: bool, ready: bool },
+    State {
+        scalar: bool,
+        ready: bool,
+    },
 }
 
 /// Writes formulas in a scope.
@@ -36,8 +39,8 @@ pub(super) struct Writer<'u, 'a> {
 }
 
 const LITERALS: &[&str] = &[
-    "1", "2", "0.5", "0", "3", "4", ".25", "0.1", "1e-3", "1e-5", "10", "1_000", "7", "1e-8", "1e30",
-    "1e-30", "1e-40", "1e-45", "3e38", "0.999", "1.5",
+    "1", "2", "0.5", "0", "3", "4", ".25", "0.1", "1e-3", "1e-5", "10", "1_000", "7", "1e-8",
+    "1e30", "1e-30", "1e-40", "1e-45", "3e38", "0.999", "1.5",
 ];
 
 impl<'u, 'a> Writer<'u, 'a> {
@@ -57,7 +60,6 @@ impl<'u, 'a> Writer<'u, 'a> {
         }
         let rest = budget - 1;
         match self.u.int_in_range(0..=15)? {
-            0..=4 => self.operator(kind, budget),
             5 => {
                 let inner = self.atom(kind, rest)?;
                 let minus = *self.u.choose(&["-", "-", "--", "- ", "\u{2212}"])?;
@@ -65,7 +67,8 @@ impl<'u, 'a> Writer<'u, 'a> {
             }
             6..=8 => {
                 let inner = self.formula(kind, rest)?;
-                let functions = &["sign", "exp", "log", "sqrt", "abs", "sigmoid", "tanh", "sign", "abs"];
+                let functions =
+                    &["sign", "exp", "log", "sqrt", "abs", "sigmoid", "tanh", "sign", "abs"];
                 Ok(format!("{}({inner})", self.u.choose(functions)?))
             }
             9 => self.power(kind, budget),
@@ -112,8 +115,10 @@ impl<'u, 'a> Writer<'u, 'a> {
     fn power(&mut self, kind: Kind, budget: usize) -> Result<String> {
         if self.u.ratio(2, 3)? {
             let base = self.atom(kind, budget - 1)?;
-            let exponents =
-                &["2", "3", "4", "0", "1", "-1", "-2", "-3", "5", "2.0", "(1+1)", "0.5", "(1 - 1)", "-5"];
+            let exponents = &[
+                "2", "3", "4", "0", "1", "-1", "-2", "-3", "5", "2.0", "(1+1)", "0.5", "(1 - 1)",
+                "-5",
+            ];
             return Ok(format!("{base}^{}", self.u.choose(exponents)?));
         }
         let left = self.u.int_in_range(1..=budget - 1)?;
@@ -126,7 +131,8 @@ impl<'u, 'a> Writer<'u, 'a> {
         match self.u.int_in_range(0..=4)? {
             0..=2 => {
                 let inner = self.formula(kind, budget)?;
-                let bound = self.u.choose(&["0.1", "1", "1e-5", "1e-3", "0.01", "2", "1e-60", "0"])?;
+                let bound =
+                    self.u.choose(&["0.1", "1", "1e-5", "1e-3", "0.01", "2", "1e-60", "0"])?;
                 Ok(format!("clip({inner}, {bound})").replace("1e-60", "(1e-30*1e-30)"))
             }
             3 => {
@@ -153,7 +159,8 @@ impl<'u, 'a> Writer<'u, 'a> {
     /// Many operands in a row.
     fn chain(&mut self, kind: Kind, budget: usize) -> Result<String> {
         let terms = self.u.int_in_range(2..=budget.clamp(2, 12))?;
-        let operators: &[&str] = if self.u.ratio(1, 2)? { &[" * "] } else { &[" + ", " - ", " + "] };
+        let operators: &[&str] =
+            if self.u.ratio(1, 2)? { &[" * "] } else { &[" + ", " - ", " + "] };
         let mut out = String::new();
         for term in 0..terms {
             if term > 0 {
@@ -211,10 +218,28 @@ impl<'u, 'a> Writer<'u, 'a> {
         if scalar >= 8 {
             return Ok((*self.u.choose(LITERALS)?).to_owned());
         }
-        let elements = &["g", "m", "w", "v", "gamma", "adam", "rmsprop", "eps", "eps_t", "m_hat", "m\u{302}",
-            "v\u{302}", "\u{3b3}", "\u{3b5}", "\u{3f5}_t", "v_hat"];
-        let scalars = &["t", "T", "ld", "lr", "cd", "cd(1)", "rd(2)", "e", "pi", "beta1", "delta", "\u{3b2}2",
-            "\u{3b4}", "\u{3c0}", "rd(1/2)", "cd(1.5)"];
+        let elements = &[
+            "g",
+            "m",
+            "w",
+            "v",
+            "gamma",
+            "adam",
+            "rmsprop",
+            "eps",
+            "eps_t",
+            "m_hat",
+            "m\u{302}",
+            "v\u{302}",
+            "\u{3b3}",
+            "\u{3b5}",
+            "\u{3f5}_t",
+            "v_hat",
+        ];
+        let scalars = &[
+            "t", "T", "ld", "lr", "cd", "cd(1)", "rd(2)", "e", "pi", "beta1", "delta", "\u{3b2}2",
+            "\u{3b4}", "\u{3c0}", "rd(1/2)", "cd(1.5)",
+        ];
         let name = match kind {
             Kind::Element if scalar < 6 => *self.u.choose(elements)?,
             Kind::Schedule if scalar == 0 => *self.u.choose(&["eps", "eps_t"])?,
@@ -229,7 +254,9 @@ impl<'u, 'a> Writer<'u, 'a> {
         let fits = |known: Known| match known {
             Known::Parameter => true,
             Known::Let(of) => {
-                kind == Kind::Element || of == kind || matches!((of, kind), (Kind::Start, _))
+                kind == Kind::Element
+                    || of == kind
+                    || matches!((of, kind), (Kind::Start, _))
                     || (of, kind) == (Kind::Scalar, Kind::Schedule)
             }
             Known::Average => kind == Kind::Element,

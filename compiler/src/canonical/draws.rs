@@ -163,7 +163,8 @@ fn contexts(rebuilt: &Rebuilt<'_>, colours: &Colours) -> Vec<u128> {
         let sorted = matches!(node, Node::Binary(Binary::Add | Binary::Mul, ..));
         for (position, operand) in node.operands().enumerate() {
             let position = if sorted { 0 } else { position as u64 + 1 };
-            let place = mix_hash(mix_hash(mix(u128::from(class(node)), position), own), rewriter.hash(id));
+            let place =
+                mix_hash(mix_hash(mix(u128::from(class(node)), position), own), rewriter.hash(id));
             contexts[operand.index()] = contexts[operand.index()].wrapping_add(place);
         }
     }
@@ -190,7 +191,9 @@ fn orders(groups: &[Vec<Site>]) -> Vec<Vec<Site>> {
     for group in groups {
         let permutations = permutations(group);
         if permutations.is_empty() || orders.len() * permutations.len() > MAX_ORDERS {
-            orders.iter_mut().for_each(|order| order.extend(group));
+            for order in &mut orders {
+                order.extend(group);
+            }
             continue;
         }
         let extended = orders.iter().flat_map(|order| {

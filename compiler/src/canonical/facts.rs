@@ -5,6 +5,7 @@ use crate::tree::{Node, NodeId};
 
 /// Facts about a value, each true of NaN as well.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Facts {
     /// Never below 0 and never -0.
     pub(crate) nonnegative: bool,
@@ -25,13 +26,7 @@ const EXACT: f64 = 16_777_216.0;
 impl Facts {
     /// Nothing is known.
     pub(crate) fn unknown(uniform: bool) -> Facts {
-        Facts {
-            nonnegative: false,
-            whole: false,
-            bound: f64::INFINITY,
-            uniform,
-            grounded: false,
-        }
+        Facts { nonnegative: false, whole: false, bound: f64::INFINITY, uniform, grounded: false }
     }
 
     /// The value is -1, +1, ±0 or NaN.
@@ -81,8 +76,9 @@ fn value(
                 ..Facts::unknown(true)
             }
         }
-        Node::Operand(Operand::Gradient | Operand::Weight) => Facts::unknown(false),
-        Node::Operand(Operand::Noise | Operand::DecayingNoise) => Facts::unknown(false),
+        Node::Operand(
+            Operand::Gradient | Operand::Weight | Operand::Noise | Operand::DecayingNoise,
+        ) => Facts::unknown(false),
         Node::Operand(Operand::LinearDecay) | Node::Decay(..) => {
             Facts { nonnegative: true, bound: 1.0, ..Facts::unknown(true) }
         }
@@ -164,11 +160,8 @@ fn binary(op: Binary, a: Facts, b: Facts, same: bool) -> Facts {
         }
         Binary::Div => Facts { nonnegative, ..unknown },
         Binary::Pow => Facts { nonnegative: a.nonnegative, ..unknown },
-        Binary::Min | Binary::Max => Facts {
-            nonnegative,
-            whole: a.whole && b.whole,
-            bound: a.bound.max(b.bound),
-            ..unknown
-        },
+        Binary::Min | Binary::Max => {
+            Facts { nonnegative, whole: a.whole && b.whole, bound: a.bound.max(b.bound), ..unknown }
+        }
     }
 }

@@ -155,10 +155,8 @@ fn draws(rule: &Rule, root: NodeId, with_states: bool) -> IndexMap<NodeId, u32> 
             continue;
         }
         let node = rule.tree.node(id);
-        let drawn = matches!(
-            node,
-            Node::Drop(..) | Node::Operand(Operand::Noise | Operand::DecayingNoise)
-        );
+        let drawn =
+            matches!(node, Node::Drop(..) | Node::Operand(Operand::Noise | Operand::DecayingNoise));
         if drawn {
             draws.insert(id, draws.len() as u32);
         }

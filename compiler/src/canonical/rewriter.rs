@@ -85,7 +85,8 @@ impl<'a> Rewriter<'a> {
 
     /// The bits of a node that varies by its form only, where f32 and f64 agree on them.
     fn constant_of(&self, node: Node) -> Option<f64> {
-        if !self.node_varies(node) || matches!(node, Node::Drop(..) | Node::Binary(Binary::Pow, ..)) {
+        if !self.node_varies(node) || matches!(node, Node::Drop(..) | Node::Binary(Binary::Pow, ..))
+        {
             return None;
         }
         if let Node::Unary(op, _) = node
@@ -93,7 +94,10 @@ impl<'a> Rewriter<'a> {
         {
             return None;
         }
-        let exact = |value: f64| (f64::from(value as f32).to_bits() == value.to_bits()).then_some(value);
+        // A sign bit is flipped alike in both.
+        let any = matches!(node, Node::Unary(Unary::Neg | Unary::Abs, _));
+        let rounded = |value: f64| f64::from(value as f32).to_bits();
+        let exact = |value: f64| (any || rounded(value) == value.to_bits()).then_some(value);
         let value = |id: NodeId| self.value(self.settled(id)).and_then(exact);
         scalar::apply(node, value).and_then(exact)
     }
@@ -115,7 +119,8 @@ impl<'a> Rewriter<'a> {
     }
 
     fn node_grounded(&self, node: Node) -> bool {
-        matches!(node, Node::Drop(..)) || node.operands().any(|operand| self.facts(operand).grounded)
+        matches!(node, Node::Drop(..))
+            || node.operands().any(|operand| self.facts(operand).grounded)
     }
 
     fn node_varies(&self, node: Node) -> bool {

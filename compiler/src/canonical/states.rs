@@ -41,7 +41,9 @@ pub(super) fn rebuild<'a>(
             define(rule, &mut rewriter, s, &moved);
         }
         let node = match node.map(|operand| moved[operand.index()]) {
-            Node::State(s) => Node::State(stand_in(rule, &mut rewriter, s, representatives, &moved)),
+            Node::State(s) => {
+                Node::State(stand_in(rule, &mut rewriter, s, representatives, &moved))
+            }
             Node::Debias(s) => {
                 let s = stand_in(rule, &mut rewriter, s, representatives, &moved);
                 // The average itself is always there, before what is made of it.
@@ -106,12 +108,14 @@ pub(super) fn merged<'a>(rule: &'a Rule, colours: &Colours) -> (Rebuilt<'a>, Rep
 fn by_colour(rule: &Rule, colours: &Colours) -> Representatives {
     let mut representatives = apart(rule);
     let live = rule.live();
-    for index in 0..rule.states.len() {
+    for (index, representative) in representatives.iter_mut().enumerate() {
         let same = |other: &usize| {
-            live.states[*other] && live.states[index] && colours.states[*other] == colours.states[index]
+            live.states[*other]
+                && live.states[index]
+                && colours.states[*other] == colours.states[index]
         };
         if let Some(first) = (0..index).find(same) {
-            representatives[index] = StateId(first as u16);
+            *representative = StateId(first as u16);
         }
     }
     representatives

@@ -154,7 +154,9 @@ fn pieces(layout: &Layout<'_>, id: NodeId) -> (Binds, Vec<Work>) {
         Node::State(s) | Node::Debias(s) => {
             (Atom, vec![Work::Owned(layout.states[s.index()].clone())])
         }
-        Node::Previous(s) => (Atom, vec![Work::Owned(format!("prev({})", layout.states[s.index()]))]),
+        Node::Previous(s) => {
+            (Atom, vec![Work::Owned(format!("prev({})", layout.states[s.index()]))])
+        }
         Node::Unary(Unary::Neg, x) => {
             (Binds::Sign, vec![Work::Text("-"), Work::Node(x, Binds::Sign)])
         }
@@ -221,9 +223,7 @@ fn call(name: &'static str, arguments: impl IntoIterator<Item = NodeId>) -> Vec<
 
 fn is_negative(rule: &Rule, lo: NodeId, hi: NodeId) -> bool {
     match (rule.tree.node(lo), rule.tree.node(hi)) {
-        (Node::Constant(lo), Node::Constant(hi)) => {
-            lo.value().to_bits() == (-hi.value()).to_bits()
-        }
+        (Node::Constant(lo), Node::Constant(hi)) => lo.value().to_bits() == (-hi.value()).to_bits(),
         (Node::Unary(Unary::Neg, x), _) => x == hi,
         _ => false,
     }
@@ -297,7 +297,9 @@ mod tests {
 
     #[test]
     fn numbers_keep_their_bits() {
-        for value in [0.0, -0.0, 1.0, 0.1, 1e-8, 1e-5, 5e-324, 1.7e308, 0.30000000000000004, 1e15] {
+        for value in
+            [0.0, -0.0, 1.0, 0.1, 1e-8, 1e-5, 5e-324, 1.7e308, 0.300_000_000_000_000_04, 1e15]
+        {
             let text = number(value);
             assert_eq!(text.parse::<f64>().map(f64::to_bits), Ok(value.to_bits()), "{text}");
         }

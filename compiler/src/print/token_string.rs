@@ -36,6 +36,9 @@ impl Rule {
     }
 }
 
+/// `u(op)`: the function token and the operand.
+type Side = (&'static str, NodeId);
+
 /// How often live nodes are operands of live nodes.
 fn uses(rule: &Rule) -> Vec<u32> {
     let live = rule.live();
@@ -74,7 +77,7 @@ impl Writer<'_> {
                 open.extend(inner.filter(|x| self.operand(*x).is_none()).map(|x| (x, false)));
                 continue;
             }
-            let side = |side: &Option<(&'static str, NodeId)>| match side {
+            let side = |side: &Option<Side>| match side {
                 Some((unary, operand)) => Some((*unary, self.operand(*operand)?)),
                 None => Some(("id", "1".to_owned())),
             };
@@ -94,7 +97,7 @@ impl Writer<'_> {
     }
 
     /// `b` and the two `u(op)` of a node's group; the second is missing under `left`.
-    fn sides(&self, id: NodeId) -> Option<(&'static str, [Option<(&'static str, NodeId)>; 2])> {
+    fn sides(&self, id: NodeId) -> Option<(&'static str, [Option<Side>; 2])> {
         if named(self.rule, id).is_some() {
             return Some(("left", [Some(("id", id)), None]));
         }

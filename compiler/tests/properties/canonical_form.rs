@@ -1,13 +1,13 @@
 //! The canonical form is stable, independent of spelling, and keeps the bits, on rules from seeds.
 
+use crate::support::compare::{Numbers, difference};
+use crate::support::respell::respelled;
+use crate::support::seeds;
 use indexmap::IndexMap;
 use nosc_compiler::Rule;
 use nosc_compiler::arbitrary::{rule_text_from_seed, token_text_from_seed};
 use nosc_compiler::canonical::CanonicalRule;
 use nosc_compiler::tree::Node;
-use crate::support::seeds;
-use crate::support::compare::{Numbers, difference};
-use crate::support::respell::respelled;
 
 fn generated(seed: u64) -> (String, Rule) {
     let text = if seed.is_multiple_of(5) {
@@ -72,7 +72,8 @@ fn every_spelling_of_a_rule_has_one_key() {
             continue;
         }
         tried += 1;
-        let again = Rule::parse(&other).unwrap_or_else(|e| panic!("seed {seed}: {e}\n{text}\n{other}"));
+        let again =
+            Rule::parse(&other).unwrap_or_else(|e| panic!("seed {seed}: {e}\n{text}\n{other}"));
         let (a, b) = (CanonicalRule::new(&rule), CanonicalRule::new(&again));
         assert_eq!(a.text(), b.text(), "seed {seed}\n{text}\n{other}");
         assert_eq!(a.key, b.key, "seed {seed}\n{text}\n{other}");

@@ -1,9 +1,9 @@
 //! What holds for every rule that can be written, on rules from seeds.
 
+use crate::support::compare::Numbers;
+use crate::support::seeds;
 use nosc_compiler::arbitrary::{bytes_from_seed, rule_text_from_seed, token_text_from_seed};
 use nosc_compiler::{Rule, RuleFile};
-use crate::support::seeds;
-use crate::support::compare::Numbers;
 
 /// The text and rule of a seed; sizes go from a line to a page.
 fn generated(seed: u64) -> (String, Rule) {
@@ -73,14 +73,38 @@ fn any_bytes_give_rules_or_problems() {
 #[test]
 fn a_damaged_text_gives_rules_or_problems() {
     const PIECES: &[&str] = &[
-        "(", ")", "{", "}", "[", "]", "rule", "=", "\n", ";", ",", "-", "^", "<", "where(", "1e999", "\u{302}",
-        "\u{feff}", "\0", "#", "prev(", "state", "init", "%1", "debias(ema(",
+        "(",
+        ")",
+        "{",
+        "}",
+        "[",
+        "]",
+        "rule",
+        "=",
+        "\n",
+        ";",
+        ",",
+        "-",
+        "^",
+        "<",
+        "where(",
+        "1e999",
+        "\u{302}",
+        "\u{feff}",
+        "\0",
+        "#",
+        "prev(",
+        "state",
+        "init",
+        "%1",
+        "debias(ema(",
     ];
     for seed in seeds() {
         let mut numbers = Numbers::new(seed);
         let mut text = rule_text_from_seed(seed, 200);
         for _ in 0..=numbers.below(3) {
-            let chars: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+            let chars: Vec<usize> =
+                text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
             let (a, b) = (numbers.below(chars.len()), numbers.below(chars.len()));
             let (start, end) = (chars[a.min(b)], chars[a.max(b)].min(chars[a.min(b)] + 4));
             let end = if text.is_char_boundary(end) { end } else { start };

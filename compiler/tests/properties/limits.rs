@@ -21,7 +21,8 @@ fn every_pass(text: &str) -> Rule {
     let again = Rule::parse(&canonical.text()).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(CanonicalRule::new(&again).key, canonical.key);
     let copy = Rule::parse(&rule.to_text()).unwrap_or_else(|e| panic!("{e}"));
-    assert!(copy.same_as(&rule) && copy.clone().same_as(&rule));
+    let copies = [copy.clone(), copy];
+    assert!(copies.iter().all(|copy| copy.same_as(&rule)));
     drop(rule.to_tokens());
     rule
 }
@@ -65,7 +66,9 @@ fn deeper_calls_are_refused_where_they_pass_the_limit() {
 
 #[test]
 fn the_deepest_nesting_of_every_kind_fits_a_small_stack() {
-    for (open, close) in [("(", ")"), ("abs(", ")"), ("2^(", ")"), ("where(1 < (", "), 1, 2)"), ("g^-", "")] {
+    for (open, close) in
+        [("(", ")"), ("abs(", ")"), ("2^(", ")"), ("where(1 < (", "), 1, 2)"), ("g^-", "")]
+    {
         let depth = nosc_compiler::MAX_NESTING;
         let file = on_a_small_stack(|| RuleFile::parse("deep", &nested(open, depth, close)));
         assert!(file.has_errors(), "{open}");
@@ -174,7 +177,7 @@ fn many_draws_that_look_alike_take_no_more_than_moments() {
     let draws: Vec<String> = (0..60).map(|k| format!("drop(g, 0.5)*(g + 0.{})", k / 6)).collect();
     let start = std::time::Instant::now();
     drop(CanonicalRule::new(&Rule::parse(&draws.join("+")).expect("a sum")));
-    drop(CanonicalRule::new(&Rule::parse(&vec!["drop(g, 0.5)"; 6].join("-")).expect("a sum")));
+    drop(CanonicalRule::new(&Rule::parse(&["drop(g, 0.5)"; 6].join("-")).expect("a sum")));
     drop(CanonicalRule::new(&Rule::parse(&vec!["drop(g, 0.5)"; 4_000].join("+")).expect("a sum")));
     assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
 }

@@ -1,7 +1,7 @@
 //! What a text means and where its mistakes stand: signs and powers, numbers, line ends and odd bytes.
 
 use nosc_compiler::canonical::CanonicalRule;
-use nosc_compiler::problem::Severity;
+use nosc_compiler::problem::{Problem, Severity};
 use nosc_compiler::{Rule, RuleFile};
 
 use crate::support::problems;
@@ -42,7 +42,10 @@ fn a_number_too_large_is_an_error_where_it_stands() {
     assert_eq!(problems("g + 1e39"), ["nosc::number_overflow at 1:5"]);
     assert_eq!(problems("g *\n  -3.5e38"), ["nosc::number_overflow at 2:3"]);
     assert_eq!(problems("g + 1e400"), ["nosc::number_overflow at 1:5"]);
-    assert_eq!(problems("{ state s init 1e39 = s/2 + g; update = s }"), ["nosc::number_overflow at 1:16"]);
+    assert_eq!(
+        problems("{ state s init 1e39 = s/2 + g; update = s }"),
+        ["nosc::number_overflow at 1:16"]
+    );
     assert!(Rule::parse("g + 3.4e38").is_ok());
 }
 
@@ -100,7 +103,10 @@ fn line_ends_marks_and_tabs_do_not_change_a_rule() {
 fn odd_characters_are_errors_where_they_stand() {
     assert_eq!(problems("g +\r m"), ["nosc::unexpected_character at 1:4"]);
     assert_eq!(problems("g +\u{a0}m"), ["nosc::unexpected_character at 1:4"]);
-    assert_eq!(problems("g\n + \u{feff}m"), ["nosc::expected at 2:2", "nosc::unexpected_character at 2:4"]);
+    assert_eq!(
+        problems("g\n + \u{feff}m"),
+        ["nosc::expected at 2:2", "nosc::unexpected_character at 2:4"]
+    );
     assert_eq!(problems("g + \0"), ["nosc::unexpected_character at 1:5", "nosc::expected at 1:6"]);
     assert_eq!(problems(""), ["nosc::no_rule at 1:1"]);
     assert_eq!(problems("# only\n# remarks\n"), ["nosc::no_rule at 3:1"]);
@@ -111,7 +117,7 @@ fn bytes_that_are_not_utf8_are_one_error() {
     let utf16: Vec<u8> = "g * m".encode_utf16().flat_map(u16::to_le_bytes).collect();
     for bytes in [[0xff, 0xfe].into_iter().chain(utf16).collect(), b"g * \xff".to_vec()] {
         let file = RuleFile::from_bytes("rule", &bytes);
-        let codes: Vec<_> = file.problems.iter().map(nosc_compiler::problem::Problem::code).collect();
+        let codes: Vec<_> = file.problems.iter().map(Problem::code).collect();
         assert_eq!(codes, ["nosc::not_utf8"]);
     }
 }
@@ -150,18 +156,48 @@ fn text_names_what_a_parameter_hides_by_another_name() {
 
 #[test]
 fn a_folded_constant_that_overflows_an_element_is_written_as_it_can_be_read() {
-    for text in ["g + 3e38*1.5", "g - 1e30*1e30*1e200", "g^(-1e38*1e3) * (1e38*1e38)", "g + 1/0 - 0/0"] {
+    for text in
+        ["g + 3e38*1.5", "g - 1e30*1e30*1e200", "g^(-1e38*1e3) * (1e38*1e38)", "g + 1/0 - 0/0"]
+    {
         let canonical = CanonicalRule::new(&Rule::parse(text).expect(text));
-        let again = Rule::parse(&canonical.text()).expect(&canonical.text());
-        assert_eq!(CanonicalRule::new(&again).key, canonical.key, "{}", canonical.text());
+        let printed = canonical.text();
+        let again = Rule::parse(&printed).expect(&printed);
+        assert_eq!(CanonicalRule::new(&again).key, canonical.key, "{printed}");
     }
 }
 
 #[test]
 fn a_banked_number_as_an_exponent_stays_a_power() {
-    for tokens in ["2 1 id id left, g %0 id id pow", "1 1 id id left, m %0 id id pow, %1 2 id neg pow"] {
+    for tokens in
+        ["2 1 id id left, g %0 id id pow", "1 1 id id left, m %0 id id pow, %1 2 id neg pow"]
+    {
         let rule = Rule::from_tokens(tokens).expect(tokens);
         let written = rule.to_tokens().expect(tokens);
         assert!(Rule::from_tokens(&written).expect(&written).same_as(&rule), "{written}");
     }
+}
+
+#[test]
+fn a_state_that_is_declared_twice_is_one_error() {
+    let found = problems("{ state s = g; state s = w; update = s }");
+    assert_eq!(found, ["nosc::duplicate_name at 1:22"]);
+    assert_eq!(problems("{ state exp = g; update = g }"), ["nosc::shadows_function at 1:9"]);
+    assert_eq!(
+        problems("{ let s = g; state s = g; update = s }"),
+        ["nosc::duplicate_name at 1:20"]
+    );
+    assert_eq!(
+        problems("{ state s = g; let s = g; update = s }"),
+        ["nosc::duplicate_name at 1:20"]
+    );
+}
+
+#[test]
+fn an_error_after_a_hundred_warnings_is_still_an_error() {
+    let warnings: Vec<String> = (0..150).map(|k| format!("param p{k} = 1")).collect();
+    let file = RuleFile::parse("rule", &format!("{{ {}\n update = gg }}", warnings.join("\n")));
+    assert!(file.has_errors());
+    assert_eq!(file.problems.len(), 100);
+    assert_eq!(file.problems.last().map(Problem::code), Some("nosc::unknown_name"));
+    assert!(file.into_result().is_err());
 }

@@ -52,7 +52,7 @@ fn clip_double(r: &mut Rewriter<'_>, node: Node) -> Option<NodeId> {
     let (x, bound) = r.clip_bound(node)?;
     let (factor, inner) = r.scaled(x)?;
     // Half of the bound must be exact as an f32, and the bound itself finite.
-    if factor != 2.0 || bound < 1e-30 || bound > 1e30 {
+    if factor != 2.0 || !(1e-30..=1e30).contains(&bound) {
         return None;
     }
     let clipped = r.clip(inner, bound / 2.0);

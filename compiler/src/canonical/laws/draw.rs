@@ -125,8 +125,14 @@ mod tests {
         differ("drop(t, 0)*lr", "t*lr");
         differ("where(g < 0, t, t)*lr", "t*lr");
         differ("(g^(1 - 1) + 1e-10) - 1", "1e-10");
-        differ("{ state a = prev(a)/3 + drop(t, 0); update = a }", "{ state a = prev(a)/3 + t; update = a }");
-        differ("{ state a = prev(a)/3 + g^(1 - 1); update = a }", "{ state a = prev(a)/3 + 1; update = a }");
+        differ(
+            "{ state a = prev(a)/3 + drop(t, 0); update = a }",
+            "{ state a = prev(a)/3 + t; update = a }",
+        );
+        differ(
+            "{ state a = prev(a)/3 + g^(1 - 1); update = a }",
+            "{ state a = prev(a)/3 + 1; update = a }",
+        );
         same("g^(1 - 1) + m", "1 + m");
     }
 }

@@ -108,6 +108,11 @@ fn div_neg(r: &mut Rewriter<'_>, node: Node) -> Option<NodeId> {
     Some(r.unary(Unary::Neg, quotient))
 }
 
+/// Most different signs of one product that are sorted and counted. Beyond it a product stays as it is
+/// written, which loses a merge but never makes one: sorting every start of a long one would take a time,
+/// and nodes, that grow with its square.
+const MAX_SIGNS: usize = 64;
+
 /// The factors of a product: signs, and at most one other.
 #[derive(Default)]
 struct Chain {
@@ -117,14 +122,17 @@ struct Chain {
 }
 
 impl Chain {
-    fn sign(&mut self, base: NodeId, times: u32) {
+    fn sign(&mut self, base: NodeId, times: u32) -> Option<()> {
+        let full = self.signs.len() == MAX_SIGNS;
         match self.signs.iter_mut().find(|(known, _)| *known == base) {
             Some((_, count)) => *count += times,
+            None if full => return None,
             None => self.signs.push((base, times)),
         }
+        Some(())
     }
 
-    /// Takes in a factor; `None` if it is a second one that is not a sign.
+    /// Takes in a factor; `None` if it is a second one that is not a sign, or one sign too many.
     fn factor(&mut self, r: &Rewriter<'_>, id: NodeId) -> Option<()> {
         let mut open = vec![id];
         while let Some(id) = open.pop() {
@@ -135,8 +143,8 @@ impl Chain {
                     open.extend([a, b]);
                 }
                 _ if sign => match r.argument(Unary::Abs, id) {
-                    Some(base) => self.sign(base, 2),
-                    None => self.sign(id, 1),
+                    Some(base) => self.sign(base, 2)?,
+                    None => self.sign(id, 1)?,
                 },
                 _ if self.rest.is_none() => self.rest = Some(id),
                 _ => return None,

@@ -7,9 +7,41 @@ use super::evaluate::{Evaluator, Inputs};
 
 /// Values of gradients and weights: zeros, subnormals, around delta and the clips, large, infinite, NaN.
 const SPECIAL: &[f32] = &[
-    0.0, -0.0, 1e-45, -1e-45, 1e-40, 1.1754944e-38, -1e-38, 1e-8, 9.999999e-9, 1.0000001e-8, -1e-8, 1e-5,
-    -1e-3, 0.1, 0.010_000_001, 0.3, -0.5, 1.0, -1.0, 0.99999994, 2.0, -3.0, 7.25, 88.7, -104.0, 1e10, -1e19,
-    1e30, 2e38, 3e38, -3e38, f32::MAX, f32::INFINITY, f32::NEG_INFINITY, f32::NAN,
+    0.0,
+    -0.0,
+    1e-45,
+    -1e-45,
+    1e-40,
+    1.175_494_4e-38,
+    -1e-38,
+    1e-8,
+    9.999_999e-9,
+    1.000_000_1e-8,
+    -1e-8,
+    1e-5,
+    -1e-3,
+    0.1,
+    0.010_000_001,
+    0.3,
+    -0.5,
+    1.0,
+    -1.0,
+    0.999_999_94,
+    2.0,
+    -3.0,
+    7.25,
+    88.7,
+    -104.0,
+    1e10,
+    -1e19,
+    1e30,
+    2e38,
+    3e38,
+    -3e38,
+    f32::MAX,
+    f32::INFINITY,
+    f32::NEG_INFINITY,
+    f32::NAN,
 ];
 
 /// Values that a user may set a parameter to.
@@ -57,7 +89,11 @@ fn element_difference(a: &Rule, b: &Rule, numbers: &mut Numbers, set: bool) -> O
         }
         let at = offset + name.bytes().map(usize::from).sum::<usize>();
         // Decays must be decays; other parameters may be anything.
-        if name.starts_with("beta") { [0.0, 0.5, 0.9][at % 3] } else { SETTINGS[at % SETTINGS.len()] }
+        if name.starts_with("beta") {
+            [0.0, 0.5, 0.9][at % 3]
+        } else {
+            SETTINGS[at % SETTINGS.len()]
+        }
     };
     let (mut left, mut right) = (Evaluator::new(a, parameter), Evaluator::new(b, parameter));
     let mut inputs = Inputs {

@@ -99,7 +99,8 @@ impl<'r> Evaluator<'r> {
             let values = self.values(inputs, false);
             values[root.index()].scalar()
         });
-        let memory = (0..self.rule.states.len()).map(|index| self.after(index, &values, inputs)).collect();
+        let memory =
+            (0..self.rule.states.len()).map(|index| self.after(index, &values, inputs)).collect();
         self.memory = memory;
         Some(Step { update: values[self.rule.update.index()].element(), schedule })
     }
@@ -126,13 +127,16 @@ impl<'r> Evaluator<'r> {
             Node::Operand(operand) => leaf(operand, inputs, uniform),
             Node::Decay(kind, n) => Value::Scalar(decay(kind, n.value(), inputs)),
             Node::Parameter(parameter) => Value::Scalar(self.parameters[parameter.index()]),
-            Node::State(s) => self.after(s.index(), values, inputs).expect("a live state has a value"),
+            Node::State(s) => {
+                self.after(s.index(), values, inputs).expect("a live state has a value")
+            }
             Node::Previous(s) => self.before(s.index(), inputs),
             Node::Debias(s) => {
                 let StateKind::Average { decay, .. } = self.rule.states[s.index()].kind else {
                     panic!("only an average is debiased");
                 };
-                let average = self.after(s.index(), values, inputs).expect("a live state has a value");
+                let average =
+                    self.after(s.index(), values, inputs).expect("a live state has a value");
                 let factor = debias(at(decay).scalar(), inputs.step);
                 if uniform {
                     return Value::Scalar(average.scalar() * factor);
@@ -140,7 +144,11 @@ impl<'r> Evaluator<'r> {
                 Value::Element(average.element() * factor as f32)
             }
             Node::Drop(_, _, p) if dropped(p.value(), inputs) => {
-                if uniform { Value::Scalar(0.0) } else { Value::Element(0.0) }
+                if uniform {
+                    Value::Scalar(0.0)
+                } else {
+                    Value::Element(0.0)
+                }
             }
             Node::Drop(_, x, _) if uniform => Value::Scalar(at(x).scalar()),
             Node::Drop(_, x, _) => Value::Element(at(x).element()),
@@ -241,7 +249,11 @@ fn element(node: Node, at: impl Fn(NodeId) -> f32) -> f32 {
         }
         Node::Clip(x, lo, hi) => scalar::clip(wide(x), wide(lo), wide(hi)) as f32,
         Node::Where(op, [a, b, x, y]) => {
-            if scalar::holds(op, wide(a), wide(b)) { at(x) } else { at(y) }
+            if scalar::holds(op, wide(a), wide(b)) {
+                at(x)
+            } else {
+                at(y)
+            }
         }
         _ => panic!("{node:?} has no operands"),
     }

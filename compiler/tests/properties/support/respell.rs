@@ -140,8 +140,8 @@ impl Speller<'_> {
         let at = id.index();
         self.depth[at] = 1 + node.operands().map(|x| self.depth[x.index()]).max().unwrap_or(0);
         let leaf = node.operands().next().is_none();
-        let named = !leaf
-            && (self.uses[at] > 1 || self.depth[at] > 20 || self.numbers.below(8) == 0);
+        let named =
+            !leaf && (self.uses[at] > 1 || self.depth[at] > 20 || self.numbers.below(8) == 0);
         if self.numbers.below(16) == 0 {
             self.dead(&text, !leaf);
         }
@@ -172,7 +172,9 @@ impl Speller<'_> {
     }
 
     fn text(&self, id: NodeId) -> String {
-        self.texts[id.index()].clone().unwrap_or_else(|| panic!("{id:?} is read before it is spelt"))
+        self.texts[id.index()]
+            .clone()
+            .unwrap_or_else(|| panic!("{id:?} is read before it is spelt"))
     }
 
     fn state_name(&self, index: usize) -> String {
@@ -220,7 +222,11 @@ impl Speller<'_> {
 }
 
 fn exponent(text: &str) -> String {
-    if text.bytes().all(|b| b.is_ascii_digit() || b == b'-') { format!("{text}.0") } else { text.to_owned() }
+    if text.bytes().all(|b| b.is_ascii_digit() || b == b'-') {
+        format!("{text}.0")
+    } else {
+        text.to_owned()
+    }
 }
 
 /// An operand under one of its names.
