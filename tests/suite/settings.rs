@@ -75,6 +75,15 @@ fn the_learning_rate_meets_the_schedule_in_f64() {
     assert_eq!(run.tensors[0][0], -((0.1_f64 * (1.0 / 3.0)) as f32));
 }
 
+/// The two sides are one f32.
+#[test]
+fn step_scalars_are_compared_in_f64() {
+    let mut run = Run::new("where(lr < lr + lr*1e-12, g, 3*g)", &[1], Settings::default());
+    run.tensors[0][0] = 0.0;
+    run.step_with(&[vec![1.0]], 0.5).unwrap();
+    assert_eq!(run.tensors[0], [-0.5]);
+}
+
 #[test]
 fn the_learning_rate_is_an_operand() {
     let mut run = Run::new("g/lr", &[1], Settings::default());
