@@ -155,6 +155,13 @@ impl<'r> Evaluator<'r> {
             _ if uniform => {
                 Value::Scalar(scalar::apply(node, |id| Some(at(id).scalar())).expect("no leaf"))
             }
+            // A comparison of two step scalars is decided in f64.
+            Node::Where(op, [a, b, x, y])
+                if self.uniform.nodes[a.index()] && self.uniform.nodes[b.index()] =>
+            {
+                let holds = scalar::holds(op, at(a).scalar(), at(b).scalar());
+                Value::Element(at(if holds { x } else { y }).element())
+            }
             _ => Value::Element(element(node, |id| at(id).element())),
         }
     }
