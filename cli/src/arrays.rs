@@ -37,8 +37,8 @@ pub(crate) fn format(path: &Path) -> Result<Format, CliError> {
 /// All arrays of a file, by name in order.
 pub(crate) fn read(path: &Path) -> Result<Vec<Tensor>, CliError> {
     let format = format(path)?;
-    let bytes = std::fs::read(path)
-        .map_err(|source| CliError::Read { path: path.to_owned(), source })?;
+    let bytes =
+        std::fs::read(path).map_err(|source| CliError::Read { path: path.to_owned(), source })?;
     match format {
         Format::Npy => Ok(vec![read_npy(path, &bytes)?]),
         Format::SafeTensors => read_safetensors(path, &bytes),

@@ -138,11 +138,7 @@ fn standard_output(pieces: &[Piece], json: bool) -> Result<Vec<Option<String>>, 
 }
 
 /// One form of one named rule goes to the file itself, several go into a folder.
-fn written(
-    pieces: &[Piece],
-    output: &Path,
-    single: bool,
-) -> Result<Vec<Option<String>>, CliError> {
+fn written(pieces: &[Piece], output: &Path, single: bool) -> Result<Vec<Option<String>>, CliError> {
     let into_folder = output.is_dir() || !single || pieces.len() > 1;
     if into_folder {
         std::fs::create_dir_all(output)

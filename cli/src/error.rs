@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use nosc_controller::plot::PlotError;
 use nosc_controller::task::TaskError;
-use nosc_kernels::cpu::CpuError;
 use nosc_kernels::LowerError;
+use nosc_kernels::cpu::CpuError;
 use nosc_runtime::{CheckpointError, RuntimeError};
 
 /// Why a command failed.

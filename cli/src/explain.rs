@@ -129,7 +129,10 @@ impl Explained {
         row("formula", &self.formula);
         row("canonical", &self.canonical);
         row("key", &self.key);
-        row("tokens", self.tokens.as_deref().unwrap_or("none: the rule is outside the token space"));
+        row(
+            "tokens",
+            self.tokens.as_deref().unwrap_or("none: the rule is outside the token space"),
+        );
         if !self.known_as.is_empty() {
             row("known as", &self.known_as.join(", "));
         }
@@ -154,11 +157,14 @@ impl Explained {
                  {read} bytes read, {written} written"
             ),
         );
-        row("random", &match self.draws {
-            0 => "no".to_owned(),
-            1 => "1 draw".to_owned(),
-            count => format!("{count} draws"),
-        });
+        row(
+            "random",
+            &match self.draws {
+                0 => "no".to_owned(),
+                1 => "1 draw".to_owned(),
+                count => format!("{count} draws"),
+            },
+        );
         row("total steps", if self.needs_total_steps { "needed" } else { "not needed" });
         out
     }

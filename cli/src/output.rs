@@ -102,10 +102,8 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let mut file = tempfile::Builder::new()
-        .permissions(permissions())
-        .tempfile_in(folder)
-        .map_err(fail)?;
+    let mut file =
+        tempfile::Builder::new().permissions(permissions()).tempfile_in(folder).map_err(fail)?;
     file.write_all(bytes).map_err(fail)?;
     file.persist(path).map_err(|error| fail(error.error))?;
     Ok(())

@@ -141,10 +141,7 @@ fn one_of_file(
         return all_rules(parsed, file, settings, colour, true);
     }
     let names: Vec<&str> = parsed.rules.iter().map(|rule| rule.name.as_str()).collect();
-    Err(CliError::NoSuchRule(format!(
-        "`{file}` has no rule `{name}`; it has {}",
-        names.join(", ")
-    )))
+    Err(CliError::NoSuchRule(format!("`{file}` has no rule `{name}`; it has {}", names.join(", "))))
 }
 
 fn all_rules(
@@ -162,7 +159,9 @@ fn all_rules(
             .filter(|p| p.severity() == nosc_compiler::problem::Severity::Error)
             .count();
         let plural = if errors == 1 { "" } else { "s" };
-        return Err(CliError::Problems(format!("`{name}` does not compile: {errors} error{plural}")));
+        return Err(CliError::Problems(format!(
+            "`{name}` does not compile: {errors} error{plural}"
+        )));
     }
     Ok(Selected { rules: file.rules, single, settings: settings.to_vec() })
 }

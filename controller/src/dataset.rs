@@ -11,19 +11,14 @@ pub struct LabelledImages {
 impl LabelledImages {
     /// No images yet, of `image_length` values each.
     pub fn new(image_length: usize) -> Self {
-        Self {
-            image_length,
-            pixels: Vec::new(),
-            labels: Vec::new(),
-        }
+        Self { image_length, pixels: Vec::new(), labels: Vec::new() }
     }
 
     /// Adds an image with its class. Values beyond the image length are left out, missing ones are
     /// 0.
     pub fn push(&mut self, image: impl IntoIterator<Item = f32>, label: u8) {
         let end = self.pixels.len() + self.image_length;
-        self.pixels
-            .extend(image.into_iter().take(self.image_length));
+        self.pixels.extend(image.into_iter().take(self.image_length));
         self.pixels.resize(end, 0.0);
         self.labels.push(label);
     }

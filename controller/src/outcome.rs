@@ -102,11 +102,7 @@ mod tests {
 
     #[test]
     fn a_divergence_says_when_and_why() {
-        let reason = DivergenceReason::Parameter {
-            tensor: 0,
-            element: 3,
-            value: f32::INFINITY,
-        };
+        let reason = DivergenceReason::Parameter { tensor: 0, element: 3, value: f32::INFINITY };
         assert_eq!(
             Divergence { step: 12, reason }.to_string(),
             "diverged after 12 steps: parameter 3 of tensor 0 is inf"

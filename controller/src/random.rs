@@ -18,9 +18,7 @@ impl Random {
     /// or a purpose can have its own without counting what others have drawn.
     pub fn new(seed: u64, stream: u64) -> Self {
         let offset = mix(stream.wrapping_add(GOLDEN_GAMMA));
-        Self {
-            state: mix(seed.wrapping_add(GOLDEN_GAMMA)) ^ offset.rotate_left(32),
-        }
+        Self { state: mix(seed.wrapping_add(GOLDEN_GAMMA)) ^ offset.rotate_left(32) }
     }
 
     /// The next 64 random bits.
@@ -34,11 +32,7 @@ impl Random {
     /// Multiplication with rejection: Lemire 2019, *Fast random integer generation in an
     /// interval*, ACM TOMACS 29(1), algorithm 5.
     pub fn below(&mut self, bound: u64) -> u64 {
-        let threshold = if bound == 0 {
-            0
-        } else {
-            bound.wrapping_neg() % bound
-        };
+        let threshold = if bound == 0 { 0 } else { bound.wrapping_neg() % bound };
         loop {
             let product = u128::from(self.next_u64()) * u128::from(bound);
             if product as u64 >= threshold {
@@ -73,11 +67,7 @@ mod tests {
         let drawn: Vec<u64> = (0..3).map(|_| random.next_u64()).collect();
         assert_eq!(
             drawn,
-            [
-                6_457_827_717_110_365_317,
-                3_203_168_211_198_807_973,
-                9_817_491_932_198_370_423
-            ]
+            [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]
         );
     }
 
@@ -106,10 +96,7 @@ mod tests {
         for _ in 0..60_000 {
             counts[random.below(6) as usize] += 1;
         }
-        assert!(
-            counts.iter().all(|count| (9_600..10_400).contains(count)),
-            "{counts:?}"
-        );
+        assert!(counts.iter().all(|count| (9_600..10_400).contains(count)), "{counts:?}");
         assert_eq!(random.below(0), 0);
         assert_eq!(random.below(1), 0);
     }

@@ -72,11 +72,7 @@ pub(crate) mod fake {
             Ok(Box::new(MomentumStepper {
                 momentum: self.0,
                 learning_rate: settings.learning_rate as f32,
-                buffers: settings
-                    .tensor_lengths
-                    .iter()
-                    .map(|n| vec![0.0; *n])
-                    .collect(),
+                buffers: settings.tensor_lengths.iter().map(|n| vec![0.0; *n]).collect(),
             }))
         }
     }

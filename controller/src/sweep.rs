@@ -63,11 +63,7 @@ pub fn sweep(
     let mut outcomes = Vec::with_capacity(budget.learning_rates.len());
     let mut flow = ControlFlow::Continue(());
     for &learning_rate in &budget.learning_rates {
-        let child = Budget {
-            learning_rate,
-            steps: budget.steps,
-            seed: budget.seed,
-        };
+        let child = Budget { learning_rate, steps: budget.steps, seed: budget.seed };
         let mut watch = |point: &Point| {
             flow = progress(learning_rate, point);
             flow
@@ -83,23 +79,16 @@ pub fn sweep(
 
 /// Index of the best outcome, by the rule of this module; none if none finished.
 pub fn best_index(outcomes: &[Outcome]) -> Option<usize> {
-    let finished = outcomes
-        .iter()
-        .enumerate()
-        .filter(|(_, outcome)| outcome.is_finished());
+    let finished = outcomes.iter().enumerate().filter(|(_, outcome)| outcome.is_finished());
     // `min_by` keeps the first of equals.
-    finished
-        .min_by(|(_, left), (_, right)| compare(left, right))
-        .map(|(index, _)| index)
+    finished.min_by(|(_, left), (_, right)| compare(left, right)).map(|(index, _)| index)
 }
 
 /// Less is better.
 fn compare(left: &Outcome, right: &Outcome) -> Ordering {
     let accuracy = |outcome: &Outcome| outcome.validation_accuracy.unwrap_or(0.0);
     let loss = |outcome: &Outcome| outcome.final_loss.unwrap_or(f64::INFINITY);
-    accuracy(right)
-        .total_cmp(&accuracy(left))
-        .then_with(|| loss(left).total_cmp(&loss(right)))
+    accuracy(right).total_cmp(&accuracy(left)).then_with(|| loss(left).total_cmp(&loss(right)))
 }
 
 #[cfg(test)]
@@ -156,11 +145,8 @@ mod tests {
     #[test]
     fn a_sweep_finds_the_best_learning_rate_of_rosenbrock() {
         let task = Rosenbrock;
-        let budget = SweepBudget {
-            learning_rates: task.default_learning_rates(),
-            steps: 2000,
-            seed: 0,
-        };
+        let budget =
+            SweepBudget { learning_rates: task.default_learning_rates(), steps: 2000, seed: 0 };
         let mut progress = |_, _: &_| ControlFlow::Continue(());
         let sweep = sweep(&task, &Momentum(0.9), &budget, &mut progress).unwrap();
         assert_eq!(sweep.outcomes.len(), 4);
@@ -171,11 +157,7 @@ mod tests {
     #[test]
     fn an_interrupted_sweep_keeps_what_is_done() {
         let task = Rosenbrock;
-        let budget = SweepBudget {
-            learning_rates: vec![1e-4, 1e-3, 1e-2],
-            steps: 5,
-            seed: 0,
-        };
+        let budget = SweepBudget { learning_rates: vec![1e-4, 1e-3, 1e-2], steps: 5, seed: 0 };
         let mut progress = |learning_rate, point: &crate::outcome::Point| {
             if learning_rate == 1e-3 && point.step == 2 {
                 ControlFlow::Break(())
@@ -191,11 +173,7 @@ mod tests {
 
     #[test]
     fn a_sweep_needs_a_learning_rate() {
-        let budget = SweepBudget {
-            learning_rates: Vec::new(),
-            steps: 1,
-            seed: 0,
-        };
+        let budget = SweepBudget { learning_rates: Vec::new(), steps: 1, seed: 0 };
         let mut progress = |_, _: &_| ControlFlow::Continue(());
         let error = sweep(&Rosenbrock, &Momentum(0.0), &budget, &mut progress);
         assert!(matches!(error, Err(TaskError::NoLearningRates)));

@@ -72,11 +72,9 @@ pub fn compile(lowered: &LoweredRule, backend: Backend) -> Result<Compiled, CpuE
         return Ok(interpreter());
     }
     match CpuKernel::compile(&lowered.plan, &CpuOptions::default()) {
-        Ok(kernel) => Ok(Compiled {
-            kernel: Arc::new(kernel),
-            backend: Backend::Cranelift,
-            fallback: None,
-        }),
+        Ok(kernel) => {
+            Ok(Compiled { kernel: Arc::new(kernel), backend: Backend::Cranelift, fallback: None })
+        }
         Err(error) if backend == Backend::Auto => {
             Ok(Compiled { fallback: Some(error.to_string()), ..interpreter() })
         }

@@ -181,7 +181,9 @@ impl Lowering<'_> {
                 self.plan.select(dropped, zero, x)
             }
             Node::Where(op, list) => self.choose(op, list),
-            Node::Constant(_) | Node::Decay(..) | Node::Parameter(_) => self.scalar(Scalar::Value(id)),
+            Node::Constant(_) | Node::Decay(..) | Node::Parameter(_) => {
+                self.scalar(Scalar::Value(id))
+            }
         }
     }
 
@@ -286,7 +288,8 @@ impl Lowering<'_> {
         // A NaN compares false with both bounds and so stays; a NaN bound has to be asked for.
         let tree = &self.canonical.rule.tree;
         let number = |id: NodeId| tree.as_constant(id).is_some_and(|c| !c.is_nan());
-        let bounds_may_be_nan: Vec<NodeId> = [lo, hi].into_iter().filter(|id| !number(*id)).collect();
+        let bounds_may_be_nan: Vec<NodeId> =
+            [lo, hi].into_iter().filter(|id| !number(*id)).collect();
         let (x, lo, hi) = (self.value(x), self.value(lo), self.value(hi));
         let (below, above) = (self.plan.lt(x, lo), self.plan.lt(hi, x));
         let capped = self.plan.select(above, hi, x);

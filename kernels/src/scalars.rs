@@ -103,8 +103,7 @@ impl ScalarProgram {
         });
         let schedule = rule.schedule.map(|root| rule.reach(vec![root])).unwrap_or_default();
         let schedule_nodes = rule.tree.iter().map(|(id, _)| id).filter(|id| {
-            schedule.nodes.get(id.index()) == Some(&true)
-                && rule.uniform(false).nodes[id.index()]
+            schedule.nodes.get(id.index()) == Some(&true) && rule.uniform(false).nodes[id.index()]
         });
         let decays = rule.states.iter().filter_map(|state| match state.kind {
             StateKind::Average { decay, .. } => Some(decay),
@@ -115,7 +114,11 @@ impl ScalarProgram {
             uniform_states: states_where(rule, &uniform.states, true),
             needs_total_steps: rule.needs_total_steps(),
             nodes: nodes.collect(),
-            schedule_nodes: if rule.schedule.is_some() { schedule_nodes.collect() } else { Vec::new() },
+            schedule_nodes: if rule.schedule.is_some() {
+                schedule_nodes.collect()
+            } else {
+                Vec::new()
+            },
             decays: decays.collect(),
         }
     }
@@ -190,7 +193,10 @@ impl ScalarProgram {
             }
             Scalar::NoiseScale => noise_scale(inputs.step),
         });
-        let states = self.uniform_states.iter().map(|state| state_value(rule, *state, inputs, self, &values));
+        let states = self
+            .uniform_states
+            .iter()
+            .map(|state| state_value(rule, *state, inputs, self, &values));
         Ok(StepScalars { scalars: scalars.collect(), states: states.collect() })
     }
 
@@ -215,9 +221,8 @@ impl ScalarProgram {
         for id in nodes {
             let node = rule.tree.node(*id);
             let value = scalar::apply(node, |operand| Some(values[operand.index()]));
-            values[id.index()] = value.unwrap_or_else(|| {
-                self.leaf(canonical, inputs, *id, node, &values, in_schedule)
-            });
+            values[id.index()] = value
+                .unwrap_or_else(|| self.leaf(canonical, inputs, *id, node, &values, in_schedule));
         }
         values
     }
@@ -250,9 +255,8 @@ impl ScalarProgram {
                 }
                 StateKind::Recurrence { .. } => f64::NAN,
             },
-            Node::Operand(Operand::Noise) => {
-                draw().map_or(f64::NAN, |site| f64::from(schedule_normal(inputs, site, NOISE_SCALE)))
-            }
+            Node::Operand(Operand::Noise) => draw()
+                .map_or(f64::NAN, |site| f64::from(schedule_normal(inputs, site, NOISE_SCALE))),
             Node::Operand(Operand::DecayingNoise) => draw().map_or(f64::NAN, |site| {
                 f64::from(schedule_normal(inputs, site, noise_scale(inputs.step)))
             }),

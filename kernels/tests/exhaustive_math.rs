@@ -50,17 +50,10 @@ impl Worst {
         }
     }
 
-    #[expect(
-        clippy::print_stdout,
-        reason = "the measured error is what a long run is for"
-    )]
+    #[expect(clippy::print_stdout, reason = "the measured error is what a long run is for")]
     fn assert(self, name: &str, allowed: u32) {
         println!("{name}: {self:?}");
-        assert!(
-            self.steps <= allowed,
-            "{name} is {} ulp off: {self:?}",
-            self.steps
-        );
+        assert!(self.steps <= allowed, "{name} is {} ulp off: {self:?}", self.steps);
     }
 }
 
@@ -76,11 +69,7 @@ fn steps_between(a: f32, b: f32) -> u32 {
 /// Numbers the floats in order; both zeros are 0.
 fn ordinal(x: f32) -> i32 {
     let magnitude = (x.to_bits() & 0x7fff_ffff) as i32;
-    if x.is_sign_negative() {
-        -magnitude
-    } else {
-        magnitude
-    }
+    if x.is_sign_negative() { -magnitude } else { magnitude }
 }
 
 fn ulp(x: f32) -> f64 {
@@ -100,9 +89,7 @@ fn in_parallel(count: u64, work: impl Fn(u64) -> Worst + Sync) -> Worst {
         let run = |first| move || (first..count).step_by(threads as usize).map(work).collect();
         let handles: Vec<thread::ScopedJoinHandle<'_, Vec<Worst>>> =
             (0..threads).map(|first| scope.spawn(run(first))).collect();
-        let found = handles
-            .into_iter()
-            .flat_map(|h| h.join().expect("a worker panicked"));
+        let found = handles.into_iter().flat_map(|h| h.join().expect("a worker panicked"));
         found.fold(Worst::default(), Worst::join)
     })
 }
@@ -120,15 +107,7 @@ fn over_floats(points: &[f32], judge: impl Fn(f32, &mut Worst) + Sync) -> Worst 
         worst
     });
     let mut near = Worst::default();
-    let common = [
-        0.0,
-        f32::MIN_POSITIVE,
-        f32::MAX,
-        f32::INFINITY,
-        1.0,
-        0.5,
-        2.0,
-    ];
+    let common = [0.0, f32::MIN_POSITIVE, f32::MAX, f32::INFINITY, 1.0, 0.5, 2.0];
     for point in points.iter().chain(&common) {
         for offset in -1000_i32..=1000 {
             let x = f32::from_bits(point.to_bits().wrapping_add(offset as u32));
@@ -141,14 +120,7 @@ fn over_floats(points: &[f32], judge: impl Fn(f32, &mut Worst) + Sync) -> Worst 
 
 #[test]
 fn exp_is_within_one_ulp() {
-    let points = [
-        88.722_84,
-        -87.336_55,
-        -103.278_93,
-        -103.972_08,
-        89.0,
-        -104.0,
-    ];
+    let points = [88.722_84, -87.336_55, -103.278_93, -103.972_08, 89.0, -104.0];
     over_floats(&points, |x, worst| {
         worst.record([x, 0.0], exp(&mut Direct, x), f64::from(x).exp());
     })
@@ -176,18 +148,11 @@ fn tanh_is_within_two_ulp() {
 
 #[test]
 fn sigmoid_is_within_two_ulp() {
-    over_floats(
-        &[-87.336_55, -103.278_93, -103.972_08, 16.635_532],
-        |x, worst| {
-            let e = (-f64::from(x).abs()).exp();
-            let reference = if x < 0.0 {
-                e / (1.0 + e)
-            } else {
-                1.0 / (1.0 + e)
-            };
-            worst.record([x, 0.0], sigmoid(&mut Direct, x), reference);
-        },
-    )
+    over_floats(&[-87.336_55, -103.278_93, -103.972_08, 16.635_532], |x, worst| {
+        let e = (-f64::from(x).abs()).exp();
+        let reference = if x < 0.0 { e / (1.0 + e) } else { 1.0 / (1.0 + e) };
+        worst.record([x, 0.0], sigmoid(&mut Direct, x), reference);
+    })
     .assert("sigmoid", 2);
 }
 

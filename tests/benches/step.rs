@@ -7,6 +7,8 @@
 //!
 //! A step is timed over at least 0.2 s after a warm-up, and the median of the repetitions is printed.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints and may stop")]
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 

@@ -22,7 +22,9 @@ fn an_expression_may_start_with_a_minus_and_come_from_standard_input() {
 #[test]
 fn every_form_of_a_rule_can_be_written() {
     let session = Session::new();
-    for (emit, sign) in [("plan", "store w"), ("clif", "function"), ("asm", "mulps"), ("header", "#ifndef")] {
+    for (emit, sign) in
+        [("plan", "store w"), ("clif", "function"), ("asm", "mulps"), ("header", "#ifndef")]
+    {
         let text = session.nosc(&["compile", "adam_rule", "--target", "cpu", "--emit", emit]).ok();
         let arm = cfg!(target_arch = "x86_64") || emit != "asm";
         assert!(!arm || text.contains(sign), "{emit}");

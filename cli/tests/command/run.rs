@@ -9,7 +9,11 @@ use crate::session::Session;
 fn session() -> Session {
     let session = Session::new();
     session.array("w.npy", &[2, 2], &[1.0, -2.0, 0.5, 0.0]);
-    session.array("g.npy", &[3, 2, 2], &[0.1, 0.2, -0.3, 0.0, 0.5, -0.1, 0.2, 0.0, 1.0, 1.0, -1.0, 2.0]);
+    session.array(
+        "g.npy",
+        &[3, 2, 2],
+        &[0.1, 0.2, -0.3, 0.0, 0.5, -0.1, 0.2, 0.0, 1.0, 1.0, -1.0, 2.0],
+    );
     session
 }
 
@@ -23,7 +27,8 @@ fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
 fn plain_descent_is_what_one_computes_by_hand() {
     let session = session();
     session.array("one.npy", &[2, 2], &[0.5, 0.5, -0.5, 0.25]);
-    let run = ["run", "-e", "g", "--params", "w.npy", "--grads", "one.npy", "--lr", "0.5", "-o", "o.npy"];
+    let run =
+        ["run", "-e", "g", "--params", "w.npy", "--grads", "one.npy", "--lr", "0.5", "-o", "o.npy"];
     session.nosc(&run).ok();
     assert_eq!(session.values("o.npy"), (vec![2, 2], vec![0.75, -2.25, 0.75, -0.125]));
 }
@@ -37,8 +42,8 @@ fn a_first_axis_and_several_files_are_the_same_steps() {
         session.array(&format!("g{step}.npy"), &[2, 2], &all[4 * step..4 * step + 4]);
     }
     let run = [
-        "run", "momentum", "--params", "w.npy", "--grads", "g0.npy", "g1.npy", "g2.npy", "--lr", "0.1",
-        "-o", "b.npy",
+        "run", "momentum", "--params", "w.npy", "--grads", "g0.npy", "g1.npy", "g2.npy", "--lr",
+        "0.1", "-o", "b.npy",
     ];
     session.nosc(&run).ok();
     assert_eq!(session.values("a.npy"), session.values("b.npy"));
@@ -105,11 +110,24 @@ fn tensors_go_by_name_in_safetensors() {
     let one: Vec<u8> = [1.0f32, 2.0].iter().flat_map(|v| v.to_le_bytes()).collect();
     let two: Vec<u8> = 3.0f32.to_le_bytes().to_vec();
     let view = |shape: &[usize], data| TensorView::new(Dtype::F32, shape.to_vec(), data).unwrap();
-    let params = BTreeMap::from([("a", view(&[2], &one)), ("scalar", view(&[], &two)), ("z", view(&[0], &[]))]);
+    let params = BTreeMap::from([
+        ("a", view(&[2], &one)),
+        ("scalar", view(&[], &two)),
+        ("z", view(&[0], &[])),
+    ]);
     safetensors::serialize_to_file(params.clone(), None, &session.path("p.safetensors")).unwrap();
     safetensors::serialize_to_file(params, None, &session.path("g.safetensors")).unwrap();
     let run = [
-        "run", "-e", "g", "--params", "p.safetensors", "--grads", "g.safetensors", "--lr", "0.5", "-o",
+        "run",
+        "-e",
+        "g",
+        "--params",
+        "p.safetensors",
+        "--grads",
+        "g.safetensors",
+        "--lr",
+        "0.5",
+        "-o",
         "o.safetensors",
     ];
     session.nosc(&run).ok();
@@ -159,7 +177,16 @@ fn the_state_of_another_rule_is_refused_and_kept() {
     session.nosc(&with(&["0.1", "--state", "s.safetensors", "-o", "o.npy"])).ok();
     let before = session.read("s.safetensors");
     let other = [
-        "run", "lion", "--params", "w.npy", "--grads", "g.npy", "--lr", "0.1", "--state", "s.safetensors",
+        "run",
+        "lion",
+        "--params",
+        "w.npy",
+        "--grads",
+        "g.npy",
+        "--lr",
+        "0.1",
+        "--state",
+        "s.safetensors",
     ];
     let err = session.nosc(&other).fails(1);
     assert!(err.contains("another rule"), "{err}");

@@ -1,5 +1,7 @@
 //! A folder of its own for each test, in which the command runs.
 
+#![expect(clippy::unwrap_used, reason = "a test helper may stop")]
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -7,7 +7,14 @@ fn rules_are_compared_in_a_table_and_a_picture() {
     let session = Session::new();
     session.file("mine.nos", "rule mine = sign(m)*sqrt(abs(g))\n");
     let run = [
-        "train", "rosenbrock", "--rules", "sgd,adam,mine.nos:mine", "--steps", "200", "--plot", "r.svg",
+        "train",
+        "rosenbrock",
+        "--rules",
+        "sgd,adam,mine.nos:mine",
+        "--steps",
+        "200",
+        "--plot",
+        "r.svg",
     ];
     let table = session.nosc(&run).ok();
     for name in ["sgd", "adam", "mine"] {
@@ -23,7 +30,8 @@ fn results_are_a_json_list_and_depend_on_the_seed_alone() {
     let session = Session::new();
     let run = |seed| {
         let run = [
-            "train", "digits", "--rules", "t6_24", "--epochs", "2", "--lr", "0.1,1", "--seed", seed, "--json",
+            "train", "digits", "--rules", "t6_24", "--epochs", "2", "--lr", "0.1,1", "--seed",
+            seed, "--json",
         ];
         session.nosc(&run).ok()
     };

@@ -76,9 +76,7 @@ impl SoftmaxRegression {
     /// Mean loss over the images `batch`, leaving its gradient in `weight_gradient` and
     /// `bias_gradient`.
     pub fn differentiate(&mut self, images: &LabelledImages, batch: &[usize]) -> f64 {
-        let loss = self
-            .sums
-            .accumulate(&self.weights, &self.biases, images, batch);
+        let loss = self.sums.accumulate(&self.weights, &self.biases, images, batch);
         let scale = 1.0 / batch.len() as f64;
         for (gradient, sum) in self.weight_gradient.iter_mut().zip(&self.sums.weights) {
             *gradient = (sum * scale) as f32;
@@ -101,10 +99,7 @@ impl SoftmaxRegression {
             loss += to_softmax(logits, class);
         }
         let count = images.len().max(1) as f64;
-        Evaluation {
-            loss: loss / count,
-            accuracy: correct as f64 / count,
-        }
+        Evaluation { loss: loss / count, accuracy: correct as f64 / count }
     }
 }
 
@@ -192,9 +187,7 @@ mod tests {
         let mut random = Random::new(3, 0);
         let mut images = LabelledImages::new(INPUTS);
         for _ in 0..count {
-            let image: Vec<f32> = (0..INPUTS)
-                .map(|_| random.below(17) as f32 / 16.0)
-                .collect();
+            let image: Vec<f32> = (0..INPUTS).map(|_| random.below(17) as f32 / 16.0).collect();
             images.push(image, random.below(CLASSES as u64) as u8);
         }
         images
@@ -206,16 +199,12 @@ mod tests {
         let batch: Vec<usize> = (0..7).collect();
         let mut random = Random::new(4, 0);
         let count = INPUTS * CLASSES;
-        let parameters: Vec<f64> = (0..count + CLASSES)
-            .map(|_| random.below(2001) as f64 / 1000.0 - 1.0)
-            .collect();
+        let parameters: Vec<f64> =
+            (0..count + CLASSES).map(|_| random.below(2001) as f64 / 1000.0 - 1.0).collect();
         let mut sums = SoftmaxRegression::new(INPUTS, CLASSES).sums;
         let mut loss = |p: &[f64]| {
             let total = sums.accumulate(&p[..count], &p[count..], &images, &batch);
-            (
-                total,
-                [sums.weights.as_slice(), sums.biases.as_slice()].concat(),
-            )
+            (total, [sums.weights.as_slice(), sums.biases.as_slice()].concat())
         };
         let gradient = loss(&parameters).1;
         for index in 0..parameters.len() {
@@ -225,11 +214,7 @@ mod tests {
                 moved
             };
             let slope = (loss(&moved(1e-5)).0 - loss(&moved(-1e-5)).0) / 2e-5;
-            assert!(
-                (slope - gradient[index]).abs() < 1e-8,
-                "{index}: {slope} {}",
-                gradient[index]
-            );
+            assert!((slope - gradient[index]).abs() < 1e-8, "{index}: {slope} {}", gradient[index]);
         }
     }
 
@@ -241,11 +226,7 @@ mod tests {
         assert!((loss - libm::log(CLASSES as f64)).abs() < 1e-15);
         let expected: Vec<f64> = (0..CLASSES)
             .map(|class| {
-                let hits = images
-                    .labels()
-                    .iter()
-                    .filter(|l| usize::from(**l) == class)
-                    .count();
+                let hits = images.labels().iter().filter(|l| usize::from(**l) == class).count();
                 1.0 / CLASSES as f64 - hits as f64 / 4.0
             })
             .collect();

@@ -62,32 +62,16 @@ impl Axis {
 fn linear(low: f64, high: f64) -> Axis {
     let rough = (high - low) / f64::from(INTERVALS);
     let unit = ten_to(libm::floor(libm::log10(rough)) as i32);
-    let step = [1.0, 2.0, 5.0, 10.0]
-        .into_iter()
-        .map(|factor| factor * unit);
-    let step = step
-        .filter(|step| *step >= rough * 0.999)
-        .fold(10.0 * unit, f64::min);
+    let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|factor| factor * unit);
+    let step = step.filter(|step| *step >= rough * 0.999).fold(10.0 * unit, f64::min);
     let first = libm::ceil(low / step - 1e-9) as i64;
     let last = libm::floor(high / step + 1e-9) as i64;
-    let decimals = if step < 1.0 {
-        libm::ceil(-libm::log10(step)) as usize
-    } else {
-        0
-    };
+    let decimals = if step < 1.0 { libm::ceil(-libm::log10(step)) as usize } else { 0 };
     let tick = |index: i64| {
         let value = index as f64 * step;
-        Tick {
-            value,
-            label: TickLabel::Plain(format!("{value:.decimals$}")),
-        }
+        Tick { value, label: TickLabel::Plain(format!("{value:.decimals$}")) }
     };
-    Axis {
-        scale: Scale::Linear,
-        low,
-        high,
-        ticks: (first..=last).map(tick).collect(),
-    }
+    Axis { scale: Scale::Linear, low, high, ticks: (first..=last).map(tick).collect() }
 }
 
 /// Ticks at powers of ten; at 1, 2 and 5 times them if there are fewer than two decades.
@@ -100,51 +84,28 @@ fn logarithmic(low: f64, high: f64) -> Axis {
     }
     let step = (top - bottom + INTERVALS - 1) / INTERVALS;
     let plain = bottom >= -3 && top <= 4;
-    let ticks = (bottom..=top)
-        .filter(|power| power % step == 0)
-        .map(|power| Tick {
-            value: ten_to(power),
-            label: if plain {
-                TickLabel::Plain(format!("{}", ten_to(power)))
-            } else {
-                TickLabel::PowerOfTen(power)
-            },
-        });
-    Axis {
-        scale: Scale::Log,
-        low: ten_to(bottom),
-        high: ten_to(top),
-        ticks: ticks.collect(),
-    }
+    let ticks = (bottom..=top).filter(|power| power % step == 0).map(|power| Tick {
+        value: ten_to(power),
+        label: if plain {
+            TickLabel::Plain(format!("{}", ten_to(power)))
+        } else {
+            TickLabel::PowerOfTen(power)
+        },
+    });
+    Axis { scale: Scale::Log, low: ten_to(bottom), high: ten_to(top), ticks: ticks.collect() }
 }
 
 fn fine_logarithmic(low: f64, high: f64, bottom: i32, top: i32) -> Axis {
     let marks = (bottom..=top)
         .flat_map(|power| [1.0, 2.0, 5.0].map(|factor| factor * ten_to(power)))
         .collect::<Vec<f64>>();
-    let floor = marks
-        .iter()
-        .copied()
-        .filter(|mark| *mark <= low * 1.000_001);
+    let floor = marks.iter().copied().filter(|mark| *mark <= low * 1.000_001);
     let floor = floor.fold(marks[0], f64::max);
-    let ceiling = marks
-        .iter()
-        .copied()
-        .filter(|mark| *mark >= high * 0.999_999 && *mark > floor);
+    let ceiling = marks.iter().copied().filter(|mark| *mark >= high * 0.999_999 && *mark > floor);
     let ceiling = ceiling.fold(5.0 * ten_to(top), f64::min);
-    let shown = marks
-        .iter()
-        .filter(|mark| (floor..=ceiling).contains(*mark));
-    let ticks = shown.map(|mark| Tick {
-        value: *mark,
-        label: TickLabel::Plain(number(*mark)),
-    });
-    Axis {
-        scale: Scale::Log,
-        low: floor,
-        high: ceiling,
-        ticks: ticks.collect(),
-    }
+    let shown = marks.iter().filter(|mark| (floor..=ceiling).contains(*mark));
+    let ticks = shown.map(|mark| Tick { value: *mark, label: TickLabel::Plain(number(*mark)) });
+    Axis { scale: Scale::Log, low: floor, high: ceiling, ticks: ticks.collect() }
 }
 
 /// A number in at most a few characters.
@@ -157,11 +118,7 @@ pub(super) fn number(value: f64) -> String {
 }
 
 fn ten_to(power: i32) -> f64 {
-    if power < 0 {
-        1.0 / ten_to(-power)
-    } else {
-        libm::pow(10.0, f64::from(power))
-    }
+    if power < 0 { 1.0 / ten_to(-power) } else { libm::pow(10.0, f64::from(power)) }
 }
 
 #[cfg(test)]
@@ -175,10 +132,7 @@ mod tests {
     #[test]
     fn a_linear_axis_has_round_ticks_within_the_range() {
         let axis = Axis::new(Scale::Linear, 0.0, 4000.0);
-        assert_eq!(
-            values(&axis),
-            (0..=8).map(|i| f64::from(i) * 500.0).collect::<Vec<_>>()
-        );
+        assert_eq!(values(&axis), (0..=8).map(|i| f64::from(i) * 500.0).collect::<Vec<_>>());
         assert_eq!(axis.ticks[8].label, TickLabel::Plain("4000".to_owned()));
         let small = Axis::new(Scale::Linear, 0.13, 0.58);
         let labels: Vec<_> = small.ticks.iter().map(|tick| tick.label.clone()).collect();
@@ -208,10 +162,7 @@ mod tests {
         for scale in [Scale::Linear, Scale::Log] {
             for (low, high) in [(1.0, 1.0), (3.0, 3.0), (5e-324, 1e300), (0.001, 1e12)] {
                 let axis = Axis::new(scale, low, high);
-                assert!(
-                    axis.high > axis.low && axis.position(high).is_finite(),
-                    "{axis:?}"
-                );
+                assert!(axis.high > axis.low && axis.position(high).is_finite(), "{axis:?}");
                 assert!((1..=12).contains(&axis.ticks.len()), "{axis:?}");
             }
         }

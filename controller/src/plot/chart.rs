@@ -41,9 +41,8 @@ pub enum PlotError {
     NoPoints,
 }
 
-const COLOURS: [&str; 7] = [
-    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000",
-];
+const COLOURS: [&str; 7] =
+    ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
 const DASHES: [&str; 4] = ["none", "7 3", "2 3", "9 3 2 3"];
 
 const LEFT: f64 = 84.0;
@@ -68,12 +67,7 @@ impl Chart {
     /// [`PlotError::NoPoints`] if there is nothing to draw.
     pub fn to_svg(&self) -> Result<String, PlotError> {
         let (x_axis, y_axis) = self.axes().ok_or(PlotError::NoPoints)?;
-        let mut parts = vec![
-            self.opening(),
-            self.titles(),
-            grid(&x_axis, &y_axis),
-            frame(),
-        ];
+        let mut parts = vec![self.opening(), self.titles(), grid(&x_axis, &y_axis), frame()];
         for (index, line) in self.lines.iter().enumerate() {
             parts.push(curve(line, &stroke(index), &x_axis, &y_axis));
         }
@@ -91,26 +85,14 @@ impl Chart {
         let (y_low, y_high) = range(self.lines.iter().flat_map(points).map(|(_, y)| y))?;
         let starts = self.lines.iter().filter_map(|line| points(line).next());
         let (_, start) = range(starts.map(|(_, y)| y))?;
-        let limit = if start > 0.0 {
-            start * HEADROOM
-        } else {
-            f64::INFINITY
-        };
+        let limit = if start > 0.0 { start * HEADROOM } else { f64::INFINITY };
         let y_high = y_high.min(limit).max(y_low);
-        Some((
-            Axis::new(Scale::Linear, x_low, x_high),
-            Axis::new(self.y_scale, y_low, y_high),
-        ))
+        Some((Axis::new(Scale::Linear, x_low, x_high), Axis::new(self.y_scale, y_low, y_high)))
     }
 
     /// The outer element with a white background, wide enough for the legend.
     fn opening(&self) -> String {
-        let longest = self
-            .lines
-            .iter()
-            .map(|line| line.label.chars().count())
-            .max()
-            .unwrap_or(0);
+        let longest = self.lines.iter().map(|line| line.label.chars().count()).max().unwrap_or(0);
         let legend_width = LEGEND_GAP + SAMPLE + 8.0 + longest as f64 * CHARACTER;
         let legend_height = self.lines.len() as f64 * LEGEND_ROW;
         let width = LEFT + WIDTH + legend_width + 16.0;
@@ -153,22 +135,12 @@ fn grid(x_axis: &Axis, y_axis: &Axis) -> String {
     let bottom = TOP + HEIGHT;
     let vertical = x_axis.ticks.iter().map(|tick| {
         let x = LEFT + WIDTH * x_axis.position(tick.value);
-        let label = text(
-            (x, bottom + 19.0),
-            Anchor::Middle,
-            12,
-            &tick_markup(&tick.label),
-        );
+        let label = text((x, bottom + 19.0), Anchor::Middle, 12, &tick_markup(&tick.label));
         segment((x, TOP), (x, bottom), STROKE) + &label
     });
     let horizontal = y_axis.ticks.iter().map(|tick| {
         let y = TOP + HEIGHT * (1.0 - y_axis.position(tick.value));
-        let label = text(
-            (LEFT - 8.0, y + 4.0),
-            Anchor::End,
-            12,
-            &tick_markup(&tick.label),
-        );
+        let label = text((LEFT - 8.0, y + 4.0), Anchor::End, 12, &tick_markup(&tick.label));
         segment((LEFT, y), (LEFT + WIDTH, y), STROKE) + &label
     });
     vertical.chain(horizontal).collect()
@@ -202,10 +174,7 @@ fn curve(line: &Line, stroke: &str, x_axis: &Axis, y_axis: &Axis) -> String {
         return String::new();
     };
     let mark = if line.is_cut_short {
-        cross(
-            (x.clamp(6.0, WIDTH - 6.0), y.clamp(6.0, HEIGHT - 6.0)),
-            stroke,
-        )
+        cross((x.clamp(6.0, WIDTH - 6.0), y.clamp(6.0, HEIGHT - 6.0)), stroke)
     } else if drawn.len() == 1 {
         circle((x, y), stroke)
     } else {
@@ -232,10 +201,7 @@ fn thinned(points: impl Iterator<Item = (f64, f64)>) -> Vec<(f64, f64)> {
 }
 
 fn finite_points(line: &Line) -> impl Iterator<Item = (f64, f64)> {
-    line.points
-        .iter()
-        .copied()
-        .filter(|(x, y)| x.is_finite() && y.is_finite())
+    line.points.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite())
 }
 
 /// Least and greatest value; none of no values.
@@ -269,11 +235,7 @@ mod tests {
     }
 
     fn line(points: Vec<(f64, f64)>) -> Line {
-        Line {
-            label: "rule".to_owned(),
-            points,
-            is_cut_short: false,
-        }
+        Line { label: "rule".to_owned(), points, is_cut_short: false }
     }
 
     #[test]
@@ -290,30 +252,18 @@ mod tests {
 
     #[test]
     fn points_that_cannot_be_drawn_are_left_out() {
-        let points = vec![
-            (0.0, 1.0),
-            (1.0, f64::NAN),
-            (2.0, f64::INFINITY),
-            (3.0, 0.0),
-        ];
+        let points = vec![(0.0, 1.0), (1.0, f64::NAN), (2.0, f64::INFINITY), (3.0, 0.0)];
         let svg = chart(vec![line(points)]).to_svg().unwrap();
         assert!(!svg.contains("NaN") && !svg.contains("inf"));
-        let nothing = chart(vec![
-            line(vec![(0.0, 0.0), (1.0, f64::NAN)]),
-            line(Vec::new()),
-        ]);
+        let nothing = chart(vec![line(vec![(0.0, 0.0), (1.0, f64::NAN)]), line(Vec::new())]);
         assert_eq!(nothing.to_svg(), Err(PlotError::NoPoints));
         assert_eq!(chart(Vec::new()).to_svg(), Err(PlotError::NoPoints));
     }
 
     #[test]
     fn a_long_flat_line_is_thinned_and_keeps_its_end() {
-        let points = (0..100_000)
-            .map(|i| (f64::from(i), 1.0 + f64::from(i % 2) * 1e-6))
-            .collect();
-        let svg = chart(vec![line(points), line(vec![(0.0, 100.0)])])
-            .to_svg()
-            .unwrap();
+        let points = (0..100_000).map(|i| (f64::from(i), 1.0 + f64::from(i % 2) * 1e-6)).collect();
+        let svg = chart(vec![line(points), line(vec![(0.0, 100.0)])]).to_svg().unwrap();
         assert!(svg.len() < 40_000, "{}", svg.len());
         assert!(svg.contains("620.0,"));
     }
@@ -322,9 +272,7 @@ mod tests {
     fn one_that_explodes_is_cut_off_and_marked() {
         let mut exploded = line(vec![(0.0, 1.0), (1.0, 1e200)]);
         exploded.is_cut_short = true;
-        let svg = chart(vec![exploded, line(vec![(0.0, 1.0), (9.0, 0.5)])])
-            .to_svg()
-            .unwrap();
+        let svg = chart(vec![exploded, line(vec![(0.0, 1.0), (9.0, 0.5)])]).to_svg().unwrap();
         assert!(svg.contains("<path"));
         assert!(!svg.contains("10<tspan"));
     }

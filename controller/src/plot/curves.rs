@@ -16,10 +16,7 @@ pub fn training_curves<'a>(
         x_label: "step".to_owned(),
         y_label: description.loss.to_owned(),
         y_scale: Scale::Log,
-        lines: outcomes
-            .into_iter()
-            .map(|(name, outcome)| line(name, outcome))
-            .collect(),
+        lines: outcomes.into_iter().map(|(name, outcome)| line(name, outcome)).collect(),
     }
 }
 
@@ -32,11 +29,7 @@ fn line(name: &str, outcome: &Outcome) -> Line {
     };
     Line {
         label: format!("{name}, lr {learning_rate}{ending}"),
-        points: outcome
-            .curve
-            .iter()
-            .map(|point| (point.step as f64, point.loss))
-            .collect(),
+        points: outcome.curve.iter().map(|point| (point.step as f64, point.loss)).collect(),
         is_cut_short: outcome.divergence().is_some(),
     }
 }
@@ -54,22 +47,13 @@ mod tests {
     fn the_legend_has_learning_rates_and_divergence() {
         let task = Rosenbrock;
         let train = |learning_rate| {
-            let budget = Budget {
-                learning_rate,
-                steps: 50,
-                seed: 0,
-            };
-            task.train(&Momentum(0.0), &budget, &mut |_| ControlFlow::Continue(()))
-                .unwrap()
+            let budget = Budget { learning_rate, steps: 50, seed: 0 };
+            task.train(&Momentum(0.0), &budget, &mut |_| ControlFlow::Continue(())).unwrap()
         };
         let (slow, lost) = (train(1e-4), train(0.1));
         let chart = training_curves(&task.description(), [("slow", &slow), ("lost", &lost)]);
         assert_eq!(chart.lines[0].label, "slow, lr 1e-4");
-        assert!(
-            chart.lines[1]
-                .label
-                .starts_with("lost, lr 0.1, diverged at step ")
-        );
+        assert!(chart.lines[1].label.starts_with("lost, lr 0.1, diverged at step "));
         assert_eq!(chart.lines[0].points.len(), 51);
         assert!(chart.to_svg().unwrap().contains("f(x, y)"));
     }

@@ -32,10 +32,7 @@ pub(super) fn segment((x1, y1): (f64, f64), (x2, y2): (f64, f64), stroke: &str) 
 
 /// A line through points.
 pub(super) fn polyline(points: &[(f64, f64)], stroke: &str) -> String {
-    let points: Vec<String> = points
-        .iter()
-        .map(|(x, y)| format!("{x:.1},{y:.1}"))
-        .collect();
+    let points: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
     let points = points.join(" ");
     format!("<polyline {stroke} stroke-linejoin=\"round\" points=\"{points}\"/>\n")
 }
@@ -52,10 +49,7 @@ pub(super) fn circle((x, y): (f64, f64), stroke: &str) -> String {
 
 /// Plain text as markup. Control characters, most of which XML forbids, become spaces.
 pub(super) fn escape(text: &str) -> String {
-    let text = text
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;");
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     text.replace(char::is_control, " ")
 }
 

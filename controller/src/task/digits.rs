@@ -34,9 +34,7 @@ impl Digits {
     ///
     /// [`DigitsError`] if the data are damaged.
     pub fn load() -> Result<Self, DigitsError> {
-        Ok(Self {
-            data: DigitsData::load()?,
-        })
+        Ok(Self { data: DigitsData::load()? })
     }
 
     /// Trains `child` until the budget is used up.
@@ -142,16 +140,7 @@ mod tests {
     fn train(learning_rate: f64, steps: u64, seed: u64) -> Outcome {
         let task = Digits::load().unwrap();
         let mut progress = |_: &_| ControlFlow::Continue(());
-        task.train(
-            &Momentum(0.9),
-            &Budget {
-                learning_rate,
-                steps,
-                seed,
-            },
-            &mut progress,
-        )
-        .unwrap()
+        task.train(&Momentum(0.9), &Budget { learning_rate, steps, seed }, &mut progress).unwrap()
     }
 
     #[test]
@@ -162,21 +151,9 @@ mod tests {
         assert_eq!(outcome.curve.len(), 21);
         assert!((outcome.curve[0].loss - libm::log(10.0)).abs() < 1e-12);
         assert_eq!(outcome.curve[0].validation_accuracy, Some(0.1));
-        assert!(
-            outcome.final_loss.unwrap() < 0.2,
-            "{:?}",
-            outcome.final_loss
-        );
-        assert!(
-            outcome.validation_accuracy.unwrap() > 0.93,
-            "{:?}",
-            outcome.validation_accuracy
-        );
-        assert!(
-            outcome.test_accuracy.unwrap() > 0.93,
-            "{:?}",
-            outcome.test_accuracy
-        );
+        assert!(outcome.final_loss.unwrap() < 0.2, "{:?}", outcome.final_loss);
+        assert!(outcome.validation_accuracy.unwrap() > 0.93, "{:?}", outcome.validation_accuracy);
+        assert!(outcome.test_accuracy.unwrap() > 0.93, "{:?}", outcome.test_accuracy);
     }
 
     #[test]
@@ -196,20 +173,14 @@ mod tests {
     fn a_lost_child_has_no_accuracy() {
         let outcome = train(1e38, 260, 0);
         assert!(outcome.divergence().is_some());
-        assert_eq!(
-            (outcome.validation_accuracy, outcome.test_accuracy),
-            (None, None)
-        );
+        assert_eq!((outcome.validation_accuracy, outcome.test_accuracy), (None, None));
     }
 
     #[test]
     fn the_description_names_the_data() {
         let description = Digits::load().unwrap().description();
         let sizes = description.examples.unwrap();
-        assert_eq!(
-            (sizes.train, sizes.validation, sizes.test),
-            (1297, 250, 250)
-        );
+        assert_eq!((sizes.train, sizes.validation, sizes.test), (1297, 250, 250));
         assert_eq!(description.data_digest.unwrap().len(), 64);
         assert_eq!(description.parameters, 650);
     }

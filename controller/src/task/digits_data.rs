@@ -79,11 +79,7 @@ impl DigitsData {
         let mut records: Vec<&[u8]> = bytes.chunks_exact(RECORD_LENGTH).collect();
         Random::new(SPLIT_SEED, 0).shuffle(&mut records);
         let empty = LabelledImages::new(IMAGE_LENGTH);
-        let mut data = Self {
-            train: empty.clone(),
-            validation: empty.clone(),
-            test: empty,
-        };
+        let mut data = Self { train: empty.clone(), validation: empty.clone(), test: empty };
         let mut seen = [0; CLASSES];
         for record in records {
             let (pixels, label) = (&record[..IMAGE_LENGTH], record[IMAGE_LENGTH]);
@@ -94,12 +90,7 @@ impl DigitsData {
                 _ => &mut data.train,
             };
             *rank += 1;
-            part.push(
-                pixels
-                    .iter()
-                    .map(|&pixel| f32::from(pixel) / f32::from(DARKEST)),
-                label,
-            );
+            part.push(pixels.iter().map(|&pixel| f32::from(pixel) / f32::from(DARKEST)), label);
         }
         Ok(data)
     }
@@ -111,26 +102,14 @@ fn check(bytes: &[u8]) -> Result<(), DigitsError> {
     }
     for (image, record) in bytes.chunks_exact(RECORD_LENGTH).enumerate() {
         for (position, &value) in record.iter().enumerate() {
-            let largest = if position == IMAGE_LENGTH {
-                CLASSES as u8 - 1
-            } else {
-                DARKEST
-            };
+            let largest = if position == IMAGE_LENGTH { CLASSES as u8 - 1 } else { DARKEST };
             if value > largest {
-                return Err(DigitsError::Value {
-                    image,
-                    position,
-                    value,
-                });
+                return Err(DigitsError::Value { image, position, value });
             }
         }
     }
     let found = blake3::hash(bytes).to_hex().to_string();
-    if found == DIGEST {
-        Ok(())
-    } else {
-        Err(DigitsError::Digest { found })
-    }
+    if found == DIGEST { Ok(()) } else { Err(DigitsError::Digest { found }) }
 }
 
 #[cfg(test)]
@@ -152,10 +131,7 @@ mod tests {
     fn the_data_are_those_of_the_repository() {
         let data = DigitsData::load().unwrap();
         assert_eq!(data.train.len(), 1297);
-        assert_eq!(
-            counts(&data.train),
-            [128, 132, 127, 133, 131, 132, 131, 129, 124, 130]
-        );
+        assert_eq!(counts(&data.train), [128, 132, 127, 133, 131, 132, 131, 129, 124, 130]);
         assert_eq!(counts(&data.validation), [25; CLASSES]);
         assert_eq!(counts(&data.test), [25; CLASSES]);
         let pixels: f32 = (0..250).flat_map(|i| data.test.image(i)).sum();
@@ -182,26 +158,12 @@ mod tests {
             change(&mut bytes);
             DigitsData::from_bytes(&bytes).unwrap_err()
         };
-        assert_eq!(
-            error(|b| b.truncate(100)),
-            DigitsError::Length { found: 100 }
-        );
+        assert_eq!(error(|b| b.truncate(100)), DigitsError::Length { found: 100 });
         assert_eq!(
             error(|b| b[65 + 3] = 17),
-            DigitsError::Value {
-                image: 1,
-                position: 3,
-                value: 17
-            }
+            DigitsError::Value { image: 1, position: 3, value: 17 }
         );
-        assert_eq!(
-            error(|b| b[64] = 10),
-            DigitsError::Value {
-                image: 0,
-                position: 64,
-                value: 10
-            }
-        );
+        assert_eq!(error(|b| b[64] = 10), DigitsError::Value { image: 0, position: 64, value: 10 });
         assert!(matches!(error(|b| b[0] ^= 1), DigitsError::Digest { .. }));
     }
 }

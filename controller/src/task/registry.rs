@@ -16,9 +16,7 @@ pub fn open(name: &str) -> Result<Box<dyn Task>, TaskError> {
     match name {
         Rosenbrock::NAME => Ok(Box::new(Rosenbrock)),
         Digits::NAME => Ok(Box::new(Digits::load()?)),
-        _ => Err(TaskError::UnknownTask {
-            name: name.to_owned(),
-        }),
+        _ => Err(TaskError::UnknownTask { name: name.to_owned() }),
     }
 }
 
@@ -32,9 +30,6 @@ mod tests {
             assert_eq!(open(name).unwrap().name(), name);
         }
         let message = open("mnist").unwrap_err().to_string();
-        assert_eq!(
-            message,
-            "unknown task `mnist`; the tasks are rosenbrock, digits"
-        );
+        assert_eq!(message, "unknown task `mnist`; the tasks are rosenbrock, digits");
     }
 }

@@ -91,10 +91,7 @@ fn value(point: [f32; 2]) -> f64 {
 fn gradient(point: [f32; 2]) -> [f32; 2] {
     let [x, y] = point.map(f64::from);
     let valley = y - x * x;
-    [
-        (-2.0 * (1.0 - x) - 400.0 * x * valley) as f32,
-        (200.0 * valley) as f32,
-    ]
+    [(-2.0 * (1.0 - x) - 400.0 * x * valley) as f32, (200.0 * valley) as f32]
 }
 
 #[cfg(test)]
@@ -107,15 +104,9 @@ mod tests {
     use crate::task::{Budget, Task, TaskError};
 
     fn train(momentum: f32, learning_rate: f64, steps: u64) -> Outcome {
-        let budget = Budget {
-            learning_rate,
-            steps,
-            seed: 0,
-        };
+        let budget = Budget { learning_rate, steps, seed: 0 };
         let mut progress = |_: &_| ControlFlow::Continue(());
-        Rosenbrock
-            .train(&Momentum(momentum), &budget, &mut progress)
-            .unwrap()
+        Rosenbrock.train(&Momentum(momentum), &budget, &mut progress).unwrap()
     }
 
     #[test]
@@ -143,17 +134,9 @@ mod tests {
         let momentum = train(0.9, 1e-3, 4000);
         assert_eq!(momentum.end, End::Finished);
         assert_eq!((momentum.steps, momentum.curve.len()), (4000, 4001));
-        assert!(
-            momentum.final_loss.unwrap() < 1e-6,
-            "{:?}",
-            momentum.final_loss
-        );
+        assert!(momentum.final_loss.unwrap() < 1e-6, "{:?}", momentum.final_loss);
         let sgd = train(0.0, 1e-3, 4000);
-        assert!(
-            (1e-6..0.5).contains(&sgd.final_loss.unwrap()),
-            "{:?}",
-            sgd.final_loss
-        );
+        assert!((1e-6..0.5).contains(&sgd.final_loss.unwrap()), "{:?}", sgd.final_loss);
     }
 
     #[test]
@@ -167,35 +150,19 @@ mod tests {
         let divergence = outcome.divergence().unwrap();
         assert_eq!(divergence.step, outcome.steps);
         assert!(divergence.step < 20);
-        assert!(matches!(
-            divergence.reason,
-            DivergenceReason::Parameter { tensor: 0, .. }
-        ));
+        assert!(matches!(divergence.reason, DivergenceReason::Parameter { tensor: 0, .. }));
         assert_eq!(outcome.final_loss, None);
         assert!(outcome.curve.iter().all(|point| point.loss.is_finite()));
     }
 
     #[test]
     fn the_caller_can_stop_a_child() {
-        let budget = Budget {
-            learning_rate: 1e-3,
-            steps: 100,
-            seed: 0,
-        };
+        let budget = Budget { learning_rate: 1e-3, steps: 100, seed: 0 };
         let mut stop_at_ten = |point: &crate::outcome::Point| {
-            if point.step == 10 {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
+            if point.step == 10 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        let outcome = Rosenbrock
-            .train(&Momentum(0.0), &budget, &mut stop_at_ten)
-            .unwrap();
-        assert_eq!(
-            (outcome.end, outcome.steps, outcome.curve.len()),
-            (End::Interrupted, 10, 11)
-        );
+        let outcome = Rosenbrock.train(&Momentum(0.0), &budget, &mut stop_at_ten).unwrap();
+        assert_eq!((outcome.end, outcome.steps, outcome.curve.len()), (End::Interrupted, 10, 11));
     }
 
     #[test]
@@ -203,24 +170,12 @@ mod tests {
         let mut progress = |_: &_| ControlFlow::Continue(());
         let task = Rosenbrock;
         for learning_rate in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-            let budget = Budget {
-                learning_rate,
-                steps: 1,
-                seed: 0,
-            };
-            let error = task
-                .train(&Momentum(0.0), &budget, &mut progress)
-                .unwrap_err();
+            let budget = Budget { learning_rate, steps: 1, seed: 0 };
+            let error = task.train(&Momentum(0.0), &budget, &mut progress).unwrap_err();
             assert!(matches!(error, TaskError::LearningRate { .. }));
         }
-        let budget = Budget {
-            learning_rate: 1e-3,
-            steps: 9,
-            seed: 0,
-        };
-        let error = task
-            .train(&FailingAt(4), &budget, &mut progress)
-            .unwrap_err();
+        let budget = Budget { learning_rate: 1e-3, steps: 9, seed: 0 };
+        let error = task.train(&FailingAt(4), &budget, &mut progress).unwrap_err();
         assert!(matches!(error, TaskError::Step { step: 4, .. }));
     }
 

@@ -54,9 +54,7 @@ impl<'a, 'p> Training<'a, 'p> {
     ) -> Result<Self, TaskError> {
         let learning_rate = budget.learning_rate;
         if !(learning_rate.is_finite() && learning_rate > 0.0) {
-            return Err(TaskError::LearningRate {
-                value: learning_rate,
-            });
+            return Err(TaskError::LearningRate { value: learning_rate });
         }
         let settings = StepperSettings {
             tensor_lengths,
@@ -65,13 +63,7 @@ impl<'a, 'p> Training<'a, 'p> {
             seed: budget.seed,
         };
         let stepper = maker.make(&settings).map_err(TaskError::Optimizer)?;
-        Ok(Self {
-            stepper,
-            budget: *budget,
-            steps_done: 0,
-            curve: Vec::new(),
-            progress,
-        })
+        Ok(Self { stepper, budget: *budget, steps_done: 0, curve: Vec::new(), progress })
     }
 
     /// Steps done so far.
@@ -91,11 +83,7 @@ impl<'a, 'p> Training<'a, 'p> {
     /// [`Halt::Ended`] if the loss is not finite or the caller stops.
     pub fn record(&mut self, loss: f64, validation_accuracy: Option<f64>) -> Result<(), Halt> {
         self.check_loss(loss)?;
-        let point = Point {
-            step: self.steps_done,
-            loss,
-            validation_accuracy,
-        };
+        let point = Point { step: self.steps_done, loss, validation_accuracy };
         self.curve.push(point);
         match (self.progress)(&point) {
             ControlFlow::Continue(()) => Ok(()),
@@ -133,11 +121,7 @@ impl<'a, 'p> Training<'a, 'p> {
         for (tensor, values) in parameters.iter().enumerate() {
             if let Some(element) = values.iter().position(|value| !value.is_finite()) {
                 let value = values[element];
-                return Err(self.diverged(DivergenceReason::Parameter {
-                    tensor,
-                    element,
-                    value,
-                }));
+                return Err(self.diverged(DivergenceReason::Parameter { tensor, element, value }));
             }
         }
         Ok(())
@@ -160,11 +144,8 @@ impl<'a, 'p> Training<'a, 'p> {
             Err(Halt::Failed(error)) => return Err(error),
         };
         let lost = matches!(end, End::Diverged(_));
-        let accuracies = if lost {
-            Accuracies::default()
-        } else {
-            accuracies(end == End::Finished)
-        };
+        let accuracies =
+            if lost { Accuracies::default() } else { accuracies(end == End::Finished) };
         let final_loss = self.curve.last().filter(|_| !lost).map(|point| point.loss);
         Ok(Outcome {
             learning_rate: self.budget.learning_rate,
@@ -179,10 +160,7 @@ impl<'a, 'p> Training<'a, 'p> {
     }
 
     fn diverged(&self, reason: DivergenceReason) -> Halt {
-        Halt::Ended(End::Diverged(Divergence {
-            step: self.steps_done,
-            reason,
-        }))
+        Halt::Ended(End::Diverged(Divergence { step: self.steps_done, reason }))
     }
 }
 

@@ -84,13 +84,7 @@ mod tests {
 
     #[test]
     fn samples_are_within_one_ulp() {
-        for range in [
-            [0.5, 2.0],
-            [0.999, 1.001],
-            [1e-3, 1e3],
-            [1e-44, 1e-37],
-            [1e37, 3e38],
-        ] {
+        for range in [[0.5, 2.0], [0.999, 1.001], [1e-3, 1e3], [1e-44, 1e-37], [1e37, 3e38]] {
             check_within(1, range, at, f64::ln);
         }
     }

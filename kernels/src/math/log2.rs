@@ -26,11 +26,8 @@ const FIRST: [f32; 2] = [f32::from_bits(0x4038_aa3b), f32::from_bits(0x3325_7060
 /// -2 / (3 ln 2), the coefficient of -s^3; rounding it costs 2^-33.7 of the logarithm.
 const SECOND: f32 = f32::from_bits(0xbf76_384f);
 /// Minimax (Remez) in -s^2 for the rest over s^5; relative error 2^-36.7 of the logarithm.
-const REST: [f32; 3] = [
-    f32::from_bits(0x3f13_bb87),
-    f32::from_bits(0xbed2_ddfa),
-    f32::from_bits(0x3eac_f784),
-];
+const REST: [f32; 3] =
+    [f32::from_bits(0x3f13_bb87), f32::from_bits(0xbed2_ddfa), f32::from_bits(0x3eac_f784)];
 
 /// log2 of a finite x > 0; exactly 0 for 1.
 pub(super) fn log2_two_parts<O: Ops>(o: &mut O, x: O::Float) -> TwoParts<O::Float> {
@@ -105,11 +102,7 @@ mod tests {
             let found = log2_two_parts(&mut Direct, x);
             let sum = f64::from(found.high) + f64::from(found.low);
             let expected = f64::from(x).log2();
-            if expected == 0.0 {
-                sum.abs()
-            } else {
-                (sum / expected - 1.0).abs()
-            }
+            if expected == 0.0 { sum.abs() } else { (sum / expected - 1.0).abs() }
         });
         errors.fold(0.0, f64::max)
     }

@@ -106,10 +106,7 @@ macro_rules! direct {
 /// A 32-bit word on its way between a typed value and [`semantics`].
 struct Word(u32);
 
-#[expect(
-    non_snake_case,
-    reason = "named after the associated types for the macro above"
-)]
+#[expect(non_snake_case, reason = "named after the associated types for the macro above")]
 impl Word {
     #[inline(always)]
     fn Float(value: f32) -> Word {

@@ -8,41 +8,17 @@ use crate::plan::{Array, Instruction, Plan, PlanBuilder, Value, Word};
 
 /// Floats of every kind, and pseudo-random ones.
 fn floats() -> Vec<f32> {
-    let named = [
-        0.0,
-        1.0,
-        0.5,
-        2.0,
-        3.0,
-        88.7,
-        103.9,
-        1e-40,
-        1e-30,
-        1e30,
-        f32::MAX,
-    ];
-    let named = named
-        .into_iter()
-        .chain([f32::INFINITY, f32::NAN, f32::MIN_POSITIVE]);
+    let named = [0.0, 1.0, 0.5, 2.0, 3.0, 88.7, 103.9, 1e-40, 1e-30, 1e30, f32::MAX];
+    let named = named.into_iter().chain([f32::INFINITY, f32::NAN, f32::MIN_POSITIVE]);
     let random = (1..400_u32).map(|i| f32::from_bits(i.wrapping_mul(0x9e37_79b9)));
     let small = (0..400_u16).map(|i| f32::from(i) * 0.03 - 6.0);
-    named
-        .flat_map(|x| [x, -x])
-        .chain(random)
-        .chain(small)
-        .collect()
+    named.flat_map(|x| [x, -x]).chain(random).chain(small).collect()
 }
 
 fn check_operations(name: &str, plan: &Plan, at_most: usize) {
     let found = operations(plan);
-    println!(
-        "{name}: {found} operations, {} instructions",
-        plan.instructions.len()
-    );
-    assert!(
-        found <= at_most,
-        "{name} takes {found} operations, expected at most {at_most}"
-    );
+    println!("{name}: {found} operations, {} instructions", plan.instructions.len());
+    assert!(found <= at_most, "{name} takes {found} operations, expected at most {at_most}");
 }
 
 fn check_unary(
@@ -68,27 +44,14 @@ fn functions_of_one_argument_are_short_and_the_same_in_a_plan() {
     check_unary("log", 30, log, log);
     check_unary("tanh", 21, tanh, tanh);
     check_unary("sigmoid", 23, sigmoid, sigmoid);
-    check_unary(
-        "sin",
-        24,
-        |o, x| sin_cos_turns(o, x).0,
-        |o, x| sin_cos_turns(o, x).0,
-    );
-    check_unary(
-        "cos",
-        23,
-        |o, x| sin_cos_turns(o, x).1,
-        |o, x| sin_cos_turns(o, x).1,
-    );
+    check_unary("sin", 24, |o, x| sin_cos_turns(o, x).0, |o, x| sin_cos_turns(o, x).0);
+    check_unary("cos", 23, |o, x| sin_cos_turns(o, x).1, |o, x| sin_cos_turns(o, x).1);
 }
 
 #[test]
 fn pow_is_the_same_in_a_plan() {
     let plan = plan_of(|builder| {
-        let (x, y) = (
-            builder.load(Array::Gradient),
-            builder.load(Array::Parameter),
-        );
+        let (x, y) = (builder.load(Array::Gradient), builder.load(Array::Parameter));
         pow(builder, x, y)
     });
     check_operations("pow", &plan, 110);
@@ -109,10 +72,7 @@ fn place(builder: &mut PlanBuilder) -> Place<Value> {
     Place {
         key: [builder.word(Word::KeyLow), builder.word(Word::KeyHigh)],
         step: builder.word(Word::Step),
-        element: [
-            builder.word(Word::ElementLow),
-            builder.word(Word::ElementHigh),
-        ],
+        element: [builder.word(Word::ElementLow), builder.word(Word::ElementHigh)],
     }
 }
 
@@ -130,11 +90,8 @@ fn draws_are_the_same_in_a_plan() {
     check_operations("normal_draw", &normal_plan, 160);
     for element in 0..64_u64 {
         let element = (element << 30) + element;
-        let place = Place {
-            key: [7, 11],
-            step: 13,
-            element: [element as u32, (element >> 32) as u32],
-        };
+        let place =
+            Place { key: [7, 11], step: 13, element: [element as u32, (element >> 32) as u32] };
         let leaf = |input: &Instruction| match input {
             Instruction::Word(Word::KeyLow) => place.key[0],
             Instruction::Word(Word::KeyHigh) => place.key[1],

@@ -141,11 +141,7 @@ mod tests {
 
     fn check_rows(rows: &[(f32, f32, f32)]) {
         for &(x, y, expected) in rows {
-            check_same(
-                pow(&mut Direct, x, y),
-                expected,
-                &format!("pow({x:?}, {y:?})"),
-            );
+            check_same(pow(&mut Direct, x, y), expected, &format!("pow({x:?}, {y:?})"));
         }
     }
 
@@ -189,10 +185,7 @@ mod tests {
                 let same_sign =
                     found.is_nan() || found.is_sign_negative() == expected.is_sign_negative();
                 let close = ulps(found, expected) <= 2 && same_sign;
-                assert!(
-                    close,
-                    "pow({x:?}, {y:?}) = {found:?}, expected {expected:?}"
-                );
+                assert!(close, "pow({x:?}, {y:?}) = {found:?}, expected {expected:?}");
             }
         }
     }
@@ -245,20 +238,10 @@ mod tests {
     #[test]
     fn samples_are_within_two_ulp() {
         for y in [0.5, -0.5, 1.0 / 3.0, 2.0, -1.0, 10.0, 80.0] {
-            check_within(
-                2,
-                [1e-3, 3.0],
-                |x| pow(&mut Direct, x, y),
-                |x| x.powf(f64::from(y)),
-            );
+            check_within(2, [1e-3, 3.0], |x| pow(&mut Direct, x, y), |x| x.powf(f64::from(y)));
         }
         for x in [1.000_001_f32, 0.999_999, 0.1, 2.75, 10.0, TINY] {
-            check_within(
-                2,
-                [-160.0, 160.0],
-                |y| pow(&mut Direct, x, y),
-                |y| f64::from(x).powf(y),
-            );
+            check_within(2, [-160.0, 160.0], |y| pow(&mut Direct, x, y), |y| f64::from(x).powf(y));
         }
     }
 }

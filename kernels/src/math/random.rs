@@ -97,25 +97,12 @@ mod tests {
 
     fn place(element: u64) -> Place<u32> {
         let element = [element as u32, (element >> 32) as u32];
-        Place {
-            key: [0x1234_5678, 0x9abc_def0],
-            step: 17,
-            element,
-        }
+        Place { key: [0x1234_5678, 0x9abc_def0], step: 17, element }
     }
 
     #[test]
     fn an_element_reads_its_word_of_its_block() {
-        for element in [
-            0,
-            1,
-            2,
-            3,
-            4,
-            0xffff_ffff,
-            0x1_0000_0000,
-            0xfedc_ba98_7654_3211_u64,
-        ] {
+        for element in [0, 1, 2, 3, 4, 0xffff_ffff, 0x1_0000_0000, 0xfedc_ba98_7654_3211_u64] {
             let block = element / 4;
             let counter = [block as u32, (block >> 32) as u32, 17, 5];
             let words = philox(&mut Direct, counter, place(element).key);
@@ -135,17 +122,10 @@ mod tests {
 
     #[test]
     fn drops_happen_with_their_probability() {
-        let dropped = |p: f32| {
-            (0..40_000)
-                .filter(|&i| drop_mask(&mut Direct, &place(i), 0, p))
-                .count()
-        };
+        let dropped =
+            |p: f32| (0..40_000).filter(|&i| drop_mask(&mut Direct, &place(i), 0, p)).count();
         assert_eq!((dropped(0.0), dropped(1.0)), (0, 40_000));
-        assert!(
-            (11_500..12_500).contains(&dropped(0.3)),
-            "{} of 40000",
-            dropped(0.3)
-        );
+        assert!((11_500..12_500).contains(&dropped(0.3)), "{} of 40000", dropped(0.3));
     }
 
     /// Box-Muller in f64 on the same words.
@@ -168,10 +148,7 @@ mod tests {
         for element in 0..50_000_u64 {
             let found = normal_draw(&mut Direct, &place(element), 2);
             let expected = normal_reference(element, 2) as f32;
-            assert!(
-                ulps(found, expected) <= 3,
-                "{element}: {found:?}, expected {expected:?}"
-            );
+            assert!(ulps(found, expected) <= 3, "{element}: {found:?}, expected {expected:?}");
         }
     }
 
@@ -186,14 +163,8 @@ mod tests {
             }
         }
         let [mean, variance, skew, kurtosis] = sums.map(|sum| sum / f64::from(count));
-        assert!(
-            mean.abs() < 0.01 && (variance - 1.0).abs() < 0.02,
-            "{mean} {variance}"
-        );
-        assert!(
-            skew.abs() < 0.03 && (kurtosis - 3.0).abs() < 0.1,
-            "{skew} {kurtosis}"
-        );
+        assert!(mean.abs() < 0.01 && (variance - 1.0).abs() < 0.02, "{mean} {variance}");
+        assert!(skew.abs() < 0.03 && (kurtosis - 3.0).abs() < 0.1, "{skew} {kurtosis}");
     }
 
     #[test]

@@ -53,13 +53,7 @@ mod tests {
 
     #[test]
     fn samples_are_within_two_ulp_in_the_subnormal_tail_too() {
-        for range in [
-            [-20.0, 20.0],
-            [-0.1, 0.1],
-            [-88.0, -86.0],
-            [-104.5, -87.0],
-            [16.0, 18.0],
-        ] {
+        for range in [[-20.0, 20.0], [-0.1, 0.1], [-88.0, -86.0], [-104.5, -87.0], [16.0, 18.0]] {
             check_within(2, range, at, |x| 1.0 / (1.0 + (-x).exp()));
         }
     }

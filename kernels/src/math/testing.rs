@@ -6,11 +6,7 @@ use crate::plan::{Array, Instruction, Plan, PlanBuilder, UnaryOp, Value, semanti
 pub(super) fn ulps(a: f32, b: f32) -> u32 {
     let ordinal = |x: f32| {
         let magnitude = (x.to_bits() & 0x7fff_ffff) as i32;
-        if x.is_sign_negative() {
-            -magnitude
-        } else {
-            magnitude
-        }
+        if x.is_sign_negative() { -magnitude } else { magnitude }
     };
     match (a.is_nan(), b.is_nan()) {
         (true, true) => 0,
@@ -35,10 +31,7 @@ pub(super) fn check_within(
     for point in 0..=points {
         let x = low + (high - low) * (f32::from(point) / f32::from(points));
         let (found, expected) = (function(x), reference(f64::from(x)) as f32);
-        assert!(
-            ulps(found, expected) <= allowed,
-            "f({x:?}) = {found:?}, expected {expected:?}"
-        );
+        assert!(ulps(found, expected) <= allowed, "f({x:?}) = {found:?}, expected {expected:?}");
     }
 }
 

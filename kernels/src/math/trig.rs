@@ -44,10 +44,7 @@ pub(super) struct Turn<O: Ops> {
 pub fn sin_cos_turns<O: Ops>(o: &mut O, u: O::Float) -> (O::Float, O::Float) {
     let turn = turn(o, u);
     let (even, odd) = (o.integer(0), o.integer(1));
-    (
-        cosine_or_sine(o, &turn, odd),
-        cosine_or_sine(o, &turn, even),
-    )
+    (cosine_or_sine(o, &turn, odd), cosine_or_sine(o, &turn, even))
 }
 
 /// Reduces `0 <= u <= 1`.
@@ -64,11 +61,7 @@ pub(super) fn turn<O: Ops>(o: &mut O, u: O::Float) -> Turn<O> {
     let rest = horner(o, square, &SINE);
     let rest = o.mul(r, rest);
     let sine = o.fma(r, two_pi, rest);
-    Turn {
-        quarter,
-        sine,
-        cosine,
-    }
+    Turn { quarter, sine, cosine }
 }
 
 /// `cos(2 pi u)` where `odd` is 0, `sin(2 pi u)`, the cosine of a quarter turn less, where it is 1.

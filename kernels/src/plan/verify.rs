@@ -54,11 +54,7 @@ fn result(known: &[Type], instruction: &Instruction) -> Type {
 fn types(known: &[Type], instruction: &Instruction) -> Result<(), String> {
     let expect = |value: Value, wanted: Type| {
         let found = known[value.index()];
-        if found == wanted {
-            Ok(())
-        } else {
-            Err(format!("expected {wanted:?}, found {found:?}"))
-        }
+        if found == wanted { Ok(()) } else { Err(format!("expected {wanted:?}, found {found:?}")) }
     };
     match *instruction {
         Instruction::Unary(op, a) => expect(a, op.signature().0),
@@ -91,7 +87,9 @@ fn stores(plan: &Plan, known: &[Type]) -> Result<(), String> {
     for store in &plan.stores {
         let bad = match store.array {
             Array::Gradient => Some("stores to the gradient"),
-            Array::State(slot) if slot >= plan.states => Some("stores to a state that is not there"),
+            Array::State(slot) if slot >= plan.states => {
+                Some("stores to a state that is not there")
+            }
             _ if seen.contains(&store.array) => Some("stores twice to one array"),
             _ if store.value.index() >= plan.instructions.len() => Some("stores nothing"),
             _ if known[store.value.index()] != Type::Float => Some("stores what is not a float"),
