@@ -54,8 +54,8 @@ pub(crate) struct CheckArguments {
 }
 
 /// Where a rule comes from.
-#[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
+#[derive(Debug, Clone, Args)]
+#[group(multiple = false)]
 pub(crate) struct RuleSource {
     /// `FILE`, `FILE:NAME`, the name of a standard rule, or `-` for standard input
     pub(crate) rule: Option<String>,
@@ -126,7 +126,7 @@ pub(crate) struct RunArguments {
     /// Parameters: .npy, or .safetensors with all its tensors by name
     #[arg(long)]
     pub(crate) params: PathBuf,
-    /// Gradients: a file a step, or files whose first axis is the step
+    /// Gradients: a file for each step, or files whose first axis is the step
     #[arg(long, required = true, num_args = 1..)]
     pub(crate) grads: Vec<PathBuf>,
     /// Learning rate
@@ -184,7 +184,7 @@ pub(crate) struct TrainArguments {
     #[arg(long)]
     pub(crate) epochs: Option<u64>,
     /// `sweep`, or learning rates with commas
-    #[arg(long, default_value = "sweep")]
+    #[arg(long, default_value = "sweep", allow_hyphen_values = true)]
     pub(crate) lr: String,
     /// Seed of data order and draws
     #[arg(long, default_value_t = 0)]
@@ -192,7 +192,7 @@ pub(crate) struct TrainArguments {
     /// Sets a parameter of every rule that has it
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parameter, allow_hyphen_values = true)]
     pub(crate) set: Vec<(String, f64)>,
-    /// Write the learning curves as an SVG picture
+    /// Write the learning curves as a picture, in SVG
     #[arg(long, value_name = "FILE.svg")]
     pub(crate) plot: Option<PathBuf>,
     #[command(flatten)]

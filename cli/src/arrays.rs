@@ -34,6 +34,15 @@ pub(crate) fn format(path: &Path) -> Result<Format, CliError> {
     }
 }
 
+/// Whether a file of this format can hold so many arrays.
+pub(crate) fn check_fits(path: &Path, count: usize) -> Result<(), CliError> {
+    if format(path)? == Format::Npy && count != 1 {
+        let what = format!("a .npy file holds one array, not {count}; use .safetensors");
+        return Err(problem(path, &what));
+    }
+    Ok(())
+}
+
 /// All arrays of a file, by name in order.
 pub(crate) fn read(path: &Path) -> Result<Vec<Tensor>, CliError> {
     let format = format(path)?;
@@ -50,8 +59,7 @@ pub(crate) fn write(path: &Path, tensors: &[Tensor]) -> Result<(), CliError> {
     let bytes = match (format(path)?, tensors) {
         (Format::Npy, [one]) => npy(one).map_err(|error| problem(path, &error.to_string()))?,
         (Format::Npy, _) => {
-            let count = tensors.len();
-            return Err(problem(path, &format!("a .npy file holds one array, not {count}")));
+            return check_fits(path, tensors.len());
         }
         (Format::SafeTensors, _) => {
             let views = tensors.iter().map(|tensor| {

@@ -9,16 +9,33 @@ use serde_json::{Value, json};
 
 use crate::arguments::{CheckArguments, Colour};
 use crate::error::CliError;
-use crate::output::{print_json, print_line, show_problems};
+use crate::output::{message, print_json, print_line, show_problems};
 use crate::source::{read, standard_input};
 
 pub(crate) fn check(arguments: &CheckArguments, colour: Colour) -> Result<(), CliError> {
     let mut list = Vec::new();
     let mut errors = 0;
     for name in &arguments.files {
-        let (file, shown) = match name.as_str() {
-            "-" => (RuleFile::from_bytes("stdin", &standard_input()?), "<stdin>"),
-            path => (read(Path::new(path))?, path),
+        let (read, shown) = match name.as_str() {
+            "-" => (standard_input().map(|b| RuleFile::from_bytes("stdin", &b)), "<stdin>"),
+            path => (read(Path::new(path)), path),
+        };
+        let file = match read {
+            Ok(file) => file,
+            Err(error) => {
+                errors += 1;
+                list.push(json!({
+                    "code": "nosc::unreadable",
+                    "message": error.to_string(),
+                    "line": null,
+                    "column": null,
+                    "help": null,
+                    "severity": "error",
+                    "file": shown,
+                }));
+                message(&format!("error: {error}"));
+                continue;
+            }
         };
         let count = |severity| file.problems.iter().filter(|p| p.severity() == severity).count();
         errors += count(Severity::Error);
@@ -38,10 +55,7 @@ pub(crate) fn check(arguments: &CheckArguments, colour: Colour) -> Result<(), Cl
     if arguments.json {
         print_json(&Value::Array(list))?;
     }
-    if errors > 0 {
-        return Err(CliError::Problems(format!("{} found", counted(errors, "error"))));
-    }
-    Ok(())
+    if errors > 0 { Err(CliError::Shown) } else { Ok(()) }
 }
 
 fn counted(count: usize, what: &str) -> String {

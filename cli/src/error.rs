@@ -17,6 +17,9 @@ pub(crate) enum CliError {
     /// Problems that have been shown already.
     #[error("{0}")]
     Problems(String),
+    /// Problems that have been shown and counted already.
+    #[error("")]
+    Shown,
     /// A file that could not be read.
     #[error("could not read `{}`: {source}", .path.display())]
     Read { path: PathBuf, source: std::io::Error },
@@ -64,14 +67,11 @@ impl CliError {
     pub(crate) fn help(&self) -> Option<String> {
         use nosc_kernels::scalars::ScalarError;
         let text = match self {
-            CliError::Runtime(RuntimeError::Scalars(
-                ScalarError::TotalSteps | ScalarError::NoSteps,
-            )) => "add `--total-steps T`",
+            CliError::Runtime(RuntimeError::Scalars(ScalarError::TotalSteps)) => {
+                "add `--total-steps T`"
+            }
             CliError::Runtime(RuntimeError::NonFiniteGradient { .. }) => {
                 "use `--non-finite skip` to leave such steps out, or `propagate` to let them pass"
-            }
-            CliError::Runtime(RuntimeError::UnknownParameter { .. }) => {
-                "`nosc explain RULE` lists the parameters of a rule"
             }
             CliError::Runtime(RuntimeError::Compile(_)) => "use `--backend interpreter`",
             CliError::Checkpoint { source: CheckpointError::OtherRule { .. }, .. } => {

@@ -1,6 +1,7 @@
 //! `nosc language`: every primitive, from the one table.
 
-use nosc_compiler::primitive::{BINARY_TOKENS, OPERAND_TOKENS, PRIMITIVES, UNARY_TOKENS};
+use nosc_compiler::primitive::{BINARY_TOKENS, Meaning, OPERAND_TOKENS, PRIMITIVES, UNARY_TOKENS};
+use nosc_compiler::print::number;
 
 use crate::error::CliError;
 use crate::output::print;
@@ -11,7 +12,11 @@ pub(crate) fn language() -> Result<(), CliError> {
     for (title, functions) in [("Names", false), ("Functions", true)] {
         out += &format!("{title}\n");
         for row in PRIMITIVES.iter().filter(|row| row.is_function() == functions) {
-            out += &format!("  {:width$}  {}\n", row.usage, row.about);
+            let default = match row.meaning {
+                Meaning::Parameter(default) => format!(", {}", number(default)),
+                _ => String::new(),
+            };
+            out += &format!("  {:width$}  {}{default}\n", row.usage, row.about);
         }
     }
     out += "Operators, tightest first\n  ^   unary -   * /   + -   < <= > >= == != (in `where`)\n";

@@ -47,6 +47,7 @@ fn main() -> ExitCode {
         Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
             ExitCode::SUCCESS
         }
+        Err(error @ CliError::Shown) => ExitCode::from(error.exit_code()),
         Err(error) => {
             output::message(&format!("error: {error}"));
             for cause in error.causes() {

@@ -57,7 +57,7 @@ pub(crate) fn show_problems(file: &RuleFile, name: &str, colour: Colour) {
         let report = Report::new(name, &file.text, problem.clone());
         let mut text = String::new();
         match handler.render_report(&mut text, &report) {
-            Ok(()) => message(text.trim_end()),
+            Ok(()) => message(&format!("{}\n", text.trim_end())),
             Err(_) => message(&problem.to_string()),
         }
     }
@@ -93,29 +93,39 @@ fn short(problem: &Problem, text: &str, name: &str) -> String {
 
 /// Writes a file beside its place and renames it into it, so that an old file is never half overwritten.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    let fail = |source| CliError::Write { path: path.to_owned(), source };
+    // Errors of the file beside it would name that file: their kind is what matters.
+    let fail = |source: std::io::Error| {
+        let source = source.kind().into();
+        CliError::Write { path: path.to_owned(), source }
+    };
     if path.exists() && !path.is_file() {
         // A device or a pipe is written to, not replaced.
         return std::fs::write(path, bytes).map_err(fail);
     }
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut file =
-        tempfile::Builder::new().permissions(permissions()).tempfile_in(folder).map_err(fail)?;
+    let mut builder = tempfile::Builder::new();
+    // What an ordinary new file has, before the umask.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder_of(path)).map_err(fail)?;
     file.write_all(bytes).map_err(fail)?;
     file.persist(path).map_err(|error| fail(error.error))?;
+    message(&format!("wrote `{}`", path.display()));
     Ok(())
 }
 
-/// What an ordinary new file has, before the umask.
-#[cfg(unix)]
-fn permissions() -> std::fs::Permissions {
-    std::os::unix::fs::PermissionsExt::from_mode(0o666)
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
 }
 
-#[cfg(not(unix))]
-fn permissions() -> std::fs::Permissions {
-    std::fs::metadata(".").map(|m| m.permissions()).unwrap_or_else(|_| unreachable!())
+/// Fails before any work is done if a file could not be written there.
+pub(crate) fn check_writable(path: &Path) -> Result<(), CliError> {
+    if folder_of(path).is_dir() && !path.is_dir() {
+        return Ok(());
+    }
+    let kind =
+        if path.is_dir() { std::io::ErrorKind::IsADirectory } else { std::io::ErrorKind::NotFound };
+    Err(CliError::Write { path: path.to_owned(), source: kind.into() })
 }

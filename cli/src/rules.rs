@@ -1,5 +1,6 @@
 //! `nosc rules`: the standard rules.
 
+use nosc_compiler::Rule;
 use nosc_compiler::canonical::CanonicalRule;
 use nosc_runtime::library;
 
@@ -7,13 +8,23 @@ use crate::arguments::RulesArguments;
 use crate::error::CliError;
 use crate::output::{print, print_line};
 
+/// The first line of the comment that a rule's own file starts with, else its formula.
+fn about(rule: &Rule) -> String {
+    let file = library::files().iter().find(|(file, _)| *file == rule.name);
+    let comment = file.and_then(|(_, text)| text.lines().next()?.strip_prefix('#'));
+    match comment {
+        Some(comment) => comment.trim().to_owned(),
+        None => CanonicalRule::new(rule).text(),
+    }
+}
+
 pub(crate) fn rules(arguments: &RulesArguments) -> Result<(), CliError> {
     if arguments.names.is_empty() {
         let rules = library::rules();
         let width = rules.iter().map(|rule| rule.name.len()).max().unwrap_or(0);
         let mut out = String::new();
         for rule in rules {
-            let text = CanonicalRule::new(&rule).text();
+            let text = about(&rule);
             let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
             let short: String = text.chars().take(80).collect();
             let dots = if short.len() < text.len() { " ..." } else { "" };

@@ -5,23 +5,28 @@ use std::path::{Path, PathBuf};
 use nosc_runtime::{CompiledRule, Optimizer, Settings, StepOutcome};
 use serde_json::json;
 
-use crate::arguments::{Colour, RunArguments};
+use crate::arguments::{Colour, RuleSource, RunArguments};
 use crate::arrays::{self, Tensor};
 use crate::error::CliError;
-use crate::output::{print_json, print_line};
+use crate::output::{check_writable, print_json, print_line};
 use crate::source::{select_one, warn};
 
 pub(crate) fn run(arguments: &RunArguments, colour: Colour) -> Result<(), CliError> {
-    let (rule, parameters) = select_one(&arguments.source, &arguments.set, colour)?;
-    if let Some(output) = &arguments.output {
-        arrays::format(output)?;
-    }
+    let (source, gradients) = untangled(arguments);
+    let (rule, parameters) = select_one(&source, &arguments.set, colour)?;
     let compiled = CompiledRule::new(&rule, arguments.backend.backend)?;
     if let Some(reason) = &compiled.compiled().fallback {
         warn(&format!("the interpreter runs the rule: {reason}"));
     }
     let mut tensors = arrays::read(&arguments.params)?;
-    let steps = gradient_steps(&arguments.grads, &tensors)?;
+    if let Some(output) = &arguments.output {
+        check_writable(output)?;
+        arrays::check_fits(output, tensors.len())?;
+    }
+    if let Some(state) = &arguments.state {
+        check_writable(state)?;
+    }
+    let steps = gradient_steps(gradients, &tensors)?;
     let lengths: Vec<usize> = tensors.iter().map(|tensor| tensor.values.len()).collect();
     let settings = Settings {
         parameters,
@@ -57,6 +62,21 @@ pub(crate) fn run(arguments: &RunArguments, colour: Colour) -> Result<(), CliErr
         }
     }
     finish(arguments, &tensors, &optimizer, steps.count)
+}
+
+/// A rule that stands after `--grads FILE ...` looks like one more file of gradients.
+fn untangled(arguments: &RunArguments) -> (RuleSource, &[PathBuf]) {
+    let source = arguments.source.clone();
+    if source.rule.is_some() || source.expression.is_some() || source.tokens.is_some() {
+        return (source, &arguments.grads);
+    }
+    match arguments.grads.split_last() {
+        Some((last, files)) if !files.is_empty() && arrays::format(last).is_err() => {
+            let rule = Some(last.to_string_lossy().into_owned());
+            (RuleSource { rule, ..source }, files)
+        }
+        _ => (source, &arguments.grads),
+    }
 }
 
 fn finish(

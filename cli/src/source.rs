@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use nosc_compiler::source::MAX_SOURCE_BYTES;
-use nosc_compiler::{Rule, RuleFile};
+use nosc_compiler::{Rule, RuleFile, nearest};
 use nosc_runtime::library;
 
 use crate::arguments::{Colour, RuleSource};
@@ -32,10 +32,19 @@ pub(crate) fn select(
         return all_rules(file, "expression", settings, colour, true);
     }
     if let Some(tokens) = &source.tokens {
-        let file = RuleFile::parse("tokens", &format!("[{tokens}]"));
+        let bare = tokens.trim();
+        let bare = bare.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(bare);
+        let file = RuleFile::parse("tokens", &format!("[{bare}]"));
         return all_rules(file, "tokens", settings, colour, true);
     }
-    select_named(source.rule.as_deref().unwrap_or("-"), settings, colour)
+    match &source.rule {
+        Some(rule) => select_named(rule, settings, colour),
+        None => Err(CliError::Usage(
+            "which rule? Give FILE, FILE:NAME, the name of a standard rule, `-`, -e FORMULA or \
+             --tokens TOKENS"
+                .to_owned(),
+        )),
+    }
 }
 
 /// The one rule that the arguments name.
@@ -73,6 +82,9 @@ pub(crate) fn select_named(
     }
     if !Path::new(text).exists() {
         if let Some((rule, settings)) = library::find(text, settings) {
+            if rule.name != text {
+                message(&format!("note: `{text}` with these settings is the rule `{}`", rule.name));
+            }
             return Ok(Selected { rules: vec![rule], single: true, settings });
         }
         if let Some((file, name)) = text.rsplit_once(':')
@@ -97,6 +109,11 @@ fn no_such_rule(text: &str) -> String {
         "; write a formula after `-e`"
     } else {
         "; `nosc rules` lists the standard rules"
+    };
+    let names: Vec<String> = library::rules().into_iter().map(|rule| rule.name).collect();
+    let hint = match nearest(text, names.iter().map(String::as_str)) {
+        Some(name) => format!("; did you mean `{name}`?"),
+        None => hint.to_owned(),
     };
     format!("no file and no standard rule is named `{text}`{hint}")
 }
@@ -137,11 +154,15 @@ fn one_of_file(
         let rules = vec![rule.clone()];
         return Ok(Selected { rules, single: true, settings: settings.to_vec() });
     }
-    if parsed.has_errors() {
+    let names: Vec<&str> = parsed.rules.iter().map(|rule| rule.name.as_str()).collect();
+    if parsed.has_errors() && nearest(name, names.iter().copied()).is_none() {
         return all_rules(parsed, file, settings, colour, true);
     }
-    let names: Vec<&str> = parsed.rules.iter().map(|rule| rule.name.as_str()).collect();
-    Err(CliError::NoSuchRule(format!("`{file}` has no rule `{name}`; it has {}", names.join(", "))))
+    let hint = match nearest(name, names.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("it has {}", names.join(", ")),
+    };
+    Err(CliError::NoSuchRule(format!("`{file}` has no rule `{name}`; {hint}")))
 }
 
 fn all_rules(

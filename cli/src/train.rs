@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::{Colour, TrainArguments};
 use crate::error::CliError;
-use crate::output::{print, print_json, write_file};
+use crate::output::{check_writable, print, print_json, write_file};
 use crate::source::{select_named, warn};
 
 /// A rule and what came of it.
@@ -26,6 +26,13 @@ struct Trained {
 
 pub(crate) fn train(arguments: &TrainArguments, colour: Colour) -> Result<(), CliError> {
     let task = open(&arguments.task)?;
+    if let Some(path) = &arguments.plot {
+        if path.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("svg")) {
+            let message = format!("`{}`: a plot is an SVG picture; use .svg", path.display());
+            return Err(CliError::Usage(message));
+        }
+        check_writable(path)?;
+    }
     let makers = makers(arguments, colour)?;
     let budget = SweepBudget {
         learning_rates: learning_rates(arguments, task.as_ref())?,

@@ -33,4 +33,5 @@ pub mod tree;
 
 pub use file::{CompileErrors, RuleFile};
 pub use parser::MAX_NESTING;
+pub use suggest::nearest;
 pub use tree::Rule;

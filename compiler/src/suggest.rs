@@ -2,10 +2,7 @@
 
 /// The nearest candidate within a third of the name's length, at least 1 edit; a name of one or two letters
 /// is near only to itself in other case.
-pub(crate) fn nearest<'a>(
-    name: &str,
-    mut candidates: impl Iterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, mut candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let name: Vec<char> = name.chars().take(40).collect();
     if name.len() <= 2 {
         let name: String = name.iter().collect();

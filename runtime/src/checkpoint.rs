@@ -46,20 +46,29 @@ impl Optimizer {
     ///
     /// [`CheckpointError::Io`]; a file that was there is then as before.
     pub fn save(&self, path: &Path) -> Result<(), CheckpointError> {
-        let fail = |source| CheckpointError::Io {
+        // Errors of the file beside it would name that file: their kind is what matters.
+        let fail = |source: std::io::Error| CheckpointError::Io {
             action: "could not write",
             path: path.to_owned(),
-            source,
+            source: source.kind().into(),
         };
         let bytes = self.to_checkpoint()?;
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(fail)?;
+        let mut builder = tempfile::Builder::new();
+        // What an ordinary new file has, before the umask.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = builder.tempfile_in(folder).map_err(fail)?;
         file.write_all(&bytes).map_err(fail)?;
         file.as_file().sync_all().map_err(fail)?;
         file.persist(path).map_err(|error| fail(error.error))?;
+        // The new name is on the disk when its folder is; not every system can say so of a folder.
+        if let Ok(folder) = std::fs::File::open(folder) {
+            drop(folder.sync_all());
+        }
         Ok(())
     }
 

@@ -65,8 +65,14 @@ fn a_very_long_line_is_not_shown_whole() {
 
 #[test]
 fn a_missing_file_is_named() {
-    let err = Session::new().nosc(&["check", "nowhere.nos"]).fails(1);
+    let session = Session::new();
+    session.file("good.nos", "g");
+    let outcome = session.nosc(&["check", "nowhere.nos", "good.nos"]);
+    assert!(outcome.out.contains("good.nos: 1 good rule"), "the others are checked");
+    let err = outcome.fails(1);
     assert!(err.contains("could not read `nowhere.nos`"), "{err}");
+    let list = session.nosc(&["check", "--json", "nowhere.nos"]).json();
+    assert_eq!(list[0]["code"], "nosc::unreadable");
 }
 
 #[test]

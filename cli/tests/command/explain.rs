@@ -35,7 +35,9 @@ fn a_known_rule_is_recognised_in_another_spelling() {
 #[test]
 fn a_misspelt_name_says_where_to_look() {
     let session = Session::new();
-    assert!(session.nosc(&["explain", "powersing"]).fails(1).contains("`nosc rules`"));
+    let err = session.nosc(&["explain", "powersing"]).fails(1);
+    assert!(err.contains("did you mean `powersign`?"), "{err}");
+    assert!(session.nosc(&["explain", "zzzzzz"]).fails(1).contains("`nosc rules`"));
     session.file("two.nos", "rule a = g\nrule b = m\n");
     let err = session.nosc(&["explain", "two.nos:c"]).fails(1);
     assert!(err.contains("has no rule `c`; it has a, b"), "{err}");

@@ -139,6 +139,18 @@ fn tensors_go_by_name_in_safetensors() {
 }
 
 #[test]
+fn a_rule_may_stand_after_the_gradients() {
+    let session = session();
+    let run =
+        ["run", "--params", "w.npy", "--grads", "g.npy", "momentum", "--lr", "0.1", "-o", "a.npy"];
+    session.nosc(&run).ok();
+    session.nosc(&with(&["0.1", "-o", "b.npy"])).ok();
+    assert_eq!(session.read("a.npy"), session.read("b.npy"));
+    let none = ["run", "--params", "w.npy", "--grads", "g.npy", "--lr", "0.1"];
+    assert!(session.nosc(&none).fails(2).contains("which rule?"));
+}
+
+#[test]
 fn mistakes_name_the_way_out() {
     let session = session();
     let run = |rule| ["run", rule, "--params", "w.npy", "--grads", "g.npy", "--lr", "0.1"];

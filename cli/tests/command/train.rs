@@ -60,6 +60,12 @@ fn mistakes_name_the_way_out() {
     let err = session.nosc(&["train", "mnist", "--rules", "sgd"]).fails(1);
     assert!(err.contains("the tasks are rosenbrock, digits"), "{err}");
     session.nosc(&["train", "digits"]).fails(2);
+    let plot = |file| session.nosc(&["train", "digits", "--rules", "sgd", "--plot", file]);
+    assert!(plot("a.png").fails(2).contains("use .svg"));
+    assert!(plot("no/folder/a.svg").fails(1).contains("could not write `no/folder/a.svg`"));
+    assert!(
+        session.nosc(&["train", "digits", "--rules", "sgd", "--lr", "-1"]).fails(1).contains("-1")
+    );
     let err = session.nosc(&["train", "digits", "--rules", "sgd", "--set", "x=1"]).fails(1);
     assert!(err.contains("none of the rules has a parameter `x`"), "{err}");
     session.nosc(&["train", "digits", "--rules", "sgd", "--lr", "fast"]).fails(2);

@@ -18,9 +18,10 @@ pub fn header(
     states: &[String],
 ) -> Result<String, CpuError> {
     check_symbol(symbol)?;
-    let guard = format!("NOSC_{}_H", symbol.to_uppercase());
+    let guard = format!("{}_H", symbol.to_uppercase());
     let (scalar_lines, state_lines) = (comment(scalars), comment(states));
-    let (states, scalars) = (plan.states, plan.scalars);
+    let states = counted(plan.states, "pointer");
+    let scalars = counted(plan.scalars, "float");
     Ok(format!(
         "/* Made by nosc. One step of an update rule over the elements of one tensor. */
 #ifndef {guard}
@@ -35,8 +36,8 @@ extern \"C\" {{
 /*
  * parameters     count floats, updated in place
  * gradients      count floats
- * states         {states} pointers, each to count floats, updated in place{state_lines}
- * scalars        {scalars} floats, each computed in double once a step and rounded{scalar_lines}
+ * states         {states}, each to count floats, updated in place{state_lines}
+ * scalars        {scalars}, each computed in double once a step and rounded{scalar_lines}
  * words          3 integers: low half of the seed; tensor id xor high half of the seed;
  *                step number modulo 2^32
  * first_element  index of the first of these elements in its tensor, a multiple of 4
@@ -55,6 +56,10 @@ void {symbol}(float *parameters, const float *gradients, float *const *states,
 #endif
 "
     ))
+}
+
+fn counted(count: u16, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Lines of a comment below the row that they explain; what would end the comment is taken apart.

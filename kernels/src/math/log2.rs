@@ -1,4 +1,4 @@
-//! The binary logarithm in two parts, for [`super::pow`].
+//! The binary logarithm in two parts, for [`super::pow()`].
 //!
 //! `x = 2^k m` with `sqrt(1/2) <= m < sqrt(2)`, and `log2(m) = (2 / ln 2) atanh(s)` with
 //! `s = (m - 1) / (m + 1)`. Quotient, square, series and product are kept in two parts as far as
