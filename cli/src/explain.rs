@@ -21,7 +21,7 @@ pub(crate) fn explain(arguments: &ExplainArguments, colour: Colour) -> Result<()
     if arguments.json {
         let mut list: Vec<Value> = explained.iter().map(Explained::json).collect();
         let whole = match list.pop() {
-            Some(one) if list.is_empty() && selected.single => one,
+            Some(one) if list.is_empty() => one,
             last => {
                 list.extend(last);
                 Value::Array(list)
@@ -72,7 +72,7 @@ impl Explained {
             formula: rule.body_text(),
             canonical: canonical.text(),
             key: canonical.key.to_string(),
-            tokens: rule.to_tokens().or_else(|| canonical.rule.to_tokens()),
+            tokens: rule.to_tokens().or_else(|| canonical.to_tokens()),
             known_as: known_as(rule, canonical),
             parameters: rule.parameters.iter().map(|p| (p.name.clone(), p.default)).collect(),
             states: compiled.slots(),
@@ -184,7 +184,7 @@ fn known_as(rule: &Rule, canonical: &CanonicalRule) -> Vec<String> {
 pub(crate) fn scalars(lowered: &LoweredRule) -> Vec<String> {
     let rule = &lowered.canonical.rule;
     let text = |node: &NodeId| rule.node_text(*node);
-    let formula = |scalar: &Scalar| match scalar {
+    let plain = |scalar: &Scalar| match scalar {
         Scalar::Scale => match rule.schedule {
             Some(schedule) => format!("lr * ({})", text(&schedule)),
             None => "lr".to_owned(),
@@ -194,6 +194,12 @@ pub(crate) fn scalars(lowered: &LoweredRule) -> Vec<String> {
         Scalar::Debias(decay) => format!("1 / (1 - {}^(t + 1))", text(decay)),
         Scalar::Holds(op, a, b) => format!("where({} {} {}, 1, 0)", text(a), op.name(), text(b)),
         Scalar::NoiseScale => "sqrt(1 / (1 + t)^0.55)".to_owned(),
+        // Derived scalars are made of the others.
+        Scalar::Derived(_) => String::new(),
+    };
+    let formula = |scalar: &Scalar| match scalar {
+        Scalar::Derived(id) => lowered.scalars.derived().text(*id, plain),
+        other => plain(other),
     };
     let outputs = lowered.scalars.outputs().iter().map(formula).enumerate();
     outputs.map(|(index, formula)| format!("c{index} = {formula}")).collect()

@@ -76,7 +76,11 @@ pub(crate) fn select_named(
     colour: Colour,
 ) -> Result<Selected, CliError> {
     if text == "-" {
-        let file = RuleFile::from_bytes("stdin", &standard_input()?);
+        let bytes = standard_input()?;
+        let file = match token_lines(&bytes) {
+            Some(rules) => RuleFile::parse("stdin", &rules),
+            None => RuleFile::from_bytes("stdin", &bytes),
+        };
         let single = file.rules.len() == 1;
         return all_rules(file, "<stdin>", settings, colour, single);
     }
@@ -116,6 +120,24 @@ fn no_such_rule(text: &str) -> String {
         None => hint.to_owned(),
     };
     format!("no file and no standard rule is named `{text}`{hint}")
+}
+
+/// A list of bare token strings, one a line, as rules `line1`, `line2`, ...; `None` for any other text.
+fn token_lines(bytes: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let mut out = String::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let words = line.split([' ', '\t', ',']).filter(|word| !word.is_empty()).count();
+        if line.contains(['(', '[', '{', '=', '*', '/', '+', '^', ';']) || words < 5 {
+            return None;
+        }
+        out += &format!("rule line{} = [{line}]\n", number + 1);
+    }
+    (!out.is_empty()).then_some(out)
 }
 
 /// Reads a rule file.

@@ -9,11 +9,11 @@ use crate::builder::RuleBuilder;
 use crate::formula::{Declared, Formula, Scope};
 use crate::problem::Problem;
 use crate::source::Span;
-use crate::syntax::{Body, ExprId, RuleSyntax, Statement, StatementKind, Syntax};
+use crate::syntax::{Body, Expr, ExprId, RuleSyntax, Statement, StatementKind, Syntax};
 use crate::tree::{Live, MAX_STATES, Node, NodeId, Rule, State, StateId, StateKind};
 use crate::{lexer::plain_name, primitive::Operand, primitive::primitive, scalar, tokens};
 
-/// Checks all rules of a file; a rule with an error is left out.
+/// Checks all rules of a file, each with the text that it may reach over; a rule with an error is left out.
 pub(crate) fn check(
     file_name: &str,
     text: &str,
@@ -23,7 +23,10 @@ pub(crate) fn check(
     let mut rules: Vec<(Rule, Span)> = Vec::new();
     let mut names: IndexMap<String, Span> = IndexMap::new();
     for rule in &syntax.rules {
-        let name = rule.name.map_or(file_name, |at| plain_name(&text[at.range()])).to_owned();
+        let name = match rule.name {
+            Some(at) => plain_name(&text[at.range()]).to_owned(),
+            None => name_of_file(file_name),
+        };
         if let Some(at) = rule.name
             && names.insert(name.clone(), at).is_some()
         {
@@ -34,10 +37,24 @@ pub(crate) fn check(
         if let Some(checked) = checker.rule(rule)
             && !problems[before..].iter().any(is_error)
         {
-            rules.push((checked, rule.at));
+            rules.push((checked, rule.reach));
         }
     }
     rules
+}
+
+/// The name of an anonymous rule, as the language has names: `power-sign` becomes `power_sign`.
+fn name_of_file(name: &str) -> String {
+    let plain = plain_name(name);
+    let mut own: String =
+        plain.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    if own.is_empty() {
+        own.push_str("rule");
+    }
+    if own.starts_with(|c: char| c.is_ascii_digit()) {
+        own.insert(0, '_');
+    }
+    own
 }
 
 fn is_error(problem: &Problem) -> bool {
@@ -130,7 +147,10 @@ impl<'a> Checker<'a> {
         }
         self.count("update", "one", updates.len() == 1, &updates, at);
         self.count("schedule", "at most one", schedules.len() <= 1, &schedules, at);
-        self.unused();
+        // What a broken formula uses is not known.
+        if !statements.iter().any(|statement| self.is_broken(statement)) {
+            self.unused();
+        }
         if failed {
             return None;
         }
@@ -142,6 +162,10 @@ impl<'a> Checker<'a> {
         Some((update, schedule))
     }
 
+    fn is_broken(&self, statement: &Statement) -> bool {
+        matches!(self.syntax.expr(statement.value), Expr::Broken)
+    }
+
     /// Notes every name of the block, so that a use before the declaration is known as such.
     fn declare(&mut self, statements: &[Statement]) {
         for statement in statements {
@@ -151,9 +175,12 @@ impl<'a> Checker<'a> {
             let at = statement.name;
             let name = plain_name(&self.text[at.range()]).to_owned();
             if primitive(&name).is_some_and(crate::primitive::Primitive::is_function) {
+                self.scope.refused.insert(name.clone());
                 self.problems.push(Problem::ShadowsFunction { name, at });
             } else if self.scope.names.contains_key(&name) {
-                self.problems.push(Problem::DuplicateName { name, at });
+                if !self.is_broken(statement) {
+                    self.problems.push(Problem::DuplicateName { name, at });
+                }
             } else {
                 // Only a name that counts gets a state: every one that is reserved is defined later.
                 let declared = match statement.kind {

@@ -1,9 +1,9 @@
 //! A whole file: the facade over lexer, parser and checker.
 
-use crate::problem::{Problem, Severity};
+use crate::problem::{Problem, Severity, plural};
 use crate::source::{MAX_SOURCE_BYTES, Span};
 use crate::tree::Rule;
-use crate::{check, lexer, parser};
+use crate::{check, lexer, parser, slip};
 
 /// After this many problems the rest is not shown.
 const MAX_PROBLEMS: usize = 100;
@@ -36,7 +36,9 @@ fn headline(problems: &[Problem]) -> String {
     match errors.as_slice() {
         [] => "no error".to_owned(),
         [one] => one.to_string(),
-        [first, rest @ ..] => format!("{first} (and {} more errors)", rest.len()),
+        [first, rest @ ..] => {
+            format!("{first} (and {} more error{})", rest.len(), plural(rest.len()))
+        }
     }
 }
 
@@ -55,23 +57,20 @@ impl RuleFile {
         let mut problems = Vec::new();
         let mut rules = Vec::new();
         if text.len() > MAX_SOURCE_BYTES {
-            let (found, limit) = (text.len(), MAX_SOURCE_BYTES);
-            problems.push(Problem::FileTooLarge { found, limit, at: Span::default() });
+            problems.push(too_large());
         } else {
             let lexed = lexer::lex(text);
             problems.extend(lexed.problems);
             let syntax = parser::parse(text, &lexed.tokens, &mut problems);
             if syntax.rules.is_empty() && problems.is_empty() {
-                problems.push(Problem::NoRule { at: Span::new(text.len(), text.len()) });
+                problems.push(Problem::NoRule { at: end_of(text) });
             }
             let checked = check::check(name, text, &syntax, &mut problems);
-            // An unread character may have been part of any rule.
-            let broken: Vec<Span> =
-                problems.iter().filter(|p| is_error(p)).map(Problem::span).collect();
-            let sound = |at: Span| !broken.iter().any(|b| at.start <= b.start && b.end <= at.end);
-            rules.extend(checked.into_iter().filter(|(_, at)| sound(*at)).map(|(rule, _)| rule));
+            rules = sound(checked, &mut problems);
         }
         // Of too many problems errors are shown first, so that a file with an error always has one.
+        problems.sort_by_key(Problem::span);
+        slip::one_message_each(text, &mut problems);
         problems.sort_by_key(|problem| (!is_error(problem), problem.span()));
         problems.truncate(MAX_PROBLEMS);
         problems.sort_by_key(Problem::span);
@@ -86,8 +85,10 @@ impl RuleFile {
                 let valid = error.valid_up_to();
                 let text =
                     String::from_utf8_lossy(&bytes[..valid.min(MAX_SOURCE_BYTES)]).into_owned();
+                // The limit may have cut a character in two.
+                let is_cut = bytes.len() > MAX_SOURCE_BYTES && error.error_len().is_none();
                 let at = Span::new(text.len(), text.len());
-                let problems = vec![Problem::NotUtf8 { at }];
+                let problems = vec![if is_cut { too_large() } else { Problem::NotUtf8 { at } }];
                 RuleFile { name: name.to_owned(), text, rules: Vec::new(), problems }
             }
         }
@@ -109,6 +110,43 @@ impl RuleFile {
         }
         Ok(self.rules)
     }
+}
+
+/// The rules without an error in all the text that they may reach over: what was not read may have been
+/// part of the rule. Nor is it known of the others whether they read the gradient.
+fn sound(checked: Vec<(Rule, Span)>, problems: &mut Vec<Problem>) -> Vec<Rule> {
+    let mut errors: Vec<Span> =
+        problems.iter().filter(|p| is_error(p)).map(Problem::span).collect();
+    errors.sort_unstable();
+    let (mut rules, mut broken) = (Vec::new(), Vec::<Span>::new());
+    for (rule, reach) in checked {
+        let first = errors.partition_point(|at| at.start < reach.start);
+        let mut inside = errors[first..].iter().take_while(|at| at.start <= reach.end);
+        if inside.any(|at| reach.holds(*at)) {
+            broken.push(reach);
+        } else {
+            rules.push(rule);
+        }
+    }
+    // Rules stand one after the other.
+    let is_broken = |at: Span| {
+        let next = broken.partition_point(|reach| reach.end < at.start);
+        broken.get(next).is_some_and(|reach| reach.holds(at))
+    };
+    problems.retain(
+        |problem| !matches!(problem, Problem::IgnoresGradient { at, .. } if is_broken(*at)),
+    );
+    rules
+}
+
+fn too_large() -> Problem {
+    Problem::FileTooLarge { limit: MAX_SOURCE_BYTES, at: Span::default() }
+}
+
+/// Right after the last character that is no white space.
+fn end_of(text: &str) -> Span {
+    let end = text.trim_end().len();
+    Span::new(end, end)
 }
 
 fn is_error(problem: &Problem) -> bool {
@@ -136,9 +174,8 @@ impl Rule {
         if let (Some(rule), true) = (rules.pop(), rules.is_empty()) {
             return Ok(rule);
         }
-        let at = Span::new(text.len(), text.len());
-        let found = "more than one rule".to_owned();
-        let problem = Problem::Expected { expected: "one rule", found, at };
+        let (found, at) = ("more than one rule".to_owned(), end_of(text));
+        let problem = Problem::Expected { expected: "one rule", found, slip: None, at };
         Err(CompileErrors { text: text.to_owned(), problems: vec![problem] })
     }
 

@@ -7,10 +7,10 @@ use indexmap::{IndexMap, IndexSet};
 use crate::builder::RuleBuilder;
 use crate::lexer::plain_name;
 use crate::primitive::{Binary, Comparison, Form, Meaning, PRIMITIVES, Primitive, primitive};
-use crate::problem::Problem;
+use crate::problem::{Problem, plural};
 use crate::scalar;
 use crate::source::Span;
-use crate::suggest::nearest;
+use crate::suggest;
 use crate::syntax::{Expr, ExprId, Syntax};
 use crate::tree::{Node, NodeId, Number, StateId, StateKind};
 
@@ -19,6 +19,8 @@ use crate::tree::{Node, NodeId, Number, StateId, StateKind};
 pub(crate) struct Scope {
     /// What each name stands for, and where it is declared.
     pub(crate) names: IndexMap<String, (Declared, Span)>,
+    /// Names of functions that a declaration tried to take; they have had their message.
+    pub(crate) refused: IndexSet<String>,
     /// Names that some formula has used.
     pub(crate) used: IndexSet<String>,
     /// The state whose right-hand side is being read.
@@ -86,13 +88,15 @@ impl Formula<'_> {
     /// The inner formulas whose nodes are needed first.
     fn parts(&self, id: ExprId) -> Vec<ExprId> {
         match self.syntax.expr(id) {
-            Expr::Number { .. } | Expr::Name => Vec::new(),
+            Expr::Number { .. } | Expr::Name | Expr::Broken => Vec::new(),
             Expr::Neg(a) => vec![*a],
             Expr::Binary(Binary::Pow, a, b) if self.small_integer(*b).is_some() => vec![*a],
             Expr::Binary(_, a, b) | Expr::Compare(_, a, b) => vec![*a, *b],
             Expr::Call(name, arguments) => match self.form(*name) {
                 Some(Form::Prev) => Vec::new(),
                 Some(Form::Where) => self.where_parts(arguments),
+                // An unknown function with a comparison, such as `if`, is one mistake.
+                None if self.is_unknown(*name) => self.where_parts(arguments),
                 _ => arguments.clone(),
             },
         }
@@ -106,6 +110,11 @@ impl Formula<'_> {
             }
             _ => arguments.to_vec(),
         }
+    }
+
+    fn is_unknown(&self, name: Span) -> bool {
+        let name = plain_name(&self.text[name.range()]);
+        primitive(name).is_none() && !self.scope.names.contains_key(name)
     }
 
     fn form(&self, name: Span) -> Option<Form> {
@@ -136,6 +145,7 @@ impl Formula<'_> {
                 Some(node)
             }
             Expr::Name => self.name(at),
+            Expr::Broken => None,
             Expr::Neg(_) => {
                 let node = self.builder.neg(values[0]?);
                 if self.builder.tree.as_constant(node).is_some() {
@@ -162,15 +172,17 @@ impl Formula<'_> {
             return self.declared(name, declared, at);
         }
         if let Some(row) = primitive(name).filter(|row| row.is_function()) {
-            let (name, usage) = (name.to_owned(), row.usage);
-            self.problems.push(Problem::FunctionWithoutCall { name, usage, at });
+            if !self.scope.refused.contains(name) {
+                let (name, usage) = (name.to_owned(), row.usage);
+                self.problems.push(Problem::FunctionWithoutCall { name, usage, at });
+            }
             return None;
         }
         let node = self.builder.operand(name);
         if node.is_none() {
             let known = PRIMITIVES.iter().map(|row| row.name);
-            let known = self.scope.names.keys().map(String::as_str).chain(known);
-            let nearest = nearest(name, known).map(str::to_owned);
+            let declared = self.scope.names.keys().map(String::as_str);
+            let nearest = suggest::operand(name, declared, known).map(str::to_owned);
             self.problems.push(Problem::UnknownName { name: name.to_owned(), nearest, at });
         }
         node
@@ -315,15 +327,14 @@ impl Formula<'_> {
             return;
         }
         let functions = PRIMITIVES.iter().filter(|row| row.arity.1 > 0).map(|row| row.name);
-        let nearest = nearest(name, functions).map(str::to_owned);
+        let nearest = suggest::function(name, functions).map(str::to_owned);
         self.problems.push(Problem::UnknownFunction { name: name.to_owned(), nearest, at });
     }
 }
 
 fn arity(row: &Primitive) -> String {
     match row.arity {
-        (a, b) if a == b => a.to_string(),
-        (0, b) => b.to_string(),
-        (a, b) => format!("{a} or {b}"),
+        (a, b) if a == b || a == 0 => format!("{b} argument{}", plural(b)),
+        (a, b) => format!("{a} or {b} arguments"),
     }
 }

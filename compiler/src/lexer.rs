@@ -159,6 +159,12 @@ fn unexpected(problems: &mut Vec<Problem>, text: &str, span: Span) {
     problems.push(Problem::UnexpectedCharacter { character, at: span });
 }
 
+/// Whether the whole text is one number as formulas have it.
+pub(crate) fn is_number(text: &str) -> bool {
+    let mut lexer = Token::lexer(text);
+    matches!(lexer.next(), Some(Ok(Token::Number))) && lexer.slice() == text
+}
+
 /// The plain spelling of a name: Greek letters and hats of papers become the language's own names.
 pub(crate) fn plain_name(name: &str) -> &str {
     match name {

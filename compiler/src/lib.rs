@@ -25,6 +25,7 @@ pub mod print;
 pub mod problem;
 mod same;
 pub mod scalar;
+mod slip;
 pub mod source;
 mod suggest;
 mod syntax;

@@ -1,7 +1,7 @@
 //! The one table of primitives: everything that must know an operator reads it.
 //!
 //! Lexer aliases aside, a name has a meaning only by standing here. The checker resolves names with
-//! it, the printers write them, the token strings name them, and the manual is generated from it.
+//! it, the printers write them, the token strings name them, and a test compares the manual with it.
 
 /// Operands that are leaves of the tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

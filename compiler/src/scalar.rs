@@ -1,7 +1,7 @@
 //! What the primitives compute on step scalars: IEEE f64 operations, functions from the `libm` crate.
 //!
 //! The version of `libm` is pinned in the workspace, because these results are part of what a rule
-//! means (LANGUAGE section 4). Constant folding and the step-scalar program both call this module.
+//! means (`docs/numerics.md`). Constant folding and the step-scalar program both call this module.
 
 use crate::primitive::{Binary, Comparison, Cosine, Unary};
 use crate::tree::{Node, NodeId, Tree};

@@ -26,6 +26,11 @@ impl Span {
         Span { start: self.start.min(other.start), end: self.end.max(other.end) }
     }
 
+    /// Whether the other is inside.
+    pub fn holds(self, other: Span) -> bool {
+        self.start <= other.start && other.end <= self.end
+    }
+
     /// As an index range.
     pub fn range(self) -> std::ops::Range<usize> {
         self.start as usize..self.end as usize

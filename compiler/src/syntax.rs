@@ -22,6 +22,8 @@ pub(crate) enum Expr {
     Compare(Comparison, ExprId, ExprId),
     /// `f(x, ...)`; the name is at the span.
     Call(Span, Vec<ExprId>),
+    /// What could not be read; it has had its message.
+    Broken,
 }
 
 /// One statement of a block.
@@ -61,6 +63,8 @@ pub(crate) struct RuleSyntax {
     pub(crate) name: Option<Span>,
     pub(crate) body: Body,
     pub(crate) at: Span,
+    /// The text that may have been meant for the rule, up to the separator after it.
+    pub(crate) reach: Span,
 }
 
 /// A whole file.

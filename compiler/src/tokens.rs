@@ -1,6 +1,7 @@
 //! Token strings: groups of five, `op1 op2 u1 u2 b`, meaning `b(u1(op1), u2(op2))`.
 
 use crate::builder::RuleBuilder;
+use crate::lexer::is_number;
 use crate::primitive::{
     BINARY_TOKENS, Binary, Cosine, OPERAND_TOKENS, Operand, UNARY_TOKENS, Unary,
 };
@@ -213,7 +214,9 @@ fn named_operand(builder: &mut RuleBuilder, token: &str) -> Option<NodeId> {
 
 /// `cd_N`, `rd_N`: any positive number as the language writes it.
 fn decay(builder: &mut RuleBuilder, kind: Cosine, n: &str) -> Option<NodeId> {
-    let plain = n.bytes().next()?.is_ascii_digit() || n.starts_with('.');
-    let n: f64 = n.parse().ok()?;
-    (plain && n.is_finite() && n > 0.0).then(|| builder.tree.add(Node::Decay(kind, Number::new(n))))
+    if !is_number(n) {
+        return None;
+    }
+    let n: f64 = n.replace('_', "").parse().ok()?;
+    (n.is_finite() && n > 0.0).then(|| builder.tree.add(Node::Decay(kind, Number::new(n))))
 }

@@ -10,12 +10,15 @@
 
 mod compile;
 pub mod cpu;
+pub mod derived;
+mod element;
 pub mod interpreter;
 pub mod kernel;
 mod lowered;
 pub mod math;
 pub mod plan;
 pub mod scalars;
+mod value_set;
 
 pub use compile::{Backend, Compiled, KernelCache, compile};
 pub use lowered::{LowerError, LoweredRule, MAX_PLAN};

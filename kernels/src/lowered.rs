@@ -2,12 +2,15 @@
 
 use indexmap::IndexSet;
 use nosc_compiler::canonical::CanonicalRule;
-use nosc_compiler::primitive::{Binary, Comparison, Operand, Unary};
+use nosc_compiler::primitive::{Comparison, Operand};
 use nosc_compiler::tree::{Live, Node, NodeId, StateId, StateKind};
 
+use crate::derived::{DerivedId, Number};
+use crate::element;
 use crate::math::{self, Ops, Place};
-use crate::plan::{Array, Plan, PlanBuilder, Value, Word, verify};
+use crate::plan::{Array, Instruction, Plan, PlanBuilder, Value, Word, verify};
 use crate::scalars::{NOISE_SCALE, Scalar, ScalarProgram, states_where};
+use crate::value_set::{Chain, OfNan, Test, ValueSets};
 
 /// Plans longer than this are refused.
 pub const MAX_PLAN: usize = 65_536;
@@ -66,22 +69,39 @@ impl LoweredRule {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn new(canonical: CanonicalRule) -> Result<LoweredRule, LowerError> {
+        LoweredRule::with(canonical, true)
+    }
+
+    /// [`LoweredRule::new`] without value sets: every function is computed for every element. What the
+    /// tests compare with.
+    ///
+    /// # Errors
+    ///
+    /// As [`LoweredRule::new`].
+    #[doc(hidden)]
+    pub fn plain(canonical: CanonicalRule) -> Result<LoweredRule, LowerError> {
+        LoweredRule::with(canonical, false)
+    }
+
+    fn with(canonical: CanonicalRule, value_sets: bool) -> Result<LoweredRule, LowerError> {
         let rule = &canonical.rule;
         let uniform = rule.uniform(true);
+        let sets = if value_sets { ValueSets::new(rule, &uniform) } else { ValueSets::default() };
         let slots = states_where(rule, &uniform.states, false);
         let mut lowering = Lowering {
             canonical: &canonical,
             uniform,
+            sets,
             slots: &slots,
             plan: PlanBuilder::new(),
             outputs: IndexSet::new(),
             values: vec![None; rule.tree.len()],
         };
         lowering.rule()?;
-        let outputs: Vec<Scalar> = lowering.outputs.into_iter().collect();
-        let plan = lowering.plan.finish();
+        let mut plan = lowering.plan.finish();
+        let outputs = used_scalars(&mut plan, &lowering.outputs);
         verify(&plan).map_err(LowerError::Invalid)?;
-        let scalars = ScalarProgram::new(&canonical, outputs);
+        let scalars = ScalarProgram::new(&canonical, outputs, &lowering.sets.derived);
         Ok(LoweredRule { canonical, plan, scalars, slots })
     }
 
@@ -91,9 +111,32 @@ impl LoweredRule {
     }
 }
 
+/// The step scalars that the plan reads, which it then numbers from 0.
+fn used_scalars(plan: &mut Plan, outputs: &IndexSet<Scalar>) -> Vec<Scalar> {
+    let mut places: Vec<Option<u16>> = vec![None; outputs.len()];
+    for instruction in &plan.instructions {
+        if let Instruction::Scalar(index) = instruction {
+            places[usize::from(*index)] = Some(0);
+        }
+    }
+    for (place, used) in places.iter_mut().flatten().zip(0..) {
+        *place = used;
+    }
+    for instruction in &mut plan.instructions {
+        if let Instruction::Scalar(index) = instruction {
+            *index = places[usize::from(*index)].unwrap_or_default();
+        }
+    }
+    let used = outputs.iter().zip(places).filter_map(|(scalar, place)| place.map(|_| *scalar));
+    let used: Vec<Scalar> = used.collect();
+    plan.scalars = used.len() as u16;
+    used
+}
+
 struct Lowering<'a> {
     canonical: &'a CanonicalRule,
     uniform: Live,
+    sets: ValueSets,
     slots: &'a [StateId],
     plan: PlanBuilder,
     outputs: IndexSet<Scalar>,
@@ -152,6 +195,9 @@ impl Lowering<'_> {
     }
 
     fn node(&mut self, id: NodeId, node: Node) -> Value {
+        if let Some(chain) = self.sets.chain(id, node) {
+            return self.chain(&chain);
+        }
         match node {
             Node::Operand(operand) => self.operand(id, operand),
             Node::State(state) => self.state(state),
@@ -164,11 +210,11 @@ impl Lowering<'_> {
             Node::Previous(state) => self.load(state),
             Node::Unary(op, x) => {
                 let x = self.value(x);
-                self.unary(op, x)
+                element::unary(&mut self.plan, op, x)
             }
             Node::Binary(op, a, b) => {
                 let (a, b) = (self.value(a), self.value(b));
-                self.binary(op, a, b)
+                element::binary(&mut self.plan, op, a, b)
             }
             Node::Clip(x, lo, hi) => self.clip(x, lo, hi),
             Node::Drop(_, x, p) => {
@@ -248,58 +294,12 @@ impl Lowering<'_> {
         }
     }
 
-    fn unary(&mut self, op: Unary, x: Value) -> Value {
-        let plan = &mut self.plan;
-        match op {
-            Unary::Neg => plan.neg(x),
-            Unary::Abs => plan.abs(x),
-            Unary::Sqrt => plan.sqrt(x),
-            Unary::Exp => math::exp(plan, x),
-            Unary::Log => math::log(plan, x),
-            Unary::Sigmoid => math::sigmoid(plan, x),
-            Unary::Tanh => math::tanh(plan, x),
-            Unary::Sign => {
-                let (zero, one, minus) = (plan.float(0.0), plan.float(1.0), plan.float(-1.0));
-                let (below, above) = (plan.lt(x, zero), plan.lt(zero, x));
-                let kept = plan.select(below, minus, x);
-                plan.select(above, one, kept)
-            }
-        }
-    }
-
-    fn binary(&mut self, op: Binary, a: Value, b: Value) -> Value {
-        let plan = &mut self.plan;
-        match op {
-            Binary::Add => plan.add(a, b),
-            Binary::Sub => plan.sub(a, b),
-            Binary::Mul => plan.mul(a, b),
-            Binary::Div => plan.div(a, b),
-            Binary::Pow => math::pow(plan, a, b),
-            Binary::Min | Binary::Max => {
-                let first = if op == Binary::Min { plan.lt(a, b) } else { plan.lt(b, a) };
-                let a_is_number = plan.eq(a, a);
-                let otherwise = plan.select(a_is_number, b, a);
-                plan.select(first, a, otherwise)
-            }
-        }
-    }
-
     fn clip(&mut self, x: NodeId, lo: NodeId, hi: NodeId) -> Value {
-        // A NaN compares false with both bounds and so stays; a NaN bound has to be asked for.
         let tree = &self.canonical.rule.tree;
-        let number = |id: NodeId| tree.as_constant(id).is_some_and(|c| !c.is_nan());
-        let bounds_may_be_nan: Vec<NodeId> =
-            [lo, hi].into_iter().filter(|id| !number(*id)).collect();
+        let may_be_nan = |id: NodeId| tree.as_constant(id).is_none_or(f64::is_nan);
+        let may_be_nan = [may_be_nan(lo), may_be_nan(hi)];
         let (x, lo, hi) = (self.value(x), self.value(lo), self.value(hi));
-        let (below, above) = (self.plan.lt(x, lo), self.plan.lt(hi, x));
-        let capped = self.plan.select(above, hi, x);
-        let mut clipped = self.plan.select(below, lo, capped);
-        for bound in bounds_may_be_nan {
-            let bound = self.value(bound);
-            let is_number = self.plan.eq(bound, bound);
-            clipped = self.plan.select(is_number, clipped, bound);
-        }
-        clipped
+        element::clip(&mut self.plan, x, (lo, may_be_nan[0]), (hi, may_be_nan[1]))
     }
 
     fn choose(&mut self, op: Comparison, [a, b, x, y]: [NodeId; 4]) -> Value {
@@ -310,17 +310,47 @@ impl Lowering<'_> {
             self.plan.eq(holds, one)
         } else {
             let (a, b) = (self.value(a), self.value(b));
-            match op {
-                Comparison::Less => self.plan.lt(a, b),
-                Comparison::LessEqual => self.plan.le(a, b),
-                Comparison::Equal => self.plan.eq(a, b),
-                Comparison::NotEqual => {
-                    let equal = self.plan.eq(a, b);
-                    self.plan.not(equal)
-                }
-            }
+            element::holds(&mut self.plan, op, a, b)
         };
         let (x, y) = (self.value(x), self.value(y));
         self.plan.select(mask, x, y)
+    }
+    /// The selects that stand for a function of a value set.
+    fn chain(&mut self, chain: &Chain) -> Value {
+        let x = self.value(chain.base);
+        let rest = self.derived(chain.rest);
+        let mut result = match chain.nan {
+            OfNan::SameAsRest => rest,
+            OfNan::Sum => self.plan.add(x, rest),
+            OfNan::Itself | OfNan::Result(_) => {
+                let nan = if let OfNan::Result(id) = chain.nan { self.derived(id) } else { x };
+                let is_number = self.plan.eq(x, x);
+                self.plan.select(is_number, rest, nan)
+            }
+        };
+        for (test, value) in &chain.tests {
+            let mask = match *test {
+                Test::Equals(member) => {
+                    let member = self.plan.float(member);
+                    self.plan.eq(x, member)
+                }
+                Test::Bits(member) => {
+                    let member = self.derived(member);
+                    let (x, member) = (self.plan.bits(x), self.plan.bits(member));
+                    self.plan.ieq(x, member)
+                }
+            };
+            let value = self.derived(*value);
+            result = self.plan.select(mask, value, result);
+        }
+        result
+    }
+
+    fn derived(&mut self, id: DerivedId) -> Value {
+        match self.sets.derived.number(id) {
+            Number::Constant(bits) => self.plan.float(f32::from_bits(bits)),
+            Number::Scalar(scalar) => self.scalar(scalar),
+            _ => self.scalar(Scalar::Derived(id)),
+        }
     }
 }

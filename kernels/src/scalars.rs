@@ -2,13 +2,15 @@
 //!
 //! A maximal part of the canonical tree that does not vary is evaluated here in the order of the tree,
 //! with the functions of [`nosc_compiler::scalar`], and rounded once to f32 where it meets an element
-//! (LANGUAGE section 4). A comparison of two such parts is decided here too, in f64.
+//! (LANGUAGE section 4). A comparison of two such parts is decided here too, in f64. What an element would
+//! compute from rounded scalars alone comes last, in f32: [`Derived`].
 
 use nosc_compiler::canonical::CanonicalRule;
 use nosc_compiler::primitive::{Comparison, Operand};
 use nosc_compiler::scalar;
 use nosc_compiler::tree::{Node, NodeId, Rule, StateId, StateKind};
 
+use crate::derived::{Derived, DerivedId};
 use crate::math::{Direct, Ops, Place, normal_draw, uniform_draw};
 
 /// Tensor id of the draws of a schedule: one draw a step for all parameters.
@@ -29,6 +31,8 @@ pub enum Scalar {
     Holds(Comparison, NodeId, NodeId),
     /// Standard deviation of `eps_t`.
     NoiseScale,
+    /// An f32 expression of the others, in [`ScalarProgram::derived`].
+    Derived(DerivedId),
 }
 
 /// What the caller gives for one step.
@@ -80,6 +84,8 @@ pub enum ScalarError {
 #[derive(Debug, Clone)]
 pub struct ScalarProgram {
     outputs: Vec<Scalar>,
+    /// What the outputs that are derived need.
+    derived: Derived,
     uniform_states: Vec<StateId>,
     needs_total_steps: bool,
     /// Live nodes that are uniform in the update, in order.
@@ -90,7 +96,15 @@ pub struct ScalarProgram {
 }
 
 impl ScalarProgram {
-    pub(crate) fn new(canonical: &CanonicalRule, outputs: Vec<Scalar>) -> ScalarProgram {
+    pub(crate) fn new(
+        canonical: &CanonicalRule,
+        mut outputs: Vec<Scalar>,
+        derived: &Derived,
+    ) -> ScalarProgram {
+        let derived = derived.only(outputs.iter_mut().filter_map(|output| match output {
+            Scalar::Derived(id) => Some(id),
+            _ => None,
+        }));
         let rule = &canonical.rule;
         let (live, uniform) = (rule.live(), rule.uniform(true));
         let starts = rule.states.iter().filter_map(|state| match state.kind {
@@ -111,6 +125,7 @@ impl ScalarProgram {
         });
         ScalarProgram {
             outputs,
+            derived,
             uniform_states: states_where(rule, &uniform.states, true),
             needs_total_steps: rule.needs_total_steps(),
             nodes: nodes.collect(),
@@ -126,6 +141,11 @@ impl ScalarProgram {
     /// What the kernel is called with, in order.
     pub fn outputs(&self) -> &[Scalar] {
         &self.outputs
+    }
+
+    /// The expressions of [`Scalar::Derived`].
+    pub fn derived(&self) -> &Derived {
+        &self.derived
     }
 
     /// States that are one number a rule.
@@ -182,7 +202,7 @@ impl ScalarProgram {
         let schedule = rule.schedule.map_or(1.0, |root| {
             self.evaluate(canonical, inputs, &self.schedule_nodes, true)[root.index()]
         });
-        let scalars = self.outputs.iter().map(|output| match *output {
+        let scalar = |scalar: Scalar| match scalar {
             Scalar::Scale => (inputs.learning_rate * schedule) as f32,
             Scalar::Value(node) => values[node.index()] as f32,
             Scalar::Complement(decay) => (1.0 - values[decay.index()]) as f32,
@@ -192,6 +212,13 @@ impl ScalarProgram {
                 if holds { 1.0 } else { 0.0 }
             }
             Scalar::NoiseScale => noise_scale(inputs.step),
+            // Only outputs are, and those are taken from `derived` below.
+            Scalar::Derived(_) => f32::NAN,
+        };
+        let derived = self.derived.values(scalar);
+        let scalars = self.outputs.iter().map(|output| match *output {
+            Scalar::Derived(id) => derived[id.index()],
+            other => scalar(other),
         });
         let states = self
             .uniform_states

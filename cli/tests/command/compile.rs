@@ -20,6 +20,16 @@ fn an_expression_may_start_with_a_minus_and_come_from_standard_input() {
 }
 
 #[test]
+fn standard_input_may_be_a_list_of_token_strings() {
+    let session = Session::new();
+    let list = b"g m id sign mul\n\n# Adam\nm v id sqrt div\n";
+    let plans = session.nosc_reading(&["compile", "-"], list).ok();
+    assert!(plans.contains("# rule line1\n# abs"), "{plans}");
+    assert!(plans.contains("# rule line4\n# m / (delta + sqrt(v))"), "{plans}");
+    session.nosc_reading(&["compile", "-"], b"g m id sign mull\n").fails(1);
+}
+
+#[test]
 fn every_form_of_a_rule_can_be_written() {
     let session = Session::new();
     for (emit, sign) in

@@ -1,7 +1,8 @@
 //! The token string of a rule, where one exists.
 
+use crate::canonical::CanonicalRule;
 use crate::primitive::{Binary, Cosine, Meaning, Operand, Unary, primitive};
-use crate::tree::{Node, NodeId, Rule, StateKind};
+use crate::tree::{Node, NodeId, Rule, StateKind, Tree};
 
 use super::formula::number;
 
@@ -34,6 +35,47 @@ impl Rule {
         writer.root()?;
         Some(writer.groups.join(", "))
     }
+}
+
+impl CanonicalRule {
+    /// A token string with the key of this rule, if one is found.
+    ///
+    /// The tokens put `delta` behind a divisor and the canonical form in front of it; both orders are tried.
+    ///
+    /// ```
+    /// use nosc_compiler::{Rule, canonical::CanonicalRule};
+    ///
+    /// let rule = CanonicalRule::new(&Rule::parse("m / (delta + sqrt(v))")?);
+    /// assert_eq!(rule.to_tokens().as_deref(), Some("adam 1 id id left"));
+    /// # Ok::<(), nosc_compiler::CompileErrors>(())
+    /// ```
+    pub fn to_tokens(&self) -> Option<String> {
+        let tokens = delta_last(&self.rule).to_tokens()?;
+        let read = Rule::from_tokens(&tokens).ok()?;
+        (CanonicalRule::new(&read).key == self.key).then_some(tokens)
+    }
+}
+
+/// The rule with `delta + x` turned to `x + delta`.
+fn delta_last(rule: &Rule) -> Rule {
+    let mut turned = Rule { tree: Tree::default(), ..rule.clone() };
+    let mut moved: Vec<NodeId> = Vec::new();
+    for (_, node) in rule.tree.iter() {
+        let node = match node {
+            Node::Binary(Binary::Add, d, x) if is_built_in(rule, d, "delta") => {
+                Node::Binary(Binary::Add, x, d)
+            }
+            other => other,
+        };
+        moved.push(turned.tree.add(node.map(|operand| moved[operand.index()])));
+    }
+    let at = |id: NodeId| moved[id.index()];
+    for state in &mut turned.states {
+        state.kind = state.kind.map(at);
+    }
+    turned.update = at(rule.update);
+    turned.schedule = rule.schedule.map(at);
+    turned
 }
 
 /// `u(op)`: the function token and the operand.

@@ -5,5 +5,6 @@
 mod canonical_form;
 mod generated_rules;
 mod limits;
+mod messages;
 mod support;
 mod written_text;

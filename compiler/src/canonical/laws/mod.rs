@@ -1,9 +1,9 @@
 //! The laws of the level `exact`: each holds bit for bit, for f32 elements and for f64 step scalars.
 //!
 //! A law is a function from a node with canonical operands to its rewritten form, if it applies. The
-//! table names each with its statement; the number is that of the list of laws in the manual
-//! (`docs/canonical.md`). The test beside each group shows every law at work, and property tests compare
-//! the bits of rules before and after on special values.
+//! table names each with its statement, as the manual does (`docs/canonical.md`). The test beside each
+//! group shows every law at work, and property tests compare the bits of rules before and after on
+//! special values.
 //!
 //! Laws that look true and are not, with a witness, are in [`mod@rejected`].
 

@@ -1,7 +1,7 @@
 //! Laws that look true and are not, each with a witness: f32 values for which the two sides differ.
 //!
 //! They are here so that nobody adds them; the property tests check that the canonical form keeps the two
-//! sides apart. Source of most: the traps listed in `docs/canonical.md`.
+//! sides apart, and `docs/canonical.md` lists them.
 
 /// A pair of formulas that are not the same bits.
 #[derive(Debug, Clone, Copy)]

@@ -1,4 +1,4 @@
-//! A small, slow, obvious evaluator of rules, straight from LANGUAGE section 4.
+//! A small, slow, obvious evaluator of rules, straight from `docs/numerics.md`.
 //!
 //! Elements are f32, step scalars f64 and rounded once where they meet an element. `exp`, `log`, `pow`,
 //! `tanh` and `sigmoid` of elements are those of f64 rounded to f32: not the bits of a kernel, but one

@@ -3,6 +3,13 @@
 //! Each cause has a stable code, a headline that stands alone, a label for the place and, where there
 //! is a way out, a help. `docs/errors.md` lists the codes.
 
+mod help;
+mod report;
+mod slip;
+
+pub use report::Report;
+pub use slip::Slip;
+
 use crate::source::Span;
 
 /// How bad a [`Problem`] is.
@@ -20,12 +27,12 @@ pub enum Severity {
 pub enum Problem {
     #[error("the text is not UTF-8")]
     NotUtf8 { at: Span },
-    #[error("the file has {found} bytes, more than the limit of {limit}")]
-    FileTooLarge { found: usize, limit: usize, at: Span },
+    #[error("the file has more than {limit} bytes")]
+    FileTooLarge { limit: usize, at: Span },
     #[error("unexpected character {character:?}")]
     UnexpectedCharacter { character: char, at: Span },
     #[error("expected {expected}, found {found}")]
-    Expected { expected: &'static str, found: String, at: Span },
+    Expected { expected: &'static str, found: String, slip: Option<Slip>, at: Span },
     #[error("`{delimiter}` is never closed")]
     Unclosed { delimiter: &'static str, at: Span },
     #[error("nesting deeper than {limit}")]
@@ -60,7 +67,7 @@ pub enum Problem {
     FunctionWithoutCall { name: String, usage: &'static str, at: Span },
     #[error("`{name}` is not a function")]
     NotAFunction { name: String, at: Span },
-    #[error("`{function}` takes {expected} arguments, found {found}")]
+    #[error("`{function}` takes {expected}, found {found}")]
     ArgumentCount {
         function: &'static str,
         expected: String,
@@ -84,7 +91,7 @@ pub enum Problem {
     VariesByElement { what: &'static str, at: Span },
     #[error("rule `{rule}` needs more than {limit} {what}")]
     RuleTooLarge { rule: String, what: &'static str, limit: usize, at: Span },
-    #[error("the token string has {found} tokens, expected a multiple of 5")]
+    #[error("the token string has {found} token{}, expected a multiple of 5", plural(*.found))]
     TokenCount { found: usize, at: Span },
     #[error("`{token}` is not {expected}")]
     UnknownToken { token: String, expected: &'static str, nearest: Option<String>, at: Span },
@@ -223,151 +230,9 @@ impl Problem {
             | Problem::IgnoresGradient { at, .. } => *at,
         }
     }
-
-    /// What the marked place is, in a few words.
-    pub fn label(&self) -> String {
-        match self {
-            Problem::UnknownName { .. } => "not an operand, parameter, let or state".to_owned(),
-            Problem::UnknownFunction { .. } => "not a function".to_owned(),
-            Problem::FunctionWithoutCall { .. } => "needs arguments".to_owned(),
-            Problem::ArgumentCount { found, .. } => format!("{found} given"),
-            Problem::Expected { expected, .. } => format!("expected {expected}"),
-            Problem::Unclosed { .. } => "opened here".to_owned(),
-            Problem::DuplicateRule { .. } | Problem::DuplicateName { .. } => {
-                "again here".to_owned()
-            }
-            Problem::Unused { .. } => "declared here".to_owned(),
-            _ => "here".to_owned(),
-        }
-    }
-
-    /// The way out, as an order with the text to type, where there is one.
-    pub fn help(&self) -> Option<String> {
-        let fixed = |text: &str| Some(text.to_owned());
-        let near = |nearest: &Option<String>, otherwise: Option<&str>| match nearest {
-            Some(name) => Some(format!("did you mean `{name}`?")),
-            None => otherwise.map(str::to_owned),
-        };
-        match self {
-            Problem::NotUtf8 { .. } => fixed("save the file as UTF-8"),
-            Problem::UnexpectedCharacter { character: '\r', .. } => {
-                fixed("end lines with LF or CRLF")
-            }
-            Problem::UnexpectedCharacter { .. } => fixed("remove it, or put it after a `#`"),
-            Problem::Unclosed { delimiter: "[", .. } => fixed("add `]` after the last token"),
-            Problem::Unclosed { delimiter: "{", .. } => fixed("add `}` after the last statement"),
-            Problem::Unclosed { .. } => fixed("add `)`"),
-            Problem::NestingTooDeep { .. } => fixed("name inner parts with `let`"),
-            Problem::MisplacedComparison { .. } | Problem::MissingComparison { .. } => {
-                fixed("write `where(a < b, x, y)`")
-            }
-            Problem::NumberUnderflow { .. } => fixed("write 0 if that is meant"),
-            Problem::NoRule { .. } => fixed("write `rule NAME = FORMULA`"),
-            Problem::StatementCount { statement: "update", .. } => {
-                fixed("write `update = FORMULA` once")
-            }
-            Problem::UnknownName { nearest, .. } => near(
-                nearest,
-                Some(
-                    "declare it with `param NAME = VALUE`, `let NAME = FORMULA` or `state NAME = FORMULA`",
-                ),
-            ),
-            Problem::UnknownFunction { nearest, .. } => {
-                near(nearest, Some("`nosc language` lists the functions"))
-            }
-            Problem::FunctionWithoutCall { usage, .. } | Problem::ArgumentCount { usage, .. } => {
-                Some(format!("write `{usage}`"))
-            }
-            Problem::NotAFunction { name, .. } => {
-                Some(format!("write `{name} * (...)` for a product"))
-            }
-            Problem::UsedBeforeDeclaration { name, is_state: true, .. } => {
-                Some(format!("write `prev({name})` for its value before the step"))
-            }
-            Problem::UsedBeforeDeclaration { .. } => fixed("move the declaration up"),
-            Problem::ShadowsFunction { .. } => fixed("choose another name"),
-            Problem::PrevNeedsState { .. } => {
-                fixed("declare `state NAME = FORMULA` and write `prev(NAME)`")
-            }
-            Problem::DebiasNeedsAverage { .. } => fixed("write `debias(ema(x, beta))`"),
-            Problem::NotConstant { .. } => fixed("use numbers, `e`, `pi` and functions of them"),
-            Problem::VariesByElement { .. } => {
-                fixed("use only `t`, `T`, `lr`, decays, parameters, constants and states of these")
-            }
-            Problem::RuleTooLarge { .. } => fixed("split the rule"),
-            Problem::TokenCount { .. } => fixed("write groups of five: `op1 op2 u1 u2 b`"),
-            Problem::UnknownToken { nearest, expected, .. } => near(nearest, token_list(expected)),
-            Problem::BankIndex { group: 0, .. } => fixed("`%k` names an earlier group"),
-            Problem::BankIndex { group, .. } => Some(format!("use %0 to %{}", group - 1)),
-            Problem::MisplacedComma { .. } => fixed("put commas only between groups of five"),
-            Problem::Unused { .. } => fixed("remove it, or use it in `update`"),
-            Problem::DuplicateRule { .. } | Problem::DuplicateName { .. } => {
-                fixed("rename one of them")
-            }
-            _ => None,
-        }
-    }
 }
 
-fn token_list(expected: &str) -> Option<&'static str> {
-    match expected {
-        "an operand token" => Some(
-            "operands: g g2 g3 m v gamma sign_g sign_m 1 2 eps w1e-4 w1e-3 w1e-2 w1e-1 adam rmsprop ld cd cd_N rd_N eps_t %K",
-        ),
-        "a unary token" => Some(
-            "unary: id neg exp log sqrt clip1e-5 clip1e-4 clip1e-3 drop0.1 drop0.3 drop0.5 sign",
-        ),
-        "a binary token" => Some("binary: add sub mul div pow left"),
-        _ => None,
-    }
-}
-
-/// A problem together with the text it is about, ready to be rendered.
-#[derive(Debug, Clone)]
-pub struct Report {
-    source: miette::NamedSource<String>,
-    problem: Problem,
-}
-
-impl Report {
-    /// Joins a problem with the name and text of its file.
-    pub fn new(name: &str, text: &str, problem: Problem) -> Report {
-        Report { source: miette::NamedSource::new(name, text.to_owned()), problem }
-    }
-
-    /// The problem.
-    pub fn problem(&self) -> &Problem {
-        &self.problem
-    }
-}
-
-impl std::fmt::Display for Report {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.problem.fmt(f)
-    }
-}
-
-impl std::error::Error for Report {}
-
-impl miette::Diagnostic for Report {
-    fn code<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
-        Some(Box::new(self.problem.code()))
-    }
-    fn severity(&self) -> Option<miette::Severity> {
-        Some(match self.problem.severity() {
-            Severity::Error => miette::Severity::Error,
-            Severity::Warning => miette::Severity::Warning,
-        })
-    }
-    fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
-        self.problem.help().map(|help| Box::new(help) as Box<dyn std::fmt::Display>)
-    }
-    fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        Some(&self.source)
-    }
-    fn labels(&self) -> Option<Box<dyn Iterator<Item = miette::LabeledSpan> + '_>> {
-        let span = self.problem.span();
-        let label = miette::LabeledSpan::new_with_span(Some(self.problem.label()), span);
-        Some(Box::new(std::iter::once(label)))
-    }
+/// The `s` of more than one.
+pub(crate) fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
 }

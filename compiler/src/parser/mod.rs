@@ -3,14 +3,19 @@
 //! Every mistake becomes a [`Problem`] and parsing goes on at the next statement or rule. Nesting is
 //! bounded by [`MAX_NESTING`]; chains of operators are loops and may be long.
 
+mod block;
+
 use crate::lexer::Token;
 use crate::primitive::{Binary, Comparison};
 use crate::problem::Problem;
+use crate::slip;
 use crate::source::Span;
-use crate::syntax::{Body, Expr, ExprId, RuleSyntax, Statement, StatementKind, Syntax};
+use crate::syntax::{Body, Expr, ExprId, RuleSyntax, Syntax};
 
 /// Deepest nesting of brackets, calls and exponents.
 pub const MAX_NESTING: usize = 128;
+
+const OPERAND: &str = "a number, a name or `(`";
 
 /// Reads all rules of a file, and all problems.
 pub(crate) fn parse(text: &str, tokens: &[(Token, Span)], problems: &mut Vec<Problem>) -> Syntax {
@@ -20,6 +25,7 @@ pub(crate) fn parse(text: &str, tokens: &[(Token, Span)], problems: &mut Vec<Pro
         at: 0,
         nesting: 0,
         brackets: 0,
+        in_block: false,
         syntax: Syntax::default(),
         problems,
     };
@@ -34,6 +40,7 @@ struct Parser<'a> {
     nesting: usize,
     /// Inside parentheses newlines are white space.
     brackets: usize,
+    in_block: bool,
     syntax: Syntax,
     problems: &'a mut Vec<Problem>,
 }
@@ -55,10 +62,21 @@ impl Parser<'_> {
         }
         while self.peek() != Token::End {
             if self.at_rule() {
-                if let Ok(rule) = self.rule() {
+                let before = self.span().start as usize;
+                let rule = self.rule();
+                self.end_of_rule();
+                // What is no formula at all has no more to say.
+                let is_other = matches!(
+                    self.problems.last(),
+                    Some(Problem::Expected { slip: Some(slip), at, .. })
+                        if slip.is_no_formula() && before < at.start as usize
+                );
+                if let Ok(mut rule) = rule
+                    && !is_other
+                {
+                    rule.reach.end = self.span().start;
                     self.syntax.rules.push(rule);
                 }
-                self.end_of_rule();
             } else {
                 self.expected("`rule`");
                 self.skip_to_rule();
@@ -79,7 +97,8 @@ impl Parser<'_> {
         self.skip_separators();
         if self.peek() == Token::End {
             let at = start.join(self.previous_span());
-            self.syntax.rules.push(RuleSyntax { name: None, body, at });
+            let reach = Span::new(0, self.text.len());
+            self.syntax.rules.push(RuleSyntax { name: None, body, at, reach });
         } else {
             self.expected("an operator or the end of the file");
         }
@@ -100,62 +119,8 @@ impl Parser<'_> {
             Token::OpenBrace => self.block()?,
             _ => return Err(self.expected("`=` or `{`")),
         };
-        Ok(RuleSyntax { name: Some(name), body, at: start.join(self.previous_span()) })
-    }
-
-    fn block(&mut self) -> Parsed<Body> {
-        let open = self.advance();
-        let mut statements = Vec::new();
-        loop {
-            self.skip_separators();
-            match self.peek() {
-                Token::CloseBrace => {
-                    self.advance();
-                    return Ok(Body::Block(statements));
-                }
-                Token::End => {
-                    self.problems.push(Problem::Unclosed { delimiter: "{", at: open });
-                    return Err(Stop);
-                }
-                _ => match self.statement() {
-                    Ok(statement) => statements.push(statement),
-                    Err(Stop) => self.skip_statement(),
-                },
-            }
-        }
-    }
-
-    fn statement(&mut self) -> Parsed<Statement> {
-        let keyword = self.take(Token::Name, "`param`, `let`, `state`, `update` or `schedule`")?;
-        let (kind, name) = match &self.text[keyword.range()] {
-            "param" => (StatementKind::Param, self.take(Token::Name, "a name")?),
-            "let" => (StatementKind::Let, self.take(Token::Name, "a name")?),
-            "state" => {
-                let name = self.take(Token::Name, "a name")?;
-                let init = if self.peek() == Token::Name && self.slice() == "init" {
-                    self.advance();
-                    Some(self.expression()?)
-                } else {
-                    None
-                };
-                (StatementKind::State { init }, name)
-            }
-            "update" => (StatementKind::Update, keyword),
-            "schedule" => (StatementKind::Schedule, keyword),
-            _ => {
-                self.at -= 1;
-                return Err(self.expected("`param`, `let`, `state`, `update` or `schedule`"));
-            }
-        };
-        self.take(Token::Assign, "`=`")?;
-        self.skip_newlines();
-        let value = self.expression()?;
-        match self.peek() {
-            Token::Newline | Token::Semicolon | Token::CloseBrace => {
-                Ok(Statement { kind, name, value })
-            }
-            _ => Err(self.expected("an operator or the end of the statement")),
-        }
+        let at = start.join(self.previous_span());
+        Ok(RuleSyntax { name: Some(name), body, at, reach: at })
     }
 
     fn token_string(&mut self) -> Parsed<Body> {
@@ -169,10 +134,7 @@ impl Parser<'_> {
                     let close = self.advance();
                     return Ok(Body::Tokens(words, open.join(close)));
                 }
-                Token::End => {
-                    self.problems.push(Problem::Unclosed { delimiter: "[", at: open });
-                    return Err(Stop);
-                }
+                Token::End => return Err(self.never_closed("[", open)),
                 _ => return Err(self.expected("a token or `]`")),
             }
         }
@@ -253,6 +215,11 @@ impl Parser<'_> {
     fn primary(&mut self) -> Parsed<ExprId> {
         match self.peek() {
             Token::Number => Ok(self.number()),
+            // What goes on in a next statement or after the block breaks off at the end of the line.
+            Token::Name | Token::CloseBrace if self.starts_line() && self.at_statement_or_end() => {
+                self.step_back_to_end_of_line();
+                Err(self.expected(OPERAND))
+            }
             Token::Name => {
                 let name = self.advance();
                 if self.peek() == Token::OpenParen {
@@ -270,7 +237,7 @@ impl Parser<'_> {
                 self.close();
                 Ok(inner)
             }
-            _ => Err(self.expected("a number, a name or `(`")),
+            _ => Err(self.expected(OPERAND)),
         }
     }
 
@@ -348,12 +315,22 @@ impl Parser<'_> {
     }
 
     fn unclosed(&mut self, open: Span) -> Stop {
-        if self.peek() == Token::End {
-            self.problems.push(Problem::Unclosed { delimiter: "(", at: open });
-            Stop
+        let next = self.peek();
+        let ends = next == Token::CloseBrace && self.in_block
+            || next == Token::Name && self.starts_line() && self.at_statement_or_end();
+        if ends {
+            self.step_back_to_end_of_line();
+        }
+        if ends || next == Token::End {
+            self.never_closed("(", open)
         } else {
             self.expected("an operator, `,` or `)`")
         }
+    }
+
+    fn never_closed(&mut self, delimiter: &'static str, at: Span) -> Stop {
+        self.problems.push(Problem::Unclosed { delimiter, at });
+        Stop
     }
 
     fn take(&mut self, token: Token, expected: &'static str) -> Parsed<Span> {
@@ -361,14 +338,41 @@ impl Parser<'_> {
     }
 
     fn expected(&mut self, expected: &'static str) -> Stop {
-        let found = match self.peek() {
-            Token::End => "the end of the file".to_owned(),
-            Token::Newline => "the end of the line".to_owned(),
-            _ => format!("`{}`", shortened(self.slice())),
+        let (found, at) = match self.peek() {
+            Token::End => ("the end of the file".to_owned(), self.after_last()),
+            Token::Newline => ("the end of the line".to_owned(), self.after_last()),
+            _ => (format!("`{}`", shortened(self.slice())), self.span()),
         };
-        let at = self.span();
-        self.problems.push(Problem::Expected { expected, found, at });
+        let slip = slip::find(self.text, self.tokens, self.at, self.in_block);
+        self.problems.push(Problem::Expected { expected, found, slip, at });
         Stop
+    }
+
+    /// The place right after the last token before this one, newlines left out.
+    fn after_last(&self) -> Span {
+        let before = &self.tokens[..self.at];
+        let last = before.iter().rev().find(|(token, _)| *token != Token::Newline);
+        let end = last.map_or(self.span().start, |(_, at)| at.end);
+        Span { start: end, end }
+    }
+
+    fn starts_line(&self) -> bool {
+        self.at > 0 && self.tokens[self.at - 1].0 == Token::Newline
+    }
+
+    fn at_statement_or_end(&self) -> bool {
+        match self.tokens[self.at].0 {
+            Token::CloseBrace => self.in_block,
+            _ => self.at_rule() || slip::is_statement(self.text, self.tokens, self.at),
+        }
+    }
+
+    /// Back over the newlines that were passed over.
+    fn step_back_to_end_of_line(&mut self) {
+        self.brackets = 0;
+        while self.starts_line() {
+            self.at -= 1;
+        }
     }
 
     /// The next token; inside parentheses newlines are passed over.
@@ -448,16 +452,6 @@ impl Parser<'_> {
         let starts_line =
             self.at == 0 || matches!(self.tokens[self.at - 1].0, Token::Newline | Token::Semicolon);
         starts_line && self.at_rule()
-    }
-
-    fn skip_statement(&mut self) {
-        self.brackets = 0;
-        while !matches!(
-            self.tokens[self.at].0,
-            Token::Newline | Token::Semicolon | Token::CloseBrace | Token::End
-        ) {
-            self.at += 1;
-        }
     }
 }
 

@@ -1,0 +1,135 @@
+//! The label and the way out of each problem.
+
+use super::{Problem, slip};
+use crate::primitive::{Meaning, primitive};
+
+impl Problem {
+    /// What the marked place is, in a few words.
+    pub fn label(&self) -> String {
+        match self {
+            Problem::UnknownName { .. } => "not an operand, parameter, let or state".to_owned(),
+            Problem::UnknownFunction { .. } => "not a function".to_owned(),
+            Problem::FunctionWithoutCall { .. } => "needs arguments".to_owned(),
+            Problem::ArgumentCount { found, .. } => format!("{found} given"),
+            Problem::Expected { expected, .. } => format!("expected {expected}"),
+            Problem::Unclosed { .. } => "opened here".to_owned(),
+            Problem::DuplicateRule { .. } | Problem::DuplicateName { .. } => {
+                "again here".to_owned()
+            }
+            Problem::Unused { .. } => "declared here".to_owned(),
+            _ => "here".to_owned(),
+        }
+    }
+
+    /// The way out, as an order with the text to type, where there is one.
+    pub fn help(&self) -> Option<String> {
+        let fixed = |text: &str| Some(text.to_owned());
+        let near = |nearest: &Option<String>, otherwise: Option<&str>| match nearest {
+            Some(name) => Some(format!("did you mean `{name}`?")),
+            None => otherwise.map(str::to_owned),
+        };
+        match self {
+            Problem::NotUtf8 { .. } => fixed("save the file as UTF-8"),
+            Problem::UnexpectedCharacter { character: '\r', .. } => {
+                fixed("end lines with LF or CRLF")
+            }
+            Problem::UnexpectedCharacter { character, at } => {
+                Some(instead(*character, at.range().len()).to_owned())
+            }
+            Problem::Expected { slip, .. } => slip.as_ref().map(ToString::to_string),
+            Problem::Unclosed { delimiter: "[", .. } => fixed("add `]` after the last token"),
+            Problem::Unclosed { delimiter: "{", .. } => fixed("add `}` after the last statement"),
+            Problem::Unclosed { .. } => fixed("add `)`"),
+            Problem::NestingTooDeep { .. } => fixed("name inner parts with `let`"),
+            Problem::MisplacedComparison { .. } | Problem::MissingComparison { .. } => {
+                fixed("write `where(a < b, x, y)`")
+            }
+            Problem::NumberOverflow { kind: "f32", .. } => fixed("the largest f32 is 3.4028235e38"),
+            Problem::NumberOverflow { .. } => fixed("the largest f64 is 1.7976931348623157e308"),
+            Problem::NumberUnderflow { .. } => fixed("write 0 if that is meant"),
+            Problem::NoRule { .. } => fixed("write `rule NAME = FORMULA`"),
+            Problem::StatementCount { statement: "update", .. } => {
+                fixed("write `update = FORMULA` once")
+            }
+            Problem::StatementCount { .. } => {
+                fixed("write `schedule = FORMULA` once, or leave it out")
+            }
+            Problem::UnknownName { nearest, .. } => near(
+                nearest,
+                Some(
+                    "declare it with `param NAME = VALUE`, `let NAME = FORMULA` or `state NAME = FORMULA`",
+                ),
+            ),
+            Problem::UnknownFunction { nearest, .. } => {
+                near(nearest, Some("`nosc language` lists the functions"))
+            }
+            Problem::FunctionWithoutCall { usage, .. } | Problem::ArgumentCount { usage, .. } => {
+                let ways: Vec<String> = usage.split(" or ").map(|way| format!("`{way}`")).collect();
+                Some(format!("write {}", ways.join(" or ")))
+            }
+            Problem::NotAFunction { name, .. } => {
+                Some(format!("write `{name} * (...)` for a product"))
+            }
+            Problem::UsedBeforeDeclaration { name, is_state: true, .. } => {
+                Some(format!("write `prev({name})` for its value before the step"))
+            }
+            Problem::UsedBeforeDeclaration { .. } => fixed("move the declaration up"),
+            Problem::ShadowsFunction { .. } => fixed("choose another name"),
+            Problem::PrevNeedsState { .. } => {
+                fixed("declare `state NAME = FORMULA` and write `prev(NAME)`")
+            }
+            Problem::DebiasNeedsAverage { .. } => fixed("write `debias(ema(x, beta))`"),
+            Problem::NotConstant { .. } => fixed("use numbers, `e`, `pi` and functions of them"),
+            Problem::OutOfRange { expected: "0 to 1", .. } => fixed("write a number from 0 to 1"),
+            Problem::OutOfRange { expected, .. } => Some(format!("write {expected}")),
+            Problem::VariesByElement { .. } => {
+                fixed("use only `t`, `T`, `lr`, decays, parameters, constants and states of these")
+            }
+            Problem::RuleTooLarge { .. } => fixed("split the rule"),
+            Problem::TokenCount { .. } => fixed("write groups of five: `op1 op2 u1 u2 b`"),
+            Problem::UnknownToken { nearest, expected, .. } => near(nearest, token_list(expected)),
+            Problem::BankIndex { group: 0, .. } => fixed("`%k` names an earlier group"),
+            Problem::BankIndex { group: 1, .. } => fixed("use `%0`"),
+            Problem::BankIndex { group, .. } => Some(format!("use `%0` to `%{}`", group - 1)),
+            Problem::MisplacedComma { .. } => fixed("put commas only between groups of five"),
+            Problem::Unused { name, .. } if is_built_in(name) => {
+                Some(format!("built-in operands read the parameter: write `param {name} = ...`"))
+            }
+            Problem::Unused { .. } => fixed("remove it, or use it in `update`"),
+            Problem::DuplicateRule { .. } | Problem::DuplicateName { .. } => {
+                fixed("rename one of them")
+            }
+            Problem::IgnoresGradient { .. } => fixed("use `g`, or an average of it, in `update`"),
+            Problem::FileTooLarge { .. } => fixed("split the file"),
+        }
+    }
+}
+
+/// What to write in the place of a run of characters that the language does not have.
+fn instead(character: char, length: usize) -> &'static str {
+    match character {
+        '|' if length == 1 => "write `abs(x)` for a magnitude",
+        '|' | '&' => slip::CONDITIONS,
+        '?' => slip::CHOICE,
+        ':' => "write `=`",
+        '%' => slip::TOKENS,
+        _ => "remove it, or put it after a `#`",
+    }
+}
+
+fn is_built_in(name: &str) -> bool {
+    primitive(name).is_some_and(|row| matches!(row.meaning, Meaning::Parameter(_)))
+}
+
+fn token_list(expected: &str) -> Option<&'static str> {
+    match expected {
+        "an operand token" => Some(
+            "operands: g g2 g3 m v gamma sign_g sign_m 1 2 eps w1e-4 w1e-3 w1e-2 w1e-1 adam rmsprop ld cd cd_N rd_N eps_t %K",
+        ),
+        "a unary token" => Some(
+            "unary: id neg exp log sqrt clip1e-5 clip1e-4 clip1e-3 drop0.1 drop0.3 drop0.5 sign",
+        ),
+        "a binary token" => Some("binary: add sub mul div pow left"),
+        _ => None,
+    }
+}
