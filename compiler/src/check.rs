@@ -114,9 +114,14 @@ impl<'a> Checker<'a> {
             self.problems.push(Problem::VariesByElement { what: "the schedule", at: span });
         }
         for (node, at) in decays {
+            let what = "the decay of an average";
             if !varying.nodes[node.index()] {
-                let what = "the decay of an average";
                 self.problems.push(Problem::VariesByElement { what, at });
+            } else if let Some(value) = scalar::constant_value(&checked.tree, node)
+                && !(0.0..1.0).contains(&value)
+            {
+                let expected = "a number of at least 0 and below 1";
+                self.problems.push(Problem::OutOfRange { what, value, expected, at });
             }
         }
         let live = checked.live();
@@ -244,11 +249,8 @@ impl<'a> Checker<'a> {
         let start = match init {
             Some(init) => {
                 let value = self.formula(init);
-                if let Some(node) = value
-                    && !self.is_uniform_start(node)
-                {
-                    let at = self.syntax.span(init);
-                    self.problems.push(Problem::VariesByElement { what: "a starting value", at });
+                if let Some(node) = value {
+                    self.check_start(node, self.syntax.span(init));
                 }
                 value
             }
@@ -270,22 +272,33 @@ impl<'a> Checker<'a> {
     }
 
     /// A starting value is a step scalar that reads no state and no draw.
-    fn is_uniform_start(&self, root: NodeId) -> bool {
+    fn check_start(&mut self, root: NodeId, at: Span) {
+        let (mut varies, mut reads_state) = (false, false);
+        let mut seen = vec![false; self.builder.tree.len()];
         let mut open = vec![root];
         while let Some(id) = open.pop() {
-            let node = self.builder.tree.node(id);
-            match node {
-                Node::Operand(
-                    Operand::Gradient | Operand::Weight | Operand::Noise | Operand::DecayingNoise,
-                )
-                | Node::Drop(..)
-                | Node::State(_)
-                | Node::Previous(_)
-                | Node::Debias(_) => return false,
-                _ => open.extend(node.operands()),
+            if std::mem::replace(&mut seen[id.index()], true) {
+                continue;
             }
+            let node = self.builder.tree.node(id);
+            varies |= matches!(
+                node,
+                Node::Drop(..)
+                    | Node::Operand(
+                        Operand::Gradient
+                            | Operand::Weight
+                            | Operand::Noise
+                            | Operand::DecayingNoise,
+                    )
+            );
+            reads_state |= matches!(node, Node::State(_) | Node::Previous(_) | Node::Debias(_));
+            open.extend(node.operands());
         }
-        true
+        if reads_state {
+            self.problems.push(Problem::StartReadsState { at });
+        } else if varies {
+            self.problems.push(Problem::VariesByElement { what: "a starting value", at });
+        }
     }
 
     fn formula(&mut self, root: ExprId) -> Option<NodeId> {
@@ -388,9 +401,19 @@ pub(crate) fn meet_elements(rule: &Rule, uniform: &Live, live: &Live) -> Vec<boo
     }
     let reached = rule.reach(roots);
     for (id, node) in rule.tree.iter() {
-        if reached.nodes[id.index()] && !uniform.nodes[id.index()] {
-            node.operands().for_each(|operand| meets_element[operand.index()] = true);
+        if !reached.nodes[id.index()] || uniform.nodes[id.index()] {
+            continue;
         }
+        let operands: Vec<NodeId> = match node {
+            // Two step scalars are compared in f64.
+            Node::Where(_, [a, b, x, y])
+                if uniform.nodes[a.index()] && uniform.nodes[b.index()] =>
+            {
+                vec![x, y]
+            }
+            _ => node.operands().collect(),
+        };
+        operands.into_iter().for_each(|operand| meets_element[operand.index()] = true);
     }
     meets_element[rule.update.index()] = true;
     meets_element

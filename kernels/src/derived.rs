@@ -226,29 +226,40 @@ impl Derived {
         values
     }
 
-    /// A number as a formula; `leaf` writes a step scalar, in brackets where it needs them.
+    /// A number as a formula; `leaf` writes a step scalar.
     pub fn text(&self, id: DerivedId, leaf: impl Fn(&Scalar) -> String) -> String {
         let mut texts: Vec<String> = Vec::with_capacity(id.index() + 1);
         for number in self.numbers.iter().take(id.index() + 1) {
             let at = |id: DerivedId| texts[id.index()].as_str();
-            let text = match *number {
-                Number::Constant(bits) => format!("{:?}", f32::from_bits(bits)),
-                Number::Scalar(ref scalar) => leaf(scalar),
-                Number::Unary(Unary::Neg, a) => format!("-({})", at(a)),
-                Number::Unary(op, a) => format!("{}({})", op.name(), at(a)),
-                Number::Binary(op @ (Binary::Min | Binary::Max), a, b) => {
-                    format!("{}({}, {})", op.name(), at(a), at(b))
+            let text = match number {
+                Number::Constant(bits) => {
+                    let text = format!("{:?}", f32::from_bits(*bits));
+                    text.strip_suffix(".0").unwrap_or(&text).to_owned()
                 }
-                Number::Binary(op, a, b) => format!("({} {} {})", at(a), op.name(), at(b)),
-                Number::Clip([x, lo, hi]) => format!("clip({}, {}, {})", at(x), at(lo), at(hi)),
+                Number::Scalar(scalar) => leaf(scalar),
+                Number::Unary(Unary::Neg, a) => format!("-{}", bracketed(at(*a))),
+                Number::Unary(op, a) => format!("{}({})", op.name(), at(*a)),
+                Number::Binary(op @ (Binary::Min | Binary::Max), a, b) => {
+                    format!("{}({}, {})", op.name(), at(*a), at(*b))
+                }
+                Number::Binary(op, a, b) => {
+                    format!("{} {} {}", bracketed(at(*a)), op.name(), bracketed(at(*b)))
+                }
+                Number::Clip([x, lo, hi]) => format!("clip({}, {}, {})", at(*x), at(*lo), at(*hi)),
                 Number::Where(op, [a, b, x, y]) => {
-                    format!("where({} {} {}, {}, {})", at(a), op.name(), at(b), at(x), at(y))
+                    format!("where({} {} {}, {}, {})", at(*a), op.name(), at(*b), at(*x), at(*y))
                 }
             };
             texts.push(text);
         }
         texts.pop().unwrap_or_default()
     }
+}
+
+/// A formula as an operand.
+fn bracketed(text: &str) -> String {
+    let name = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+    if text.chars().all(name) { text.to_owned() } else { format!("({text})") }
 }
 
 impl DerivedId {

@@ -25,7 +25,7 @@ fn problems_are_a_json_list_with_places() {
     assert_eq!(problem["code"], "nosc::argument_count");
     assert_eq!((&problem["line"], &problem["column"]), (&2.into(), &10.into()));
     assert_eq!(problem["help"], "write `exp(x)`");
-    assert_eq!(problem["message"], "`exp` takes 1 arguments, found 2");
+    assert_eq!(problem["message"], "`exp` takes 1 argument, found 2");
 }
 
 #[test]

@@ -82,6 +82,9 @@ impl Problem {
             Problem::NotConstant { .. } => fixed("use numbers, `e`, `pi` and functions of them"),
             Problem::OutOfRange { expected: "0 to 1", .. } => fixed("write a number from 0 to 1"),
             Problem::OutOfRange { expected, .. } => Some(format!("write {expected}")),
+            Problem::StartReadsState { .. } => {
+                fixed("use only `t`, `T`, `lr`, decays, parameters and constants")
+            }
             Problem::VariesByElement { .. } => {
                 fixed("use only `t`, `T`, `lr`, decays, parameters, constants and states of these")
             }

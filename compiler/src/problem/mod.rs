@@ -87,6 +87,8 @@ pub enum Problem {
     NotConstant { what: &'static str, at: Span },
     #[error("{what} is {value}, expected {expected}")]
     OutOfRange { what: &'static str, value: f64, expected: &'static str, at: Span },
+    #[error("a starting value reads a state")]
+    StartReadsState { at: Span },
     #[error("{what} varies from element to element")]
     VariesByElement { what: &'static str, at: Span },
     #[error("rule `{rule}` needs more than {limit} {what}")]
@@ -134,6 +136,7 @@ impl Problem {
             Problem::DebiasNeedsAverage { .. } => "nosc::debias_needs_average",
             Problem::NotConstant { .. } => "nosc::not_constant",
             Problem::OutOfRange { .. } => "nosc::out_of_range",
+            Problem::StartReadsState { .. } => "nosc::start_reads_state",
             Problem::VariesByElement { .. } => "nosc::varies_by_element",
             Problem::RuleTooLarge { .. } => "nosc::rule_too_large",
             Problem::TokenCount { .. } => "nosc::token_count",
@@ -172,6 +175,7 @@ impl Problem {
         "nosc::debias_needs_average",
         "nosc::not_constant",
         "nosc::out_of_range",
+        "nosc::start_reads_state",
         "nosc::varies_by_element",
         "nosc::rule_too_large",
         "nosc::token_count",
@@ -220,6 +224,7 @@ impl Problem {
             | Problem::DebiasNeedsAverage { at }
             | Problem::NotConstant { at, .. }
             | Problem::OutOfRange { at, .. }
+            | Problem::StartReadsState { at }
             | Problem::VariesByElement { at, .. }
             | Problem::RuleTooLarge { at, .. }
             | Problem::TokenCount { at, .. }

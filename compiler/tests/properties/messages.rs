@@ -207,3 +207,32 @@ fn numbers_of_tokens_are_numbers_of_the_language() {
         assert!(Rule::from_tokens(&format!("{token} g id id mul")).is_err(), "{token}");
     }
 }
+
+#[test]
+fn a_comparison_of_step_scalars_has_no_f32_limits() {
+    for text in ["where(t > 1e39, g, w)", "where(t > 1e-46, g, m)"] {
+        let file = RuleFile::parse("rule", text);
+        assert_eq!(file.problems, [], "{text}");
+    }
+    assert!(RuleFile::parse("rule", "where(g > 1e39, g, w)").has_errors());
+}
+
+#[test]
+fn a_start_that_reads_a_state_says_so() {
+    let text = "rule a { state q = q + 1; state s init prev(q) = s + g; update = s }";
+    let file = RuleFile::parse("rule", text);
+    assert_eq!(file.problems[0].code(), "nosc::start_reads_state");
+    // A start that shares its parts is checked in time that grows with their number.
+    let doubled: String = (0..60).map(|i| format!("let x{} = x{i} * x{i}; ", i + 1)).collect();
+    let text = format!("rule a {{ let x0 = lr; {doubled} state s init x60 = s + g; update = s }}");
+    assert!(!RuleFile::parse("rule", &text).has_errors());
+}
+
+#[test]
+fn a_constant_decay_out_of_range_is_an_error_of_the_rule() {
+    for decay in ["1", "2", "-0.1"] {
+        let file = RuleFile::parse("rule", &format!("ema(g, {decay})"));
+        assert_eq!(file.problems[0].code(), "nosc::out_of_range", "{decay}");
+    }
+    assert!(!RuleFile::parse("rule", "ema(g, 0) + ema(g, beta1)").has_errors());
+}
