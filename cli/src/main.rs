@@ -10,17 +10,17 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
-mod arrays;
+mod source;
 mod check;
-mod compile;
-mod error;
 mod explain;
+mod compile;
+mod arrays;
+mod run;
+mod train;
+mod rules;
 mod language;
 mod output;
-mod rules;
-mod run;
-mod source;
-mod train;
+mod error;
 
 use std::process::ExitCode;
 

@@ -11,26 +11,26 @@
 
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "arbitrary")]
-pub mod arbitrary;
-mod builder;
-pub mod canonical;
-mod check;
-mod file;
-mod formula;
+pub mod source;
 mod lexer;
-mod parser;
-pub mod primitive;
-pub mod print;
 pub mod problem;
+mod suggest;
+mod slip;
+pub mod primitive;
+mod syntax;
+mod parser;
+pub mod tree;
 mod same;
 pub mod scalar;
-mod slip;
-pub mod source;
-mod suggest;
-mod syntax;
+mod builder;
 mod tokens;
-pub mod tree;
+mod formula;
+mod check;
+mod file;
+pub mod print;
+pub mod canonical;
+#[cfg(feature = "arbitrary")]
+pub mod arbitrary;
 
 pub use file::{CompileErrors, RuleFile};
 pub use parser::MAX_NESTING;

@@ -55,12 +55,12 @@
 //! Start reading at [`task::Task`], then `task/rosenbrock.rs`, the smallest one.
 #![forbid(unsafe_code)]
 
-pub mod child;
-pub mod compiled_stepper;
-pub mod dataset;
-pub mod outcome;
-pub mod plot;
-pub mod random;
-pub mod stepper;
-pub mod sweep;
 pub mod task;
+pub mod dataset;
+pub mod child;
+pub mod stepper;
+pub mod compiled_stepper;
+pub mod random;
+pub mod outcome;
+pub mod sweep;
+pub mod plot;

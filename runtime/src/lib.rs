@@ -26,13 +26,13 @@
 
 #![forbid(unsafe_code)]
 
-mod checkpoint;
 mod compiled;
-mod error;
-mod guard;
 pub mod library;
 mod optimizer;
 mod pool;
+mod guard;
+mod checkpoint;
+mod error;
 
 pub use checkpoint::Checkpoint;
 pub use compiled::{CompiledRule, Slot};

@@ -19,14 +19,14 @@
 //! law moves a function between step scalars (f64) and elements (f32). The laws that are used are in
 //! [`laws`], one function each.
 
-mod draws;
 mod facts;
-mod key;
-pub mod laws;
-mod number;
 mod order;
 mod rewriter;
+pub mod laws;
 mod states;
+mod draws;
+mod number;
+mod key;
 
 use indexmap::IndexMap;
 
