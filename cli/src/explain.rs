@@ -198,7 +198,9 @@ pub(crate) fn scalars(lowered: &LoweredRule) -> Vec<String> {
         Scalar::Derived(_) => String::new(),
     };
     let formula = |scalar: &Scalar| match scalar {
-        Scalar::Derived(id) => lowered.scalars.derived().text(*id, plain),
+        Scalar::Derived(id) => {
+            format!("{}, in f32", lowered.scalars.derived().text(*id, plain))
+        }
         other => plain(other),
     };
     let outputs = lowered.scalars.outputs().iter().map(formula).enumerate();

@@ -199,7 +199,9 @@ impl Derived {
     pub(crate) fn only<'a>(&self, wanted: impl Iterator<Item = &'a mut DerivedId>) -> Derived {
         let wanted: Vec<&mut DerivedId> = wanted.collect();
         let mut needed = vec![false; self.numbers.len()];
-        wanted.iter().for_each(|id| needed[id.index()] = true);
+        for id in &wanted {
+            needed[id.index()] = true;
+        }
         for (index, number) in self.numbers.iter().enumerate().rev() {
             if needed[index] {
                 number.operands().for_each(|id| needed[id.index()] = true);
@@ -243,7 +245,9 @@ impl Derived {
                     format!("{}({}, {})", op.name(), at(*a), at(*b))
                 }
                 Number::Binary(op, a, b) => {
-                    format!("{} {} {}", bracketed(at(*a)), op.name(), bracketed(at(*b)))
+                    let space = if *op == Binary::Pow { "" } else { " " };
+                    let (a, b) = (bracketed(at(*a)), bracketed(at(*b)));
+                    format!("{a}{space}{}{space}{b}", op.name())
                 }
                 Number::Clip([x, lo, hi]) => format!("clip({}, {}, {})", at(*x), at(*lo), at(*hi)),
                 Number::Where(op, [a, b, x, y]) => {

@@ -2,7 +2,7 @@
 //!
 //! A maximal part of the canonical tree that does not vary is evaluated here in the order of the tree,
 //! with the functions of [`nosc_compiler::scalar`], and rounded once to f32 where it meets an element
-//! (LANGUAGE section 4). A comparison of two such parts is decided here too, in f64. What an element would
+//! (`docs/numerics.md`). A comparison of two such parts is decided here too, in f64. What an element would
 //! compute from rounded scalars alone comes last, in f32: [`Derived`].
 
 use nosc_compiler::canonical::CanonicalRule;

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use crate::rules::{compiled, rule};
 
 /// Elements whose f64 value no f32 arithmetic can reach within tolerance: case, element, from which step,
-/// and the share of the tolerance that is allowed. LANGUAGE section 4 leaves no choice of another result:
+/// and the share of the tolerance that is allowed. `docs/numerics.md` leaves no choice of another result:
 /// each operation is rounded once, and `reference` gives the same bits.
 ///
 /// * `tok008`, `(1e-2*w)^sign(m)`: the parameter falls from 2.2 to 5e-4 in one step, which costs it 12 bits,

@@ -30,7 +30,7 @@ pub use golden::{check_golden, check_golden_torch};
 pub use numbers::{SPECIAL, assert_same_bits, bits, hard_float, plain_float, same_bits, splitmix};
 pub use parity::{Agreement, Lengths, check_parity, check_threads};
 pub use reference::check_reference;
-pub use rules::{compiled, generated, library, lowered, rule};
+pub use rules::{FEW_VALUES, compiled, generated, library, lowered, rule};
 pub use run::{Run, Snapshot, gradients};
 pub use workspace::{member_arrows, members, read, root, rust_files};
 

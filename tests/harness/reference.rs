@@ -1,7 +1,7 @@
 //! What a rule means, evaluated node by node straight from its tree: no plan, no sharing, no order.
 //!
 //! Back ends can agree on a wrong plan. This evaluator knows none: it walks the tree for each element and
-//! looks only at LANGUAGE sections 2 and 4. What does not vary is f64 and is rounded where it meets an
+//! looks only at `docs/language.md` and `docs/numerics.md`. What does not vary is f64 and is rounded where it meets an
 //! element; the rest is f32. Draws are the only thing that it takes from the canonical form.
 
 use nosc_compiler::Rule;

@@ -27,6 +27,18 @@ pub fn compiled(rule: &Rule, backend: Backend) -> CompiledRule {
     compiled.unwrap_or_else(|error| panic!("{}\n{error}", rule.to_text()))
 }
 
+/// Rules with functions of few values, which become selects: of constants and of step scalars.
+pub const FEW_VALUES: [&str; 8] = [
+    "exp(sign(g)*sign(m)) * g",
+    "exp(ld*sign(g)*sign(m)) * g",
+    "tanh(ld*sign(g)*sign(m)) + sigmoid(sign(g) - sign(w))",
+    "{ param base = 3\n update = base^(sign(g)*sign(m)) * g }",
+    "{ param p = -3\n update = sign(g)^p + (sign(w) - 0.5)^-7 }",
+    "exp(where(g < w, cd, -1)) - log(abs(sign(m)) + ld)",
+    "exp(exp(ld*clip(sign(g), 0.5))) * w",
+    "{ state s = max(sign(g), sign(m))\n update = tanh(0.1*s) }",
+];
+
 /// A generated rule: of every third seed a token string, else anything that the language has.
 pub fn generated(seed: u64) -> (String, Rule) {
     let text = if seed % 3 == 2 {

@@ -1,4 +1,5 @@
-//! What went wrong for people who do this job elsewhere, as numbers: optimizer steps.
+//! What went wrong for people who do this job elsewhere, as numbers: optimizer steps. The letters are those of
+//! `docs/cases.md`.
 
 use nosc_runtime::{Backend, Settings};
 use nosc_tests::{Run, library, rule};
@@ -89,7 +90,7 @@ fn delta_is_added_to_the_corrected_root() {
     check_path("adam", &Settings::default(), (0.0, 1e-8, 1.0), &wanted, 1e-5);
 }
 
-// O18: subnormals are kept (LANGUAGE section 4), so the average comes to rest on one.
+// O18: subnormals are kept (`docs/numerics.md`), so the average comes to rest on one.
 #[test]
 fn an_average_decays_into_subnormals_and_keeps_them() {
     for backend in BACKENDS {

@@ -1,6 +1,8 @@
 //! Machine code against the interpreter, bit for bit, NaN being equal to NaN.
 
-use nosc_tests::{Agreement, Lengths, cases, check_parity, check_threads, generated, library};
+use nosc_tests::{
+    Agreement, FEW_VALUES, Lengths, cases, check_parity, check_threads, generated, library, rule,
+};
 
 fn report(what: &str, agreement: Agreement) {
     let Agreement { rules, refused, arrays, elements, numbers } = agreement;
@@ -22,6 +24,13 @@ fn standard_rules_agree_on_every_length() {
 }
 
 #[test]
+fn functions_of_few_values_agree_on_every_length() {
+    for (seed, text) in FEW_VALUES.into_iter().enumerate() {
+        check_parity(&rule(text), Lengths::Every, 2_000 + seed as u64);
+    }
+}
+
+#[test]
 fn generated_rules_agree_on_every_length() {
     let mut agreement = Agreement::default();
     for seed in 0..cases(250) {
@@ -37,7 +46,7 @@ fn rules_of_many_draws_agree_anywhere_in_a_tensor() {
     let texts =
         ["drop(g, 0.3) + drop(m, 0.1) + eps", "{ update = eps_t * g; schedule = ld + eps }"];
     for (seed, text) in texts.into_iter().enumerate() {
-        check_parity(&nosc_tests::rule(text), Lengths::Every, 1_000 + seed as u64);
+        check_parity(&rule(text), Lengths::Every, 1_000 + seed as u64);
     }
 }
 

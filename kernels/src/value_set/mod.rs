@@ -18,7 +18,7 @@ mod chain;
 mod tests;
 
 use indexmap::IndexMap;
-use nosc_compiler::primitive::{Binary, Comparison, Unary};
+use nosc_compiler::primitive::{Binary, Unary};
 use nosc_compiler::tree::{Live, Node, NodeId, Rule, StateKind};
 
 pub(crate) use chain::{Chain, OfNan, Test};
@@ -134,24 +134,18 @@ impl ValueSets {
                 let values: Vec<DerivedId> = values.collect();
                 self.base(id, &values)
             }
-            Node::Where(_, [a, b, x, y])
-                if [a, b].iter().any(|id| self.known(rule, uniform, *id).is_none()) =>
-            {
-                let mut values = self.known(rule, uniform, x).map(|x| self.values(&x))?;
-                values.extend(self.known(rule, uniform, y).map(|y| self.values(&y))?);
-                self.base(id, &values)
+            Node::Where(_, [a, b, x, y]) => {
+                // A condition of step scalars is decided in f64, which says nothing of an element.
+                let decided = uniform.nodes[a.index()] && uniform.nodes[b.index()];
+                let exact = if decided { None } else { self.combined(rule, uniform, id, node) };
+                exact.or_else(|| {
+                    let mut values = self.known(rule, uniform, x).map(|x| self.values(&x))?;
+                    values.extend(self.known(rule, uniform, y).map(|y| self.values(&y))?);
+                    self.base(id, &values)
+                })
             }
-            Node::Unary(..) | Node::Binary(..) | Node::Clip(..) | Node::Where(..) => {
-                let operands = node.operands().map(|operand| self.known(rule, uniform, operand));
-                let operands = operands.collect::<Option<Vec<Known>>>()?;
-                let decided = match node {
-                    Node::Where(op, [a, b, ..]) => {
-                        let both = uniform.nodes[a.index()] && uniform.nodes[b.index()];
-                        both.then_some(Scalar::Holds(op, a, b))
-                    }
-                    _ => None,
-                };
-                self.combined(id, node, decided, &operands)
+            Node::Unary(..) | Node::Binary(..) | Node::Clip(..) => {
+                self.combined(rule, uniform, id, node)
             }
             Node::Constant(_)
             | Node::Operand(_)
@@ -174,7 +168,7 @@ impl ValueSets {
     }
 
     /// All values of an operand.
-    fn values(&mut self, known: &Known) -> Vec<DerivedId> {
+    fn values(&self, known: &Known) -> Vec<DerivedId> {
         match known {
             Known::Uniform(value) => vec![*value],
             Known::Image(image) => {
@@ -216,14 +210,10 @@ impl ValueSets {
         Some(image)
     }
 
-    /// The image of an operation on known operands.
-    fn combined(
-        &mut self,
-        id: NodeId,
-        node: Node,
-        decided: Option<Scalar>,
-        operands: &[Known],
-    ) -> Option<Image> {
+    /// The image of an operation, if all operands are known.
+    fn combined(&mut self, rule: &Rule, uniform: &Live, id: NodeId, node: Node) -> Option<Image> {
+        let operands = node.operands().map(|operand| self.known(rule, uniform, operand));
+        let operands = &operands.collect::<Option<Vec<Known>>>()?;
         let mut bases: Vec<NodeId> = Vec::new();
         for operand in operands {
             if let Known::Image(image) = operand
@@ -235,9 +225,9 @@ impl ValueSets {
         if let [base] = bases[..] {
             let count = self.bases.get(&base)?.members.len();
             let values = (0..count)
-                .map(|member| self.applied(node, decided, operands, &[(base, Some(member))]))
+                .map(|member| self.applied(node, operands, &[(base, Some(member))]))
                 .collect::<Option<Vec<DerivedId>>>()?;
-            let of_nan = self.applied(node, decided, operands, &[(base, None)])?;
+            let of_nan = self.applied(node, operands, &[(base, None)])?;
             return Some(Image { base, values, of_nan });
         }
         let mut combinations: Vec<Vec<Choice>> = vec![Vec::new()];
@@ -259,36 +249,20 @@ impl ValueSets {
         }
         let values = combinations
             .iter()
-            .map(|choices| self.applied(node, decided, operands, choices))
+            .map(|choices| self.applied(node, operands, choices))
             .collect::<Option<Vec<DerivedId>>>()?;
         self.base(id, &values)
     }
 
     /// The value of an operation for one combination of members.
-    fn applied(
-        &mut self,
-        node: Node,
-        decided: Option<Scalar>,
-        operands: &[Known],
-        choices: &[Choice],
-    ) -> Option<DerivedId> {
+    fn applied(&mut self, node: Node, operands: &[Known], choices: &[Choice]) -> Option<DerivedId> {
         let mut at = operands.iter().map(|operand| operand.at(choices));
         let mut next = || at.next().flatten();
         let number = match node {
             Node::Unary(op, _) => Number::Unary(op, next()?),
             Node::Binary(op, ..) => Number::Binary(op, next()?, next()?),
             Node::Clip(..) => Number::Clip([next()?, next()?, next()?]),
-            Node::Where(op, _) => {
-                let [a, b, x, y] = [next()?, next()?, next()?, next()?];
-                match decided {
-                    Some(holds) => {
-                        let holds = self.derived.scalar(holds);
-                        let one = self.derived.float(1.0);
-                        Number::Where(Comparison::Equal, [holds, one, x, y])
-                    }
-                    None => Number::Where(op, [a, b, x, y]),
-                }
-            }
+            Node::Where(op, _) => Number::Where(op, [next()?, next()?, next()?, next()?]),
             _ => return None,
         };
         self.derived.add(number)
