@@ -413,7 +413,9 @@ pub(crate) fn meet_elements(rule: &Rule, uniform: &Live, live: &Live) -> Vec<boo
             }
             _ => node.operands().collect(),
         };
-        operands.into_iter().for_each(|operand| meets_element[operand.index()] = true);
+        for operand in operands {
+            meets_element[operand.index()] = true;
+        }
     }
     meets_element[rule.update.index()] = true;
     meets_element

@@ -24,10 +24,6 @@ impl Problem {
     /// The way out, as an order with the text to type, where there is one.
     pub fn help(&self) -> Option<String> {
         let fixed = |text: &str| Some(text.to_owned());
-        let near = |nearest: &Option<String>, otherwise: Option<&str>| match nearest {
-            Some(name) => Some(format!("did you mean `{name}`?")),
-            None => otherwise.map(str::to_owned),
-        };
         match self {
             Problem::NotUtf8 { .. } => fixed("save the file as UTF-8"),
             Problem::UnexpectedCharacter { character: '\r', .. } => {
@@ -55,13 +51,13 @@ impl Problem {
                 fixed("write `schedule = FORMULA` once, or leave it out")
             }
             Problem::UnknownName { nearest, .. } => near(
-                nearest,
+                nearest.as_ref(),
                 Some(
                     "declare it with `param NAME = VALUE`, `let NAME = FORMULA` or `state NAME = FORMULA`",
                 ),
             ),
             Problem::UnknownFunction { nearest, .. } => {
-                near(nearest, Some("`nosc language` lists the functions"))
+                near(nearest.as_ref(), Some("`nosc language` lists the functions"))
             }
             Problem::FunctionWithoutCall { usage, .. } | Problem::ArgumentCount { usage, .. } => {
                 let ways: Vec<String> = usage.split(" or ").map(|way| format!("`{way}`")).collect();
@@ -90,7 +86,9 @@ impl Problem {
             }
             Problem::RuleTooLarge { .. } => fixed("split the rule"),
             Problem::TokenCount { .. } => fixed("write groups of five: `op1 op2 u1 u2 b`"),
-            Problem::UnknownToken { nearest, expected, .. } => near(nearest, token_list(expected)),
+            Problem::UnknownToken { nearest, expected, .. } => {
+                near(nearest.as_ref(), token_list(expected))
+            }
             Problem::BankIndex { group: 0, .. } => fixed("`%k` names an earlier group"),
             Problem::BankIndex { group: 1, .. } => fixed("use `%0`"),
             Problem::BankIndex { group, .. } => Some(format!("use `%0` to `%{}`", group - 1)),
@@ -134,5 +132,13 @@ fn token_list(expected: &str) -> Option<&'static str> {
         ),
         "a binary token" => Some("binary: add sub mul div pow left"),
         _ => None,
+    }
+}
+
+/// The near name as a question, else the other help.
+fn near(nearest: Option<&String>, otherwise: Option<&str>) -> Option<String> {
+    match nearest {
+        Some(name) => Some(format!("did you mean `{name}`?")),
+        None => otherwise.map(str::to_owned),
     }
 }
