@@ -223,7 +223,8 @@ fn a_start_that_reads_a_state_says_so() {
     let file = RuleFile::parse("rule", text);
     assert_eq!(file.problems[0].code(), "nosc::start_reads_state");
     // A start that shares its parts is checked in time that grows with their number.
-    let doubled: String = (0..60).map(|i| format!("let x{} = x{i} * x{i}; ", i + 1)).collect();
+    let lets = (0..60).map(|i| format!("let x{} = x{i} * x{i}; ", i + 1));
+    let doubled = lets.collect::<Vec<_>>().concat();
     let text = format!("rule a {{ let x0 = lr; {doubled} state s init x60 = s + g; update = s }}");
     assert!(!RuleFile::parse("rule", &text).has_errors());
 }
