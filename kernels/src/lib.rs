@@ -8,17 +8,17 @@
 //! others in its operations; [`kernel`] is what a caller runs. Kernels know arrays: no parameter
 //! names, schedules or rewards.
 
-mod compile;
-pub mod cpu;
-pub mod derived;
-mod element;
-pub mod interpreter;
-pub mod kernel;
-mod lowered;
-pub mod math;
 pub mod plan;
-pub mod scalars;
+pub mod math;
+mod element;
 mod value_set;
+pub mod derived;
+pub mod scalars;
+mod lowered;
+pub mod kernel;
+pub mod interpreter;
+pub mod cpu;
+mod compile;
 
 pub use compile::{Backend, Compiled, KernelCache, compile};
 pub use lowered::{LowerError, LoweredRule, MAX_PLAN};
