@@ -79,7 +79,15 @@ impl<'a> Rewriter<'a> {
     /// Puts constants in the place of operands that always have their bits, as long as the node still
     /// varies by itself: otherwise it would move from f32 to f64.
     fn with_constants(&self, node: Node) -> Node {
-        let settled = node.map(|operand| self.settled(operand));
+        let mut settled = node.map(|operand| self.settled(operand));
+        // A comparison of elements stays one: two step scalars would be compared in f64.
+        if let (Node::Where(_, [a, b, ..]), Node::Where(_, [p, q, ..])) = (node, &mut settled)
+            && (self.varies(a) || self.varies(b))
+            && !self.varies(*p)
+            && !self.varies(*q)
+        {
+            (*p, *q) = (a, b);
+        }
         if self.node_grounded(settled) { settled } else { node }
     }
 
