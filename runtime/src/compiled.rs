@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use nosc_compiler::Rule;
 use nosc_compiler::canonical::{CanonicalRule, Key};
-use nosc_compiler::primitive::{Binary, Operand};
-use nosc_compiler::tree::{Node, NodeId, Parameter, StateId, StateKind};
+use nosc_compiler::tree::{Parameter, StateId, StateKind};
 use nosc_kernels::{Backend, Compiled, LoweredRule, compile};
 
 use crate::error::RuntimeError;
@@ -85,8 +84,7 @@ impl CompiledRule {
         match rule.states[state.index()].kind {
             StateKind::Average { x, decay } => {
                 let formula = format!("ema({}, {})", rule.node_text(x), rule.node_text(decay));
-                let name =
-                    moment(rule, x, decay).map_or_else(|| format!("ema{number}"), str::to_owned);
+                let name = rule.moment(state).map_or_else(|| format!("ema{number}"), str::to_owned);
                 Slot { name, formula, uniform }
             }
             StateKind::Recurrence { next, .. } => {
@@ -115,24 +113,4 @@ impl CompiledRule {
         };
         Ok(self.canonical().rule.parameters.iter().map(value).collect())
     }
-}
-
-/// `m`, `v` or `gamma`, if the average is of that power of the gradient with that decay.
-fn moment(rule: &Rule, x: NodeId, decay: NodeId) -> Option<&'static str> {
-    let Node::Parameter(parameter) = rule.tree.node(decay) else { return None };
-    let is_gradient = |id: NodeId| rule.tree.node(id) == Node::Operand(Operand::Gradient);
-    let is_square = |id: NodeId| matches!(rule.tree.node(id), Node::Binary(Binary::Mul, a, b) if a == b && is_gradient(a));
-    let power = match rule.tree.node(x) {
-        _ if is_gradient(x) => 1,
-        _ if is_square(x) => 2,
-        Node::Binary(Binary::Mul, a, b)
-            if (is_square(a) && is_gradient(b)) || (is_square(b) && is_gradient(a)) =>
-        {
-            3
-        }
-        _ => return None,
-    };
-    let names = [("m", "beta1", 1), ("v", "beta2", 2), ("gamma", "beta3", 3)];
-    let decay = rule.parameters[parameter.index()].name.as_str();
-    names.into_iter().find(|(_, beta, of)| *beta == decay && *of == power).map(|(name, ..)| name)
 }

@@ -2,7 +2,7 @@
 
 use indexmap::IndexSet;
 
-use crate::primitive::{Binary, Meaning, Operand, Unary, primitive};
+use crate::primitive::{Binary, Meaning, Operand, PRIMITIVES, Unary, primitive};
 use crate::tree::{Live, Node, NodeId, Parameter, Rule, StateId, StateKind};
 
 /// A shared node larger than this gets a name.
@@ -114,7 +114,7 @@ impl<'a> Layout<'a> {
         let tree = &self.rule.tree;
         let Node::Binary(Binary::Add, p, q) = tree.node(b) else { return None };
         let moment = |id: NodeId, power: u8, decay: &str| match tree.node(id) {
-            Node::Debias(state) => self.is_moment(state, power, decay),
+            Node::Debias(state) => is_moment(self.rule, state, power, decay),
             _ => false,
         };
         let root = |id: NodeId| match tree.node(id) {
@@ -151,24 +151,9 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// `m`, if this is the average of the gradient that `m` names; likewise `v` and `gamma`.
+    /// `m`, `v` or `gamma`, unless the rule declares something else by that name.
     fn moment(&self, state: StateId) -> Option<&'static str> {
-        ["m", "v", "gamma"].into_iter().find(|name| match primitive(name).map(|row| row.meaning) {
-            Some(Meaning::Average { power, decay }) => {
-                self.is_moment(state, power, decay) && !self.is_taken(name)
-            }
-            _ => false,
-        })
-    }
-
-    /// Whether this is the average of `g^power` with the parameter of this name for its decay.
-    fn is_moment(&self, state: StateId, power: u8, decay: &str) -> bool {
-        let StateKind::Average { x, decay: found } = self.rule.states[state.index()].kind else {
-            return false;
-        };
-        let Node::Parameter(parameter) = self.rule.tree.node(found) else { return false };
-        self.rule.parameters[parameter.index()].name == decay
-            && is_gradient_power(self.rule, x, power)
+        self.rule.moment(state).filter(|name| !self.is_taken(name))
     }
 
     fn name_states(&mut self) {
@@ -282,6 +267,26 @@ fn power(rule: &Rule, a: NodeId, b: NodeId) -> Option<(NodeId, u8)> {
         });
     }
     square(a).filter(|x| *x == b).map(|x| (x, 3))
+}
+
+impl Rule {
+    /// `m`, if the state is the average of the gradient that `m` names; likewise `v` and `gamma`.
+    pub fn moment(&self, state: StateId) -> Option<&'static str> {
+        let row = PRIMITIVES.iter().find(|row| match row.meaning {
+            Meaning::Average { power, decay } => is_moment(self, state, power, decay),
+            _ => false,
+        });
+        row.map(|row| row.name)
+    }
+}
+
+/// Whether a state is the average of `g^power` with the parameter of this name for its decay.
+fn is_moment(rule: &Rule, state: StateId, power: u8, decay: &str) -> bool {
+    let StateKind::Average { x, decay: found } = rule.states[state.index()].kind else {
+        return false;
+    };
+    let Node::Parameter(parameter) = rule.tree.node(found) else { return false };
+    rule.parameters[parameter.index()].name == decay && is_gradient_power(rule, x, power)
 }
 
 fn is_gradient_power(rule: &Rule, x: NodeId, n: u8) -> bool {
