@@ -37,6 +37,18 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Train a small model with rules and compare them
     Train(TrainArguments),
+    /// Print canonical forms and keys
+    Canon(crate::canon::CanonArguments),
+    /// Compare two rules at every level, with a counterexample where they differ
+    Eq(crate::eq::EqArguments),
+    /// Turn formulas into token strings and back
+    Convert(crate::convert::ConvertArguments),
+    /// Format rule files
+    Fmt(crate::fmt::FmtArguments),
+    /// Draw random token strings from a search space
+    Sample(crate::sample::SampleArguments),
+    /// Find the classes of equivalent rules in a list
+    Dedup(crate::dedup::DedupArguments),
     /// List the standard rules, or show the text of some
     Rules(RulesArguments),
     /// List the names, functions and tokens of the language

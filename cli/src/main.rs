@@ -17,6 +17,14 @@ mod compile;
 mod arrays;
 mod run;
 mod train;
+mod lines;
+mod canon;
+mod eq;
+mod convert;
+mod fmt;
+mod space;
+mod sample;
+mod dedup;
 mod rules;
 mod language;
 mod output;
@@ -38,6 +46,12 @@ fn main() -> ExitCode {
         Command::Compile(arguments) => compile::compile(arguments, colour),
         Command::Run(arguments) => run::run(arguments, colour),
         Command::Train(arguments) => train::train(arguments, colour),
+        Command::Canon(arguments) => canon::canon(arguments, colour),
+        Command::Eq(arguments) => eq::eq(arguments, colour),
+        Command::Convert(arguments) => convert::convert(arguments, colour),
+        Command::Fmt(arguments) => fmt::fmt(arguments, colour),
+        Command::Sample(arguments) => sample::sample(arguments, colour),
+        Command::Dedup(arguments) => dedup::dedup(arguments, colour),
         Command::Rules(arguments) => rules::rules(arguments),
         Command::Language => language::language(),
     };

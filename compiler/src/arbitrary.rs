@@ -31,6 +31,7 @@
 
 mod block;
 mod expression;
+pub mod rewrites;
 mod tokens;
 
 use arbitrary::{Arbitrary, Result, Unstructured};

@@ -27,8 +27,12 @@ mod tokens;
 mod formula;
 mod check;
 mod file;
+pub mod format;
 pub mod print;
 pub mod canonical;
+pub mod counterexample;
+pub mod space;
+pub mod dedup;
 #[cfg(feature = "arbitrary")]
 pub mod arbitrary;
 

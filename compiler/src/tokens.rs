@@ -36,7 +36,8 @@ pub(crate) fn build(
     if problems.len() > before { None } else { bank.last().copied().flatten() }
 }
 
-fn check_commas(words: &[(bool, Span)], problems: &mut Vec<Problem>) {
+/// Commas stand between groups of five.
+pub(crate) fn check_commas(words: &[(bool, Span)], problems: &mut Vec<Problem>) {
     let mut in_group = 0;
     let mut last_was_comma = false;
     for (word, at) in words {
@@ -214,9 +215,20 @@ fn named_operand(builder: &mut RuleBuilder, token: &str) -> Option<NodeId> {
 
 /// `cd_N`, `rd_N`: any positive number as the language writes it.
 fn decay(builder: &mut RuleBuilder, kind: Cosine, n: &str) -> Option<NodeId> {
+    let n = decay_number(n)?;
+    Some(builder.tree.add(Node::Decay(kind, Number::new(n))))
+}
+
+fn decay_number(n: &str) -> Option<f64> {
     if !is_number(n) {
         return None;
     }
     let n: f64 = n.replace('_', "").parse().ok()?;
-    (n.is_finite() && n > 0.0).then(|| builder.tree.add(Node::Decay(kind, Number::new(n))))
+    (n.is_finite() && n > 0.0).then_some(n)
+}
+
+/// Whether a token is `cd_N` or `rd_N`.
+pub(crate) fn is_decay(token: &str) -> bool {
+    let number = token.strip_prefix("cd_").or_else(|| token.strip_prefix("rd_"));
+    number.is_some_and(|n| decay_number(n).is_some())
 }

@@ -3,13 +3,14 @@
 use indexmap::IndexSet;
 use nosc_compiler::canonical::CanonicalRule;
 use nosc_compiler::primitive::{Comparison, Operand};
+use nosc_compiler::scalar;
 use nosc_compiler::tree::{Live, Node, NodeId, StateId, StateKind};
 
 use crate::derived::{DerivedId, Number};
 use crate::element;
 use crate::math::{self, Ops, Place};
 use crate::plan::{Array, Instruction, Plan, PlanBuilder, Value, Word, verify};
-use crate::scalars::{NOISE_SCALE, Scalar, ScalarProgram, states_where};
+use crate::scalars::{NOISE_SCALE, Scalar, ScalarProgram, constants, states_where};
 use crate::value_set::{Chain, OfNan, Test, ValueSets};
 
 /// Plans longer than this are refused.
@@ -86,11 +87,17 @@ impl LoweredRule {
     fn with(canonical: CanonicalRule, value_sets: bool) -> Result<LoweredRule, LowerError> {
         let rule = &canonical.rule;
         let uniform = rule.uniform(true);
-        let sets = if value_sets { ValueSets::new(rule, &uniform) } else { ValueSets::default() };
+        let constants = constants(rule);
+        let sets = if value_sets {
+            ValueSets::new(rule, &uniform, &constants)
+        } else {
+            ValueSets::default()
+        };
         let slots = states_where(rule, &uniform.states, false);
         let mut lowering = Lowering {
             canonical: &canonical,
             uniform,
+            constants,
             sets,
             slots: &slots,
             plan: PlanBuilder::new(),
@@ -136,6 +143,8 @@ fn used_scalars(plan: &mut Plan, outputs: &IndexSet<Scalar>) -> Vec<Scalar> {
 struct Lowering<'a> {
     canonical: &'a CanonicalRule,
     uniform: Live,
+    /// By node: its value if it is made of constants only.
+    constants: Vec<Option<f64>>,
     sets: ValueSets,
     slots: &'a [StateId],
     plan: PlanBuilder,
@@ -182,7 +191,7 @@ impl Lowering<'_> {
     fn value(&mut self, id: NodeId) -> Value {
         match self.values[id.index()] {
             Some(value) => value,
-            None => match self.canonical.rule.tree.as_constant(id) {
+            None => match self.constants[id.index()] {
                 Some(constant) => self.plan.float(constant as f32),
                 None => self.scalar(Scalar::Value(id)),
             },
@@ -282,7 +291,7 @@ impl Lowering<'_> {
             StateKind::Recurrence { next, .. } => self.value(next),
             StateKind::Average { x, decay } => {
                 let (x, decay_value) = (self.value(x), self.value(decay));
-                let complement = match self.canonical.rule.tree.as_constant(decay) {
+                let complement = match self.constants[decay.index()] {
                     Some(decay) => self.plan.float((1.0 - decay) as f32),
                     None => self.scalar(Scalar::Complement(decay)),
                 };
@@ -295,14 +304,16 @@ impl Lowering<'_> {
     }
 
     fn clip(&mut self, x: NodeId, lo: NodeId, hi: NodeId) -> Value {
-        let tree = &self.canonical.rule.tree;
-        let may_be_nan = |id: NodeId| tree.as_constant(id).is_none_or(f64::is_nan);
+        let may_be_nan = |id: NodeId| self.constants[id.index()].is_none_or(f64::is_nan);
         let may_be_nan = [may_be_nan(lo), may_be_nan(hi)];
         let (x, lo, hi) = (self.value(x), self.value(lo), self.value(hi));
         element::clip(&mut self.plan, x, (lo, may_be_nan[0]), (hi, may_be_nan[1]))
     }
 
     fn choose(&mut self, op: Comparison, [a, b, x, y]: [NodeId; 4]) -> Value {
+        if let (Some(a), Some(b)) = (self.constants[a.index()], self.constants[b.index()]) {
+            return self.value(if scalar::holds(op, a, b) { x } else { y });
+        }
         let decided = self.uniform.nodes[a.index()] && self.uniform.nodes[b.index()];
         let mask = if decided {
             let holds = self.scalar(Scalar::Holds(op, a, b));
@@ -315,6 +326,7 @@ impl Lowering<'_> {
         let (x, y) = (self.value(x), self.value(y));
         self.plan.select(mask, x, y)
     }
+
     /// The selects that stand for a function of a value set.
     fn chain(&mut self, chain: &Chain) -> Value {
         let x = self.value(chain.base);
@@ -351,6 +363,36 @@ impl Lowering<'_> {
             Number::Constant(bits) => self.plan.float(f32::from_bits(bits)),
             Number::Scalar(scalar) => self.scalar(scalar),
             _ => self.scalar(Scalar::Derived(id)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nosc_compiler::Rule;
+    use nosc_compiler::canonical::CanonicalRule;
+
+    use super::{LoweredRule, Scalar};
+
+    #[test]
+    fn constants_that_the_canonical_form_keeps_apart_are_one_in_the_plan() {
+        let lowered = |text: &str| {
+            let rule = Rule::parse(text).expect(text);
+            LoweredRule::new(CanonicalRule::new(&rule)).expect(text)
+        };
+        for (text, folded) in [
+            ("(0.1 + 0.2)*g", "0.30000000000000004*g"),
+            ("ema(g, 1/3)", "ema(g, 0.3333333333333333)"),
+            (
+                "clip(g, sqrt(2)) + 2^(sign(g)*(1/3))",
+                "clip(g, 1.4142135623730951) + 2^(sign(g)*0.3333333333333333)",
+            ),
+            ("where(0.1 + 0.2 <= 0.3, g, w)", "w + 0*g"),
+        ] {
+            let (a, b) = (lowered(text), lowered(folded));
+            assert_eq!(a.scalars.outputs(), [Scalar::Scale], "{text}");
+            assert_ne!(a.canonical.key, b.canonical.key, "{text}");
+            assert!(a.plan.instructions.len() <= b.plan.instructions.len(), "{text}");
         }
     }
 }

@@ -25,6 +25,9 @@ mod reference;
 mod rules;
 mod run;
 mod workspace;
+pub mod oracle;
+pub mod rewrites;
+pub mod egg_laws;
 
 pub use golden::{check_golden, check_golden_torch};
 pub use numbers::{SPECIAL, assert_same_bits, bits, hard_float, plain_float, same_bits, splitmix};

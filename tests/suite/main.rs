@@ -11,6 +11,9 @@
 
 // The rule.
 mod canonical;
+mod oracle;
+mod rewrites;
+mod egg_oracle;
 
 // Its numbers.
 mod golden;

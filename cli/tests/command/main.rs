@@ -1,8 +1,14 @@
 //! The command as its users meet it: arguments in, text, files and exit codes out.
 
+mod canon;
 mod check;
 mod compile;
+mod convert;
+mod dedup;
+mod eq;
 mod explain;
+mod fmt;
 mod run;
+mod sample;
 mod session;
 mod train;

@@ -19,6 +19,7 @@
 //! law moves a function between step scalars (f64) and elements (f32). The laws that are used are in
 //! [`laws`], one function each.
 
+mod decimal;
 mod facts;
 mod order;
 mod rewriter;
@@ -27,12 +28,17 @@ mod states;
 mod draws;
 mod number;
 mod key;
+mod level;
+mod real;
+mod canonicalizer;
 
 use indexmap::IndexMap;
 
 use crate::tree::{NodeId, Rule};
 
+pub use canonicalizer::{Canonical, Canonicalizer, canonicalize, equivalent};
 pub use key::{FORM_VERSION, Key};
+pub use level::{Level, UnknownLevel};
 pub use rewriter::Rewriter;
 
 /// A rule in canonical form, at the level `exact`.

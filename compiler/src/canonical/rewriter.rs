@@ -6,6 +6,7 @@ use crate::primitive::{Binary, Unary};
 use crate::scalar;
 use crate::tree::{Node, NodeId, Number, Parameter, Rule, Site, StateId, StateKind, Tree};
 
+use super::decimal;
 use super::draws;
 use super::facts::{self, Facts};
 use super::laws;
@@ -107,7 +108,8 @@ impl<'a> Rewriter<'a> {
         let rounded = |value: f64| f64::from(value as f32).to_bits();
         let exact = |value: f64| (any || rounded(value) == value.to_bits()).then_some(value);
         let value = |id: NodeId| self.value(self.settled(id)).and_then(exact);
-        scalar::apply(node, value).and_then(exact)
+        let result = scalar::apply(node, value).and_then(exact)?;
+        decimal::is_true(node, value, result).then_some(result)
     }
 
     /// The constant that a node always has the bits of, once it is rounded to f32; or the node.
@@ -146,13 +148,15 @@ impl<'a> Rewriter<'a> {
         id
     }
 
-    /// A node of constants only is the constant that it evaluates to, in f64 as a step scalar is.
+    /// A node of constants only is the constant that it evaluates to, in f64 as a step scalar is, if that
+    /// is true over the reals too. Otherwise it stays, a step scalar of the same bits.
     fn folded(&mut self, node: Node) -> Option<NodeId> {
         if matches!(node, Node::Constant(_)) {
             return None;
         }
-        let value = scalar::apply(node, |operand| self.tree.as_constant(operand))?;
-        Some(self.constant(value))
+        let value = |operand| self.tree.as_constant(operand);
+        let result = scalar::apply(node, value)?;
+        decimal::is_true(node, value, result).then(|| self.constant(result))
     }
 
     fn state_facts(&self, state: StateId) -> Facts {

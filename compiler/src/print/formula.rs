@@ -262,26 +262,20 @@ fn constant(layout: &Layout<'_>, id: NodeId, value: f64, exponent: bool) -> (Bin
     (binds, vec![Work::Owned(text)])
 }
 
-/// A finite constant that an element rounds to infinity. A literal may not do that, so it is written as a
-/// product, by powers of two and so exactly.
-fn large(mut value: f64) -> String {
-    const STEP: f64 = 1.701_411_834_604_692_3e38; // 2^127
-    let mut factors = String::new();
-    while value.abs() > STEP {
-        value /= STEP;
-        factors += &format!(" * {}", number(STEP));
-    }
-    number(value) + &factors
+/// A finite constant that an element rounds to infinity. A literal may not do that where it meets an
+/// element, so it is written as a product, which is one number once it is folded.
+fn large(value: f64) -> String {
+    format!("{} * 1", number(value))
 }
 
 /// A number as the language reads it, shortest that keeps every bit. Infinities and NaN, which a folded
-/// constant may be, are written as the quotient that makes them.
+/// constant may be, are written as the formula that makes them.
 pub fn number(value: f64) -> String {
     if value.is_nan() {
         return "0 / 0".to_owned();
     }
     if value.is_infinite() {
-        return if value > 0.0 { "1 / 0" } else { "-1 / 0" }.to_owned();
+        return if value > 0.0 { "-log(0)" } else { "log(0)" }.to_owned();
     }
     let magnitude = value.abs();
     if value == 0.0 || (1e-4..1e15).contains(&magnitude) {

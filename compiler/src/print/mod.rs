@@ -5,5 +5,8 @@
 mod formula;
 mod layout;
 mod token_string;
+mod respelt;
+mod no_tokens;
 
 pub use formula::number;
+pub use no_tokens::{NoTokens, WhyNot};

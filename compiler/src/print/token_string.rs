@@ -2,16 +2,18 @@
 
 use crate::canonical::CanonicalRule;
 use crate::primitive::{Binary, Cosine, Meaning, Operand, Unary, primitive};
-use crate::tree::{Node, NodeId, Rule, StateKind, Tree};
+use crate::tree::{Node, NodeId, Rule, StateKind};
 
 use super::formula::number;
+use super::no_tokens::NoTokens;
+use super::respelt::respelt;
 
 /// More groups than this are not written.
 const MAX_GROUPS: usize = 4_096;
 
 impl Rule {
-    /// The rule in the paper's token strings, groups separated by commas; `None` if it needs more than
-    /// they can say.
+    /// The rule in the paper's token strings, groups separated by commas; `None` if this very tree needs more
+    /// than they can say.
     ///
     /// ```
     /// use nosc_compiler::Rule;
@@ -23,24 +25,59 @@ impl Rule {
     /// # Ok::<(), nosc_compiler::CompileErrors>(())
     /// ```
     pub fn to_tokens(&self) -> Option<String> {
-        if self.schedule.is_some() {
-            return None;
-        }
-        let mut writer = Writer {
-            rule: self,
-            bank: vec![None; self.tree.len()],
-            groups: Vec::new(),
-            uses: uses(self),
+        write(self, Roots::Plain).ok()
+    }
+
+    /// A token string that computes the same bits: of this very tree if it has one, else of a rule with the
+    /// same `exact` key.
+    ///
+    /// # Errors
+    ///
+    /// [`NoTokens`] with the part that no tokens mean. Another spelling of the rule may still have a string.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use nosc_compiler::Rule;
+    ///
+    /// let rule = Rule::parse("3 * sqrt(v) * (w*1e-4)")?;
+    /// let tokens = rule.token_string().map_err(|error| error.to_string());
+    /// assert_eq!(tokens.as_deref(), Ok("1 2 id id add, %0 v id sqrt mul, w1e-4 %1 id id mul"));
+    ///
+    /// let error = Rule::parse("m / v")?.token_string().map_err(|error| error.to_string());
+    /// assert_eq!(error, Err("no tokens mean `m / v`: the token `div` adds `delta` to the divisor".to_owned()));
+    /// # Ok::<(), nosc_compiler::CompileErrors>(())
+    /// ```
+    pub fn token_string(&self) -> Result<String, NoTokens> {
+        let fault = match write(self, Roots::Plain) {
+            Ok(tokens) => return Ok(tokens),
+            Err(fault) => fault,
         };
-        writer.root()?;
-        Some(writer.groups.join(", "))
+        if let Some(tokens) = CanonicalRule::new(self).to_tokens() {
+            return Ok(tokens);
+        }
+        // The part at fault is one that respelling does not help.
+        let (spelt, moved) = respelt(self);
+        let fault = match write(&spelt, Roots::OfMagnitude) {
+            Err(Fault::Node(id)) => {
+                let own = moved.iter().position(|moved| *moved == id);
+                own.map_or(fault, |index| Fault::Node(NodeId(index as u32)))
+            }
+            _ => fault,
+        };
+        Err(match fault {
+            Fault::Schedule(schedule) => NoTokens::schedule(self, schedule),
+            Fault::Node(id) => NoTokens::node(self, id),
+            Fault::TooLong => NoTokens::too_long(self, MAX_GROUPS),
+        })
     }
 }
 
 impl CanonicalRule {
     /// A token string with the key of this rule, if one is found.
     ///
-    /// The tokens put `delta` behind a divisor and the canonical form in front of it; both orders are tried.
+    /// The canonical form has magnitudes, numbers and plain roots that tokens spell otherwise, and `delta` in
+    /// front of a divisor; these are respelt first.
     ///
     /// ```
     /// use nosc_compiler::{Rule, canonical::CanonicalRule};
@@ -50,32 +87,46 @@ impl CanonicalRule {
     /// # Ok::<(), nosc_compiler::CompileErrors>(())
     /// ```
     pub fn to_tokens(&self) -> Option<String> {
-        let tokens = delta_last(&self.rule).to_tokens()?;
+        let tokens = write(&respelt(&self.rule).0, Roots::OfMagnitude).ok()?;
         let read = Rule::from_tokens(&tokens).ok()?;
         (CanonicalRule::new(&read).key == self.key).then_some(tokens)
     }
 }
 
-/// The rule with `delta + x` turned to `x + delta`.
-fn delta_last(rule: &Rule) -> Rule {
-    let mut turned = Rule { tree: Tree::default(), ..rule.clone() };
-    let mut moved: Vec<NodeId> = Vec::new();
-    for (_, node) in rule.tree.iter() {
-        let node = match node {
-            Node::Binary(Binary::Add, d, x) if is_built_in(rule, d, "delta") => {
-                Node::Binary(Binary::Add, x, d)
-            }
-            other => other,
-        };
-        moved.push(turned.tree.add(node.map(|operand| moved[operand.index()])));
+/// How `sqrt(x)` and `log(x)` of a tree are meant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Roots {
+    /// As the language has them.
+    Plain,
+    /// As the tokens have them: of the magnitude.
+    OfMagnitude,
+}
+
+/// Why a tree is not written.
+#[derive(Debug, Clone, Copy)]
+enum Fault {
+    Schedule(NodeId),
+    Node(NodeId),
+    TooLong,
+}
+
+fn write(rule: &Rule, roots: Roots) -> Result<String, Fault> {
+    if let Some(schedule) = rule.schedule {
+        return Err(Fault::Schedule(schedule));
     }
-    let at = |id: NodeId| moved[id.index()];
-    for state in &mut turned.states {
-        state.kind = state.kind.map(at);
-    }
-    turned.update = at(rule.update);
-    turned.schedule = rule.schedule.map(at);
-    turned
+    let mut rule = rule.clone();
+    // `neg` of these is how their negatives are written.
+    rule.tree.constant(1.0);
+    rule.tree.constant(2.0);
+    let mut writer = Writer {
+        bank: vec![None; rule.tree.len()],
+        groups: Vec::new(),
+        uses: uses(&rule),
+        rule: &rule,
+        roots,
+    };
+    writer.bank(rule.update)?;
+    Ok(writer.groups.join(", "))
 }
 
 /// `u(op)`: the function token and the operand.
@@ -97,45 +148,42 @@ struct Writer<'a> {
     bank: Vec<Option<usize>>,
     groups: Vec<String>,
     uses: Vec<u32>,
+    roots: Roots,
 }
 
 impl Writer<'_> {
-    fn root(&mut self) -> Option<()> {
-        let root = self.rule.update;
-        self.bank(root)
-    }
-
     /// Writes the groups that a node needs, then the node's own.
-    fn bank(&mut self, root: NodeId) -> Option<()> {
+    fn bank(&mut self, root: NodeId) -> Result<(), Fault> {
         let mut open = vec![(root, false)];
         while let Some((id, ready)) = open.pop() {
             if self.bank[id.index()].is_some() {
                 continue;
             }
-            let sides = self.sides(id)?;
+            let sides = self.sides(id).ok_or(Fault::Node(id))?;
             if !ready {
                 open.push((id, true));
                 let inner = sides.1.iter().rev().flatten().map(|(_, operand)| *operand);
                 open.extend(inner.filter(|x| self.operand(*x).is_none()).map(|x| (x, false)));
                 continue;
             }
+            // What is no operand by now has had its group.
             let side = |side: &Option<Side>| match side {
-                Some((unary, operand)) => Some((*unary, self.operand(*operand)?)),
-                None => Some(("id", "1".to_owned())),
+                Some((unary, operand)) => (*unary, self.operand(*operand).unwrap_or_default()),
+                None => ("id", "1".to_owned()),
             };
-            let ((u1, op1), (u2, mut op2)) = (side(&sides.1[0])?, side(&sides.1[1])?);
+            let ((u1, op1), (u2, mut op2)) = (side(&sides.1[0]), side(&sides.1[1]));
             if sides.0 == "pow" && u2 == "id" && matches!(op2.as_str(), "1" | "2") {
                 // As an operand it would be read as a literal exponent.
                 self.groups.push(format!("{op2} 1 id id left"));
                 op2 = format!("%{}", self.groups.len() - 1);
             }
-            if self.groups.len() == MAX_GROUPS {
-                return None;
+            if self.groups.len() >= MAX_GROUPS {
+                return Err(Fault::TooLong);
             }
             self.bank[id.index()] = Some(self.groups.len());
             self.groups.push(format!("{op1} {op2} {u1} {u2} {}", sides.0));
         }
-        Some(())
+        Ok(())
     }
 
     /// `b` and the two `u(op)` of a node's group; the second is missing under `left`.
@@ -156,7 +204,7 @@ impl Writer<'_> {
             },
             Node::Binary(Binary::Pow, x, y) => two("pow", x, y),
             _ => {
-                let (unary, x) = unary(self.rule, id)?;
+                let (unary, x) = unary(self.rule, id, self.roots)?;
                 Some(("left", [Some((unary, x)), None]))
             }
         }
@@ -169,7 +217,7 @@ impl Writer<'_> {
         if named(self.rule, id).is_some() || shared_draw || self.bank[id.index()].is_some() {
             return ("id", id);
         }
-        unary(self.rule, id).unwrap_or(("id", id))
+        unary(self.rule, id, self.roots).unwrap_or(("id", id))
     }
 
     /// The token of an operand that needs no further group.
@@ -179,10 +227,10 @@ impl Writer<'_> {
 }
 
 /// The function token and its argument.
-fn unary(rule: &Rule, id: NodeId) -> Option<(&'static str, NodeId)> {
+fn unary(rule: &Rule, id: NodeId, roots: Roots) -> Option<(&'static str, NodeId)> {
     let magnitude = |x: NodeId| match rule.tree.node(x) {
         Node::Unary(Unary::Abs, x) => Some(x),
-        _ => None,
+        _ => (roots == Roots::OfMagnitude).then_some(x),
     };
     Some(match rule.tree.node(id) {
         Node::Unary(Unary::Neg, x) => ("neg", x),
@@ -275,7 +323,7 @@ fn moment(rule: &Rule, id: NodeId) -> Option<&'static str> {
 }
 
 /// Whether a node is the built-in parameter of this name, with its own default.
-fn is_built_in(rule: &Rule, id: NodeId, name: &str) -> bool {
+pub(super) fn is_built_in(rule: &Rule, id: NodeId, name: &str) -> bool {
     let Node::Parameter(parameter) = rule.tree.node(id) else { return false };
     let parameter = &rule.parameters[parameter.index()];
     let Some(Meaning::Parameter(default)) = primitive(name).map(|row| row.meaning) else {

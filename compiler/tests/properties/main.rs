@@ -3,6 +3,8 @@
 #![expect(clippy::panic, reason = "a test stops at the first surprise")]
 
 mod canonical_form;
+mod conversions;
+mod formatting;
 mod generated_rules;
 mod limits;
 mod messages;

@@ -39,6 +39,8 @@ pub(crate) struct ValueSets {
     bases: IndexMap<NodeId, Base>,
     /// By node.
     images: Vec<Option<Image>>,
+    /// By node: its value if it is made of constants only.
+    constants: Vec<Option<f64>>,
 }
 
 #[derive(Debug, Clone)]
@@ -92,13 +94,14 @@ fn cost(node: Node) -> Option<usize> {
 
 impl ValueSets {
     /// The sets of all nodes that vary, if any of them is a function that could be replaced.
-    pub(crate) fn new(rule: &Rule, uniform: &Live) -> ValueSets {
+    pub(crate) fn new(rule: &Rule, uniform: &Live, constants: &[Option<f64>]) -> ValueSets {
         let live = rule.reach(vec![rule.update]);
         let varies = |id: NodeId| live.nodes[id.index()] && !uniform.nodes[id.index()];
         if !rule.tree.iter().any(|(id, node)| varies(id) && cost(node).is_some()) {
             return ValueSets::default();
         }
-        let mut sets = ValueSets { images: vec![None; rule.tree.len()], ..ValueSets::default() };
+        let (images, constants) = (vec![None; rule.tree.len()], constants.to_vec());
+        let mut sets = ValueSets { images, constants, ..ValueSets::default() };
         for (id, node) in rule.tree.iter().filter(|(id, _)| varies(*id)) {
             sets.images[id.index()] = sets.image(rule, uniform, id, node);
         }
@@ -120,11 +123,11 @@ impl ValueSets {
                 StateKind::Average { .. } => None,
             },
             Node::Drop(_, x, _) => {
-                let mut values = self.known(rule, uniform, x).map(|x| self.values(&x))?;
+                let mut values = self.known(uniform, x).map(|x| self.values(&x))?;
                 values.push(self.derived.float(0.0));
                 self.base(id, &values)
             }
-            Node::Unary(Unary::Sign, x) if self.known(rule, uniform, x).is_none() => {
+            Node::Unary(Unary::Sign, x) if self.known(uniform, x).is_none() => {
                 let signs: &[f32] = match rule.tree.node(x) {
                     Node::Unary(Unary::Abs | Unary::Exp | Unary::Sigmoid, _) => &[1.0, 0.0],
                     _ => &[1.0, -1.0, 0.0, -0.0],
@@ -137,16 +140,14 @@ impl ValueSets {
             Node::Where(_, [a, b, x, y]) => {
                 // A condition of step scalars is decided in f64, which says nothing of an element.
                 let decided = uniform.nodes[a.index()] && uniform.nodes[b.index()];
-                let exact = if decided { None } else { self.combined(rule, uniform, id, node) };
+                let exact = if decided { None } else { self.combined(uniform, id, node) };
                 exact.or_else(|| {
-                    let mut values = self.known(rule, uniform, x).map(|x| self.values(&x))?;
-                    values.extend(self.known(rule, uniform, y).map(|y| self.values(&y))?);
+                    let mut values = self.known(uniform, x).map(|x| self.values(&x))?;
+                    values.extend(self.known(uniform, y).map(|y| self.values(&y))?);
                     self.base(id, &values)
                 })
             }
-            Node::Unary(..) | Node::Binary(..) | Node::Clip(..) => {
-                self.combined(rule, uniform, id, node)
-            }
+            Node::Unary(..) | Node::Binary(..) | Node::Clip(..) => self.combined(uniform, id, node),
             Node::Constant(_)
             | Node::Operand(_)
             | Node::Decay(..)
@@ -157,11 +158,11 @@ impl ValueSets {
     }
 
     /// What is known of an operand.
-    fn known(&mut self, rule: &Rule, uniform: &Live, id: NodeId) -> Option<Known> {
+    fn known(&mut self, uniform: &Live, id: NodeId) -> Option<Known> {
         if !uniform.nodes[id.index()] {
             return self.images[id.index()].clone().map(Known::Image);
         }
-        Some(Known::Uniform(match rule.tree.as_constant(id) {
+        Some(Known::Uniform(match self.constants[id.index()] {
             Some(constant) => self.derived.float(constant as f32),
             None => self.derived.scalar(Scalar::Value(id)),
         }))
@@ -211,8 +212,8 @@ impl ValueSets {
     }
 
     /// The image of an operation, if all operands are known.
-    fn combined(&mut self, rule: &Rule, uniform: &Live, id: NodeId, node: Node) -> Option<Image> {
-        let operands = node.operands().map(|operand| self.known(rule, uniform, operand));
+    fn combined(&mut self, uniform: &Live, id: NodeId, node: Node) -> Option<Image> {
+        let operands = node.operands().map(|operand| self.known(uniform, operand));
         let operands = &operands.collect::<Option<Vec<Known>>>()?;
         let mut bases: Vec<NodeId> = Vec::new();
         for operand in operands {

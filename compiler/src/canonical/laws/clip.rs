@@ -1,6 +1,7 @@
 //! Laws of `clip(x, l)` with a constant bound, and of `where`.
 
 use super::{Law, law};
+use crate::canonical::decimal;
 use crate::canonical::rewriter::Rewriter;
 use crate::primitive::{Binary, Unary};
 use crate::scalar;
@@ -51,11 +52,15 @@ fn clip_sign(r: &mut Rewriter<'_>, node: Node) -> Option<NodeId> {
 fn clip_double(r: &mut Rewriter<'_>, node: Node) -> Option<NodeId> {
     let (x, bound) = r.clip_bound(node)?;
     let (factor, inner) = r.scaled(x)?;
-    // Half of the bound must be exact as an f32, and the bound itself finite.
-    if factor != 2.0 || !(1e-30..=1e30).contains(&bound) {
+    let half = bound / 2.0;
+    // Half of the bound must be exact as an f32 and as a decimal, and the bound itself finite.
+    if factor != 2.0
+        || !(1e-30..=1e30).contains(&bound)
+        || !decimal::binary(Binary::Mul, 2.0, half, bound)
+    {
         return None;
     }
-    let clipped = r.clip(inner, bound / 2.0);
+    let clipped = r.clip(inner, half);
     let two = r.constant(2.0);
     Some(r.binary(Binary::Mul, two, clipped))
 }
@@ -63,7 +68,12 @@ fn clip_double(r: &mut Rewriter<'_>, node: Node) -> Option<NodeId> {
 fn where_known(r: &mut Rewriter<'_>, node: Node) -> Option<NodeId> {
     let Node::Where(op, [a, b, x, y]) = node else { return None };
     // Two step scalars are compared in f64, also where x and y vary.
-    Some(if scalar::holds(op, r.value(a)?, r.value(b)?) { x } else { y })
+    let (a, b) = (r.value(a)?, r.value(b)?);
+    // Over the reals a choice by what is undefined is undefined.
+    if a.is_nan() || b.is_nan() {
+        return None;
+    }
+    Some(if scalar::holds(op, a, b) { x } else { y })
 }
 
 fn where_same(_: &mut Rewriter<'_>, node: Node) -> Option<NodeId> {
@@ -86,6 +96,9 @@ mod tests {
         same("clip(0.1*sign(g), 0.5)", "0.1*sign(g)");
         same("clip(2*g, 0.5)", "2*clip(g, 0.25)");
         differ("clip(3*g, 0.3)", "3*clip(g, 0.1)");
+        same("clip(2*g, 0.3)", "2*clip(g, 0.15)");
+        // Half of the bound is 0.166666666666666665, which is not the decimal of its half in f64.
+        differ("clip(2*g, 0.33333333333333333)", "2*clip(g, 0.16666666666666666)");
         differ("clip(0.1*clip(g, 0.1), 0.01)", "0.1*clip(g, 0.1)");
         differ("clip(g + m, 0.1)", "clip(g, 0.1) + clip(m, 0.1)");
         differ("clip(sign(m)*g, 0.1)", "sign(m)*clip(g, 0.1)");
@@ -96,6 +109,8 @@ mod tests {
         same("where(1 < 2, g, m)", "g");
         same("where(g < m, w, w)", "w");
         same("where(1 < 1 + 1e-10, g, m)", "g");
+        differ("where(1 < 1 + 1e-17, g, m)", "m");
+        differ("where(0/0 != 1, g, m)", "g");
         // An element that is always 0 is compared in f32, a step scalar in f64.
         differ("where(drop(g, 1) >= lr, g, m)", "where(0 >= lr, g, m)");
         differ("where(g < m, g, m)", "min(g, m)");

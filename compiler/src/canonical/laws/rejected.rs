@@ -1,4 +1,5 @@
-//! Laws that look true and are not, each with a witness: f32 values for which the two sides differ.
+//! Laws that look true and are not, each with a witness: f32 values for which the two sides differ, or the
+//! numbers that two constants of the same bits stand for. What is false over the reals is no law of any level.
 //!
 //! They are here so that nobody adds them; the property tests check that the canonical form keeps the two
 //! sides apart, and `docs/canonical.md` lists them.
@@ -53,6 +54,14 @@ pub const REJECTED: &[Rejected] = &[
     no("sign(1e-4*w)", "sign(w)", "w = 1e-42: 0 and 1"),
     no("max(g, m)", "max(m, g)", "+0 and -0"),
     no("ema(drop(g, 0.5), 0.9) - ema(drop(g, 0.5), 0.9)", "0*g", "two draws"),
+    no("(0.1 + 0.2)*g", "0.30000000000000004*g", "over the reals 0.3"),
+    no("(1 + 1e-17)*g", "g", "over the reals more than 1"),
+    no("g/3", "g*(1/3)", "rounding"),
+    no("(1/3)*g", "0.3333333333333333*g", "over the reals a third"),
+    no("(1e-200*1e-200)*g", "0*g", "over the reals 1e-400"),
+    no("max(g, 1/0)", "max(g, -log(0))", "over the reals 1/0 is undefined"),
+    no("sqrt(2)*g", "1.4142135623730951*g", "over the reals irrational"),
+    no("(2*pi)*g", "6.283185307179586*g", "over the reals irrational"),
 ];
 
 #[cfg(test)]

@@ -43,14 +43,12 @@ fn add_neg(r: &mut Rewriter<'_>, node: Node) -> Option<NodeId> {
 
 fn add_constant(r: &mut Rewriter<'_>, node: Node) -> Option<NodeId> {
     let Node::Binary(_, a, b) = node else { return None };
-    let (x, value) = match (r.value(a), r.value(b)) {
+    let negative = |id| r.value(id).filter(|value| *value < 0.0);
+    let (x, value) = match (negative(a), negative(b)) {
         (Some(value), None) => (b, value),
         (None, Some(value)) => (a, value),
         _ => return None,
     };
-    if value >= 0.0 || value.is_nan() {
-        return None;
-    }
     let positive = r.constant(-value);
     Some(r.binary(Binary::Sub, x, positive))
 }

@@ -1,0 +1,247 @@
+//! `nosc convert`: formulas to token strings and back.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use nosc_compiler::problem::{Problem, Severity};
+use nosc_compiler::source::MAX_SOURCE_BYTES;
+use nosc_compiler::space::SearchSpace;
+use nosc_compiler::{CompileErrors, Rule, RuleFile};
+use serde_json::{Value, json};
+
+use crate::arguments::{Colour, RuleSource};
+use crate::error::CliError;
+use crate::output::{message, print, show_problems};
+use crate::source::select;
+use crate::space;
+
+/// How a rule is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// Groups of five, `op1 op2 u1 u2 b`
+    Tokens,
+    /// A formula, or a block where it takes one
+    Infix,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "With `-` each line of standard input is a rule: a formula, or tokens with or \
+without brackets. Empty lines and remarks are left out. A text that starts with a `rule` statement is \
+read as a rule file."
+)]
+pub(crate) struct ConvertArguments {
+    #[command(flatten)]
+    pub(crate) source: RuleSource,
+    /// What to write; what it is not already if left out after -e and --tokens
+    #[arg(long, value_enum)]
+    pub(crate) to: Option<Form>,
+    /// A search space whose tokens are read: `paper`, `small` or a space file
+    #[arg(long)]
+    pub(crate) space: Option<String>,
+    /// Print a JSON list
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+pub(crate) fn convert(arguments: &ConvertArguments, colour: Colour) -> Result<(), CliError> {
+    let space = arguments.space.as_deref().map(|name| space::select(name, colour)).transpose()?;
+    let source = &arguments.source;
+    let form = match (arguments.to, &source.expression, &source.tokens) {
+        (Some(form), ..) => form,
+        (None, Some(_), _) => Form::Tokens,
+        (None, _, Some(_)) => Form::Infix,
+        _ => return Err(CliError::Usage("to what? Add `--to tokens` or `--to infix`".to_owned())),
+    };
+    let mut out = Converted { form, json: arguments.json, count: 0, failed: 0 };
+    match (&source.rule, &source.tokens, &space) {
+        (Some(rule), ..) if rule == "-" => standard_input(&mut out, space.as_ref(), colour)?,
+        (_, Some(tokens), Some(space)) => {
+            let rule = space.rule(without_brackets(tokens));
+            let rule = rule.map_err(|errors| refused(errors, "tokens", colour))?;
+            out.rule(&rule, Place::Alone)?;
+        }
+        _ => {
+            let selected = select(source, &[], colour)?;
+            for rule in &selected.rules {
+                out.rule(rule, if selected.single { Place::Alone } else { Place::File })?;
+            }
+        }
+    }
+    out.end()
+}
+
+fn without_brackets(tokens: &str) -> &str {
+    let bare = tokens.trim();
+    bare.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(bare)
+}
+
+/// Shows the mistakes of a text.
+fn refused(errors: CompileErrors, name: &str, colour: Colour) -> CliError {
+    let CompileErrors { text, problems } = errors;
+    let count = problems.iter().filter(|p| p.severity() == Severity::Error).count();
+    let file = RuleFile { name: name.to_owned(), text, rules: Vec::new(), problems };
+    show_problems(&file, name, colour);
+    let plural = if count == 1 { "" } else { "s" };
+    CliError::Problems(format!("`{name}` does not compile: {count} error{plural}"))
+}
+
+/// Lines of standard input, or a rule file.
+fn standard_input(
+    out: &mut Converted,
+    space: Option<&SearchSpace>,
+    colour: Colour,
+) -> Result<(), CliError> {
+    let fail = |source| CliError::Read { path: PathBuf::from("-"), source };
+    let mut input = BufReader::new(std::io::stdin().lock());
+    let (mut line, mut number, mut is_first) = (Vec::new(), 0, true);
+    loop {
+        line.clear();
+        let mut limited = (&mut input).take(MAX_SOURCE_BYTES as u64 + 1);
+        if limited.read_until(b'\n', &mut line).map_err(fail)? == 0 {
+            return Ok(());
+        }
+        number += 1;
+        let text = String::from_utf8_lossy(&line);
+        let text = text.trim_start_matches('\u{feff}').trim();
+        if text.is_empty() || text.starts_with('#') {
+            continue;
+        }
+        if is_first && (text.starts_with("rule ") || text == "{") {
+            // Lines before it are empty or remarks, and keep the numbers of the others.
+            let mut file = vec![b'\n'; number - 1];
+            file.extend_from_slice(&line);
+            input.take(MAX_SOURCE_BYTES as u64 + 1).read_to_end(&mut file).map_err(fail)?;
+            return rule_file(out, &file, colour);
+        }
+        is_first = false;
+        match line_rule(text, space) {
+            Ok(rule) => out.rule(&rule, Place::Line(number))?,
+            Err(errors) => {
+                let error = errors.problems.iter().find(|p| p.severity() == Severity::Error);
+                let help = error.and_then(Problem::help);
+                out.error(Place::Line(number), None, &errors.to_string(), help)?;
+            }
+        }
+    }
+}
+
+fn rule_file(out: &mut Converted, bytes: &[u8], colour: Colour) -> Result<(), CliError> {
+    let file = RuleFile::from_bytes("stdin", bytes);
+    show_problems(&file, "<stdin>", colour);
+    out.failed += usize::from(file.has_errors());
+    let place = if file.rules.len() == 1 { Place::Alone } else { Place::File };
+    file.rules.iter().try_for_each(|rule| out.rule(rule, place))
+}
+
+/// The rule of a line.
+fn line_rule(text: &str, space: Option<&SearchSpace>) -> Result<Rule, CompileErrors> {
+    let words = text.split([' ', '\t', ',']).filter(|word| !word.is_empty()).count();
+    let is_bare = words >= 5 && !text.contains(['(', '[', '{', '=', '*', '/', '^', ';']);
+    let is_tokens = is_bare || text.starts_with('[');
+    match (is_tokens, space) {
+        (true, Some(space)) => space.rule(without_brackets(text)),
+        (true, None) => Rule::from_tokens(without_brackets(text)),
+        (false, _) => Rule::parse(text),
+    }
+}
+
+/// Where a rule stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// By itself.
+    Alone,
+    /// Among others of a file, which have names.
+    File,
+    /// In a line of standard input.
+    Line(usize),
+}
+
+/// What has been written so far.
+struct Converted {
+    form: Form,
+    json: bool,
+    count: usize,
+    failed: usize,
+}
+
+impl Converted {
+    fn rule(&mut self, rule: &Rule, place: Place) -> Result<(), CliError> {
+        let written = match self.form {
+            Form::Infix => Ok(rule.body_text()),
+            Form::Tokens => rule.token_string(),
+        };
+        match written {
+            Ok(text) if self.json => {
+                let key = if self.form == Form::Tokens { "tokens" } else { "formula" };
+                self.item(place, Some(rule), &[(key, json!(one_line(&text)))])
+            }
+            Ok(text) => print(&match (place, self.form) {
+                (Place::Alone, _) => format!("{text}\n"),
+                (Place::Line(_), _) => format!("{}\n", one_line(&text)),
+                (Place::File, Form::Tokens) => format!("rule {} = [{text}]\n", rule.name),
+                (Place::File, Form::Infix) => format!("{}\n", rule.to_text()),
+            }),
+            Err(why) => self.error(place, Some(rule), &why.to_string(), why.help()),
+        }
+    }
+
+    fn error(
+        &mut self,
+        place: Place,
+        rule: Option<&Rule>,
+        error: &str,
+        help: Option<String>,
+    ) -> Result<(), CliError> {
+        self.failed += 1;
+        if self.json {
+            return self.item(place, rule, &[("error", json!(error)), ("help", json!(help))]);
+        }
+        let place = match (place, rule) {
+            (Place::Line(number), _) => format!("line {number}: "),
+            (Place::File, Some(rule)) => format!("rule `{}`: ", rule.name),
+            _ => String::new(),
+        };
+        message(&format!("error: {place}{error}"));
+        if let Some(help) = help {
+            message(&format!("  help: {help}"));
+        }
+        Ok(())
+    }
+
+    /// An element of the JSON list.
+    fn item(
+        &mut self,
+        place: Place,
+        rule: Option<&Rule>,
+        fields: &[(&str, Value)],
+    ) -> Result<(), CliError> {
+        let mut item = serde_json::Map::new();
+        match (place, rule) {
+            (Place::Line(number), _) => drop(item.insert("line".to_owned(), json!(number))),
+            (_, Some(rule)) => drop(item.insert("name".to_owned(), json!(rule.name))),
+            _ => {}
+        }
+        item.extend(fields.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
+        let start = if self.count == 0 { "[\n" } else { ",\n" };
+        self.count += 1;
+        print(&format!("{start}  {}", Value::Object(item)))
+    }
+
+    fn end(self) -> Result<(), CliError> {
+        if self.json {
+            print(if self.count == 0 { "[]\n" } else { "\n]\n" })?;
+        }
+        if self.failed > 0 { Err(CliError::Shown) } else { Ok(()) }
+    }
+}
+
+/// A block in one line; formulas are one already.
+fn one_line(text: &str) -> String {
+    let Some(inside) = text.strip_prefix("{\n").and_then(|text| text.strip_suffix("\n}")) else {
+        return text.to_owned();
+    };
+    let statements: Vec<&str> = inside.lines().map(str::trim).collect();
+    format!("{{ {} }}", statements.join("; "))
+}

@@ -1,0 +1,75 @@
+//! Search spaces by name or file, and their mistakes.
+
+use std::io::Read;
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+use miette::{GraphicalReportHandler, GraphicalTheme, ThemeCharacters, ThemeStyles};
+use nosc_compiler::nearest;
+use nosc_compiler::source::MAX_SOURCE_BYTES;
+use nosc_compiler::space::{SearchSpace, SpaceErrors, SpaceReport};
+
+use crate::arguments::Colour;
+use crate::error::CliError;
+use crate::output::{coloured, message};
+
+/// The space of a name, or of a file.
+pub(crate) fn select(text: &str, colour: Colour) -> Result<SearchSpace, CliError> {
+    let path = Path::new(text);
+    let is_file = path.exists() || path.extension().is_some() || text.contains(['/', '\\']);
+    match SearchSpace::built_in(text) {
+        Some(space) => Ok(space),
+        None if is_file => read(path, text, colour),
+        None => {
+            let hint = match nearest(text, SearchSpace::BUILT_IN.iter().copied()) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => format!("give {} or a file", SearchSpace::BUILT_IN.join(", ")),
+            };
+            Err(CliError::NoSuchRule(format!(
+                "no file and no search space is named `{text}`; {hint}"
+            )))
+        }
+    }
+}
+
+fn read(path: &Path, name: &str, colour: Colour) -> Result<SearchSpace, CliError> {
+    let fail = |source| CliError::Read { path: path.to_owned(), source };
+    let file = std::fs::File::open(path).map_err(fail)?;
+    let mut text = String::new();
+    file.take(MAX_SOURCE_BYTES as u64 + 1).read_to_string(&mut text).map_err(fail)?;
+    let stem = path.file_stem().map_or_else(|| "space".into(), |stem| stem.to_string_lossy());
+    SearchSpace::parse(&stem, &text).map_err(|errors| {
+        show(&errors, name, colour);
+        let count = errors.problems.len();
+        let plural = if count == 1 { "" } else { "s" };
+        CliError::Problems(format!("`{name}` is not a search space: {count} error{plural}"))
+    })
+}
+
+fn show(errors: &SpaceErrors, name: &str, colour: Colour) {
+    let styles = if coloured(colour) { ThemeStyles::ansi() } else { ThemeStyles::none() };
+    let theme = GraphicalTheme { characters: ThemeCharacters::unicode(), styles };
+    let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_links(false);
+    for problem in &errors.problems {
+        let report = SpaceReport::new(name, &errors.text, problem.clone());
+        let mut text = String::new();
+        match handler.render_report(&mut text, &report) {
+            Ok(()) => message(&format!("{}\n", text.trim_end())),
+            Err(_) => message(&problem.to_string()),
+        }
+    }
+}
+
+/// `N`, or `N..M` with both ends.
+pub(crate) fn groups(text: &str) -> Result<RangeInclusive<usize>, String> {
+    let wrong = || format!("`{text}` is not a number of groups; write N, or N..M with both ends");
+    let number = |text: &str| text.trim().parse::<usize>().map_err(|_| wrong());
+    let (first, last) = match text.split_once("..") {
+        Some((first, last)) => (number(first)?, number(last.trim_start_matches('='))?),
+        None => (number(text)?, number(text)?),
+    };
+    if first > last {
+        return Err(format!("{first} is more than {last}; write {last}..{first}"));
+    }
+    Ok(first..=last)
+}

@@ -1,0 +1,108 @@
+//! `nosc convert`: both ways, all sources, and why not.
+
+use crate::session::Session;
+
+#[test]
+fn a_formula_becomes_tokens_and_tokens_a_formula() {
+    let session = Session::new();
+    let tokens = session.nosc(&["convert", "-e", "exp(sign(g)*sign(m))*g"]).ok();
+    assert_eq!(tokens, "sign_g sign_m id id mul, %0 g exp id mul\n");
+    let formula = session.nosc(&["convert", "--tokens", tokens.trim()]).ok();
+    assert_eq!(formula, "exp(sign(g) * sign(m)) * g\n");
+    let block = session.nosc(&[
+        "convert",
+        "--tokens",
+        "g 1 drop0.3 id left, %0 m exp id mul, %0 %1 id id add",
+    ]);
+    assert_eq!(block.ok(), "{\n    let x1 = drop(g, 0.3)\n    update = x1 + exp(x1) * m\n}\n");
+}
+
+#[test]
+fn a_file_stays_a_file() {
+    let session = Session::new();
+    session.file("two.nos", "rule a = g*m\nrule b = [m v id sqrt div]\n");
+    let tokens = session.nosc(&["convert", "two.nos", "--to", "tokens"]).ok();
+    assert_eq!(tokens, "rule a = [g m id id mul]\nrule b = [m v id sqrt div]\n");
+    session.file("tokens.nos", &tokens);
+    let formulas = session.nosc(&["convert", "tokens.nos", "--to", "infix"]).ok();
+    assert_eq!(formulas, "rule a = g * m\nrule b = m / (sqrt(abs(v)) + delta)\n");
+    assert_eq!(session.nosc(&["convert", "two.nos:a", "--to", "tokens"]).ok(), "g m id id mul\n");
+    let read = session.nosc_reading(&["convert", "-", "--to", "infix"], tokens.as_bytes()).ok();
+    assert_eq!(read, formulas);
+}
+
+#[test]
+fn lines_are_converted_one_by_one() {
+    let session = Session::new();
+    let lines = "g*m\n\n# a remark\ng m id drop0.3 mul %0 %0 exp id mul\n[g m id id mul]\r\n\
+                 { let d = drop(g, 0.3); update = d * exp(d) }\n";
+    let infix = session.nosc_reading(&["convert", "-", "--to", "infix"], lines.as_bytes()).ok();
+    assert_eq!(
+        infix,
+        "g * m\n\
+         { let x1 = g * drop(m, 0.3); update = exp(x1) * x1 }\n\
+         g * m\n\
+         { let x1 = drop(g, 0.3); update = x1 * exp(x1) }\n"
+    );
+    let tokens = session.nosc_reading(&["convert", "-", "--to", "tokens"], infix.as_bytes()).ok();
+    let again = session.nosc_reading(&["convert", "-", "--to", "infix"], tokens.as_bytes()).ok();
+    assert_eq!(again, infix);
+}
+
+#[test]
+fn a_line_in_error_stops_no_other() {
+    let session = Session::new();
+    let lines = b"sgn(g)\nm / v\ng m id id\n\xff\ng\n";
+    let done = session.nosc_reading(&["convert", "-", "--to", "tokens"], lines);
+    assert_eq!(done.out, "g 1 id id left\n");
+    let error = done.fails(1);
+    for wanted in [
+        "error: line 1: unknown function `sgn`\n  help: did you mean `sign`?",
+        "error: line 2: no tokens mean `m / v`: the token `div` adds `delta` to the divisor\n  \
+         help: write `m / (v + delta)` if that is meant",
+        "error: line 3: ",
+        "error: line 4: ",
+    ] {
+        assert!(error.contains(wanted), "{wanted}\n{error}");
+    }
+    let list = session.nosc_reading(&["convert", "-", "--to", "tokens", "--json"], lines).json();
+    assert_eq!(list[0]["line"], 1);
+    assert_eq!(list[0]["help"], "did you mean `sign`?");
+    assert_eq!(list[4], serde_json::json!({ "line": 5, "tokens": "g 1 id id left" }));
+}
+
+#[test]
+fn what_has_no_tokens_is_named() {
+    let session = Session::new();
+    let error = session.nosc(&["convert", "lion", "--to", "tokens"]).fails(1);
+    assert!(error.contains("tokens have no parameters"), "{error}");
+    session.file("two.nos", "rule a = tanh(g)\nrule b = g\n");
+    let done = session.nosc(&["convert", "two.nos", "--to", "tokens"]);
+    assert_eq!(done.out, "rule b = [g 1 id id left]\n");
+    let error = done.fails(1);
+    assert!(error.contains("rule `a`: no tokens mean `tanh(g)`: `tanh` is no token"), "{error}");
+    let list = session.nosc(&["convert", "two.nos", "--to", "tokens", "--json"]).json();
+    assert_eq!(list[0]["error"], "no tokens mean `tanh(g)`: `tanh` is no token");
+    assert_eq!(list[1], serde_json::json!({ "name": "b", "tokens": "g 1 id id left" }));
+}
+
+#[test]
+fn tokens_of_a_space_are_read() {
+    let session = Session::new();
+    session.file("mine.toml", "base = 'small'\n[define.unary]\nsoft = 'x / (1 + abs(x))'\n");
+    let arguments = ["convert", "--space", "mine.toml", "--tokens"];
+    let formula = session.nosc(&[&arguments[..], &["m g soft id mul"]].concat()).ok();
+    assert_eq!(formula, "m / (1 + abs(m)) * g\n");
+    let error = session.nosc(&[&arguments[..], &["m g softs drop0.1 mul"]].concat()).fails(1);
+    assert!(error.contains("did you mean `soft`?"), "{error}");
+    assert!(error.contains("`drop0.1` is not a unary token of the space"), "{error}");
+}
+
+#[test]
+fn what_to_write_has_to_be_said_for_files() {
+    let session = Session::new();
+    let error = session.nosc(&["convert", "adam"]).fails(2);
+    assert!(error.contains("Add `--to tokens` or `--to infix`"), "{error}");
+    session.nosc(&["convert"]).fails(2);
+    session.nosc(&["convert", "nothing_here", "--to", "infix"]).fails(1);
+}

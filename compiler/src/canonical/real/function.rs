@@ -1,0 +1,374 @@
+//! The functions of the language on values.
+//!
+//! A function of a decision is the decision of the function. On sums, which are finite and defined where
+//! they are reached, the laws of real numbers hold without conditions: what could be infinite or undefined
+//! is decided first.
+
+use smallvec::SmallVec;
+
+use super::arena::{Base, BaseId, Factor, Question, Reals, SumId, Term, Value, ValueId};
+use super::interval::Interval;
+use super::product::Product;
+use super::rational::{Bounded, Rational, factors};
+use super::sum::Terms;
+
+/// Functions of one value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Function {
+    /// `sign(x)^odd * |x|^exponent`
+    SignedPower(bool, Rational),
+    Reciprocal,
+    Exp,
+    LogMagnitude,
+    Clip(Rational),
+    Tanh,
+    Sigmoid,
+    Parity,
+}
+
+/// Operations of [`Question`]s; those below 8 are taken elsewhere.
+mod operation {
+    pub(super) const ADD: u32 = 8;
+    pub(super) const MUL: u32 = 9;
+    pub(super) const FUNCTION: u32 = 16;
+}
+
+impl Reals {
+    pub(crate) fn variable(
+        &mut self,
+        variable: super::arena::Variable,
+        range: Interval,
+    ) -> Bounded<ValueId> {
+        let base = self.new_base(Base::Variable(variable), range)?;
+        self.base_value(base)
+    }
+
+    pub(crate) fn prime(&mut self, number: i128) -> Bounded<BaseId> {
+        self.new_base(Base::Prime(number), Interval::near(number as f64))
+    }
+
+    pub(crate) fn add(&mut self, a: ValueId, b: ValueId) -> Bounded<ValueId> {
+        if a == Reals::ZERO {
+            return Ok(b);
+        }
+        if b == Reals::ZERO {
+            return Ok(a);
+        }
+        let (a, b) = (a.min(b), a.max(b));
+        let question = Question { operation: operation::ADD, a: a.0, b: b.0 };
+        if let Some(known) = self.recall(question) {
+            return Ok(known);
+        }
+        self.spend(1)?;
+        let value = if let Some(test) = self.first_test(a, b) {
+            let ((a_yes, a_no), (b_yes, b_no)) = (self.branches(a, test), self.branches(b, test));
+            let yes = self.add(a_yes, b_yes)?;
+            let no = self.add(a_no, b_no)?;
+            self.choose(test, yes, no)?
+        } else {
+            match (self.at(a), self.at(b)) {
+                (Value::Leaf(a), Value::Leaf(b)) => {
+                    let sum = self.sum_of(a, b)?;
+                    self.leaf(sum)
+                }
+                (Value::Invalid, _) | (_, Value::Invalid) => Reals::INVALID,
+                (Value::Undefined, _) | (_, Value::Undefined) => Reals::UNDEFINED,
+                (Value::Infinite { negative: x }, Value::Infinite { negative: y }) if x != y => {
+                    Reals::UNDEFINED
+                }
+                (Value::Infinite { .. }, _) => a,
+                _ => b,
+            }
+        };
+        Ok(self.remember(question, value))
+    }
+
+    pub(crate) fn neg(&mut self, a: ValueId) -> Bounded<ValueId> {
+        let minus = self.number(Rational::MINUS_ONE)?;
+        self.mul(minus, a)
+    }
+
+    pub(crate) fn sub(&mut self, a: ValueId, b: ValueId) -> Bounded<ValueId> {
+        let b = self.neg(b)?;
+        self.add(a, b)
+    }
+
+    pub(crate) fn mul(&mut self, a: ValueId, b: ValueId) -> Bounded<ValueId> {
+        if a == Reals::ONE {
+            return Ok(b);
+        }
+        if b == Reals::ONE {
+            return Ok(a);
+        }
+        let (a, b) = (a.min(b), a.max(b));
+        let question = Question { operation: operation::MUL, a: a.0, b: b.0 };
+        if let Some(known) = self.recall(question) {
+            return Ok(known);
+        }
+        self.spend(1)?;
+        let value = if let Some(test) = self.first_test(a, b) {
+            let ((a_yes, a_no), (b_yes, b_no)) = (self.branches(a, test), self.branches(b, test));
+            let yes = self.mul(a_yes, b_yes)?;
+            let no = self.mul(a_no, b_no)?;
+            self.choose(test, yes, no)?
+        } else {
+            match (self.at(a), self.at(b)) {
+                (Value::Leaf(a), Value::Leaf(b)) => self.product_of(a, b)?,
+                (Value::Undefined, b) if b != Value::Invalid => Reals::UNDEFINED,
+                (a, Value::Undefined) if a != Value::Invalid => Reals::UNDEFINED,
+                (Value::Infinite { negative: x }, Value::Infinite { negative: y }) => {
+                    infinite(x != y)
+                }
+                (Value::Infinite { negative }, Value::Leaf(sum))
+                | (Value::Leaf(sum), Value::Infinite { negative }) => {
+                    self.by_sign(sum, infinite(!negative), Reals::UNDEFINED, infinite(negative))?
+                }
+                // Decisions have a first test.
+                _ => Reals::INVALID,
+            }
+        };
+        Ok(self.remember(question, value))
+    }
+
+    fn function(&mut self, function: Function, value: ValueId) -> Bounded<ValueId> {
+        let (code, parameter) = match function {
+            Function::SignedPower(odd, exponent) => (u32::from(odd), exponent),
+            Function::Reciprocal => (2, Rational::ZERO),
+            Function::Exp => (3, Rational::ZERO),
+            Function::LogMagnitude => (4, Rational::ZERO),
+            Function::Clip(bound) => (5, bound),
+            Function::Tanh => (6, Rational::ZERO),
+            Function::Sigmoid => (7, Rational::ZERO),
+            Function::Parity => (8, Rational::ZERO),
+        };
+        let parameter = if parameter.is_zero() { u32::MAX } else { self.parameter(parameter) };
+        let question = Question { operation: operation::FUNCTION + code, a: value.0, b: parameter };
+        if let Some(known) = self.recall(question) {
+            return Ok(known);
+        }
+        self.spend(1)?;
+        let result = match self.at(value) {
+            Value::Choice { test, yes, no } => {
+                let yes = self.function(function, yes)?;
+                let no = self.function(function, no)?;
+                self.choose(test, yes, no)?
+            }
+            Value::Undefined => Reals::UNDEFINED,
+            Value::Invalid => Reals::INVALID,
+            Value::Infinite { negative } => self.of_infinite(function, negative)?,
+            Value::Leaf(sum) => self.of_sum(function, sum)?,
+        };
+        Ok(self.remember(question, result))
+    }
+
+    fn of_infinite(&mut self, function: Function, negative: bool) -> Bounded<ValueId> {
+        let one = |negative| if negative { Rational::MINUS_ONE } else { Rational::ONE };
+        match function {
+            Function::SignedPower(odd, exponent) => {
+                if exponent.is_zero() {
+                    self.number(one(odd && negative))
+                } else if exponent.is_negative() {
+                    Ok(Reals::ZERO)
+                } else {
+                    Ok(infinite(odd && negative))
+                }
+            }
+            Function::Reciprocal => Ok(Reals::ZERO),
+            Function::Exp => Ok(if negative { Reals::ZERO } else { Reals::INFINITE }),
+            Function::LogMagnitude => Ok(Reals::INFINITE),
+            Function::Clip(bound) => self.number(bound.mul(one(negative))?),
+            Function::Tanh => self.number(one(negative)),
+            Function::Sigmoid => Ok(if negative { Reals::ZERO } else { Reals::ONE }),
+            Function::Parity => Ok(Reals::UNDEFINED),
+        }
+    }
+
+    fn of_sum(&mut self, function: Function, sum: SumId) -> Bounded<ValueId> {
+        let many = self.terms(sum).len() > 1;
+        let splits = match function {
+            Function::Exp => false,
+            Function::Parity => !self.terms(sum).is_empty(),
+            _ => many,
+        };
+        if splits && self.is_of_signs(sum) && self.as_number(sum).is_none() {
+            return self.by_signs(sum, &mut |reals, value| reals.function(function, value));
+        }
+        match function {
+            Function::SignedPower(odd, exponent) => self.power_of_sum(sum, odd, exponent),
+            Function::Reciprocal => {
+                let power = if sum == Reals::ZERO_SUM {
+                    Reals::UNDEFINED
+                } else {
+                    self.power_of_sum(sum, true, Rational::MINUS_ONE)?
+                };
+                self.by_sign(sum, power, Reals::UNDEFINED, power)
+            }
+            Function::Exp => self.exp_of_sum(sum),
+            Function::LogMagnitude => {
+                let log = if sum == Reals::ZERO_SUM {
+                    Reals::MINUS_INFINITE
+                } else {
+                    self.log_of_sum(sum)?
+                };
+                self.by_sign(sum, log, Reals::MINUS_INFINITE, log)
+            }
+            Function::Clip(bound) => self.clip_of_sum(sum, bound),
+            Function::Tanh => self.tanh_of_sum(sum),
+            Function::Sigmoid => self.sigmoid_of_sum(sum),
+            Function::Parity => self.parity_of_sum(sum),
+        }
+    }
+
+    /// `sign(x)^odd * |x|^exponent`; where the exponent is negative, x is known not to be 0.
+    pub(crate) fn signed_power(
+        &mut self,
+        value: ValueId,
+        odd: bool,
+        exponent: Rational,
+    ) -> Bounded<ValueId> {
+        if exponent.is_one() && odd {
+            return Ok(value);
+        }
+        self.function(Function::SignedPower(odd, exponent), value)
+    }
+
+    pub(crate) fn sign(&mut self, value: ValueId) -> Bounded<ValueId> {
+        self.signed_power(value, true, Rational::ZERO)
+    }
+
+    pub(crate) fn abs(&mut self, value: ValueId) -> Bounded<ValueId> {
+        self.signed_power(value, false, Rational::ONE)
+    }
+
+    /// `sqrt|x|`
+    pub(crate) fn sqrt_magnitude(&mut self, value: ValueId) -> Bounded<ValueId> {
+        self.signed_power(value, false, Rational::HALF)
+    }
+
+    /// `1/x`, undefined at 0.
+    pub(crate) fn recip(&mut self, value: ValueId) -> Bounded<ValueId> {
+        self.function(Function::Reciprocal, value)
+    }
+
+    pub(crate) fn div(&mut self, a: ValueId, b: ValueId) -> Bounded<ValueId> {
+        let b = self.recip(b)?;
+        self.mul(a, b)
+    }
+
+    pub(crate) fn exp(&mut self, value: ValueId) -> Bounded<ValueId> {
+        self.function(Function::Exp, value)
+    }
+
+    /// `log|x|`
+    pub(crate) fn log_magnitude(&mut self, value: ValueId) -> Bounded<ValueId> {
+        self.function(Function::LogMagnitude, value)
+    }
+
+    /// `clip(x, bound)`, `bound` above 0.
+    pub(crate) fn clip(&mut self, value: ValueId, bound: Rational) -> Bounded<ValueId> {
+        self.function(Function::Clip(bound), value)
+    }
+
+    pub(crate) fn tanh(&mut self, value: ValueId) -> Bounded<ValueId> {
+        self.function(Function::Tanh, value)
+    }
+
+    pub(crate) fn sigmoid(&mut self, value: ValueId) -> Bounded<ValueId> {
+        self.function(Function::Sigmoid, value)
+    }
+
+    /// `(-1)^x` for a whole number.
+    pub(crate) fn parity(&mut self, value: ValueId) -> Bounded<ValueId> {
+        self.function(Function::Parity, value)
+    }
+
+    fn power_of_sum(&mut self, sum: SumId, odd: bool, exponent: Rational) -> Bounded<ValueId> {
+        if sum == Reals::ZERO_SUM {
+            return Ok(if exponent.is_negative() { Reals::INVALID } else { Reals::ZERO });
+        }
+        let content = self.content(sum)?;
+        let mut product = Product::new(Rational::ONE);
+        if odd && content.coefficient.is_negative() {
+            product.coefficient = Rational::MINUS_ONE;
+        }
+        product.push_number(self, content.coefficient, exponent)?;
+        let factors: SmallVec<[Factor; 6]> = SmallVec::from_slice(self.factors(content.monomial));
+        for factor in factors {
+            let power = factor.exponent.mul(exponent)?;
+            product.push(factor.base, factor.odd && odd, power);
+        }
+        if let Some(rest) = content.rest {
+            product.push(rest, odd, exponent);
+        }
+        self.normalize(&mut product)?;
+        self.product_value(&product)
+    }
+
+    fn exp_of_sum(&mut self, sum: SumId) -> Bounded<ValueId> {
+        let mut product = Product::new(Rational::ONE);
+        let terms: Terms = SmallVec::from_slice(self.terms(sum));
+        for term in terms {
+            let logarithm = match self.factors(term.monomial) {
+                [one] if one.exponent.is_one() => match self.base(one.base).base {
+                    Base::Log(of) => Some(of),
+                    _ => None,
+                },
+                _ => None,
+            };
+            let base = match logarithm {
+                Some(base) => base,
+                None => self.exp_base(term.monomial)?,
+            };
+            product.push(base, false, term.coefficient);
+        }
+        self.normalize(&mut product)?;
+        self.product_value(&product)
+    }
+
+    fn exp_base(&mut self, monomial: super::arena::MonomialId) -> Bounded<BaseId> {
+        let sum = self.single(Rational::ONE, monomial)?;
+        let range = self.range(sum).exp();
+        self.new_base(Base::Exp(monomial), range)
+    }
+
+    /// `log|x|` of a sum that is not 0.
+    pub(crate) fn log_of_sum(&mut self, sum: SumId) -> Bounded<ValueId> {
+        let content = self.content(sum)?;
+        let mut terms = Terms::new();
+        let number = content.coefficient.abs();
+        for (part, sign) in [(number.numerator(), 1), (number.denominator(), -1)] {
+            for (prime, power) in factors(part) {
+                let base = self.prime(prime)?;
+                terms.push(self.log_term(base, Rational::integer(sign * power))?);
+            }
+        }
+        let factors: SmallVec<[Factor; 6]> = SmallVec::from_slice(self.factors(content.monomial));
+        for factor in factors {
+            if !factor.exponent.is_zero() {
+                terms.push(self.log_term(factor.base, factor.exponent)?);
+            }
+        }
+        if let Some(rest) = content.rest {
+            terms.push(self.log_term(rest, Rational::ONE)?);
+        }
+        let sum = self.collect(terms)?;
+        Ok(self.leaf(sum))
+    }
+
+    /// `power * log|base|`
+    fn log_term(&mut self, base: BaseId, power: Rational) -> Bounded<Term> {
+        if let Base::Exp(monomial) = self.base(base).base {
+            return Ok(Term { monomial, coefficient: power });
+        }
+        let mut magnitude = self.base(base).range.abs();
+        magnitude.lo_open |= magnitude.lo == 0.0;
+        let base = self.new_base(Base::Log(base), magnitude.log())?;
+        let odd = !self.base(base).range.is_nonnegative();
+        let monomial = self.monomial(&[Factor { base, odd, exponent: Rational::ONE }])?;
+        Ok(Term { monomial, coefficient: power })
+    }
+}
+
+fn infinite(negative: bool) -> ValueId {
+    if negative { Reals::MINUS_INFINITE } else { Reals::INFINITE }
+}

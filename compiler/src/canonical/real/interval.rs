@@ -1,0 +1,209 @@
+//! Intervals of real numbers that contain a value: the range facts.
+
+/// Two ends, each of which may be left out of the interval. Ends are rounded outwards.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Interval {
+    pub(crate) lo: f64,
+    pub(crate) hi: f64,
+    /// `lo` itself is not reached.
+    pub(crate) lo_open: bool,
+    /// `hi` itself is not reached.
+    pub(crate) hi_open: bool,
+}
+
+/// Twice the error of one operation of `std` or `libm`, relative.
+const SLACK: f64 = 4.0 * f64::EPSILON;
+
+/// Numbers whose sums and products here are exact.
+fn plain(x: f64) -> bool {
+    x.is_infinite() || (x.fract() == 0.0 && x.abs() <= 1024.0)
+}
+
+/// Rounded down, unless it is known to be exact.
+fn below(x: f64, exact: bool) -> f64 {
+    if exact || x.is_infinite() { x } else { x - x.abs() * SLACK - f64::MIN_POSITIVE }
+}
+
+/// Rounded up, unless it is known to be exact.
+fn above(x: f64, exact: bool) -> f64 {
+    if exact || x.is_infinite() { x } else { x + x.abs() * SLACK + f64::MIN_POSITIVE }
+}
+
+/// A product of ends, where an infinite end times 0 is 0: the value itself is finite.
+fn end_product(a: f64, b: f64) -> f64 {
+    if a == 0.0 || b == 0.0 { 0.0 } else { a * b }
+}
+
+impl Interval {
+    /// All real numbers.
+    pub(crate) const REAL: Interval =
+        Interval { lo: f64::NEG_INFINITY, hi: f64::INFINITY, lo_open: true, hi_open: true };
+    /// From 0 on.
+    pub(crate) const NONNEGATIVE: Interval = Interval { lo: 0.0, lo_open: false, ..Interval::REAL };
+    /// Above 0.
+    pub(crate) const POSITIVE: Interval = Interval { lo: 0.0, lo_open: true, ..Interval::REAL };
+
+    pub(crate) fn closed(lo: f64, hi: f64) -> Interval {
+        Interval { lo, hi, lo_open: false, hi_open: false }
+    }
+
+    /// A number that is known to a few units of the last place; whole if it is whole and small.
+    pub(crate) fn near(x: f64) -> Interval {
+        Interval::closed(below(x, plain(x)), above(x, plain(x)))
+    }
+
+    pub(crate) fn is_nonnegative(self) -> bool {
+        self.lo >= 0.0
+    }
+
+    pub(crate) fn is_nonpositive(self) -> bool {
+        self.hi <= 0.0
+    }
+
+    pub(crate) fn is_positive(self) -> bool {
+        self.lo > 0.0 || (self.lo == 0.0 && self.lo_open)
+    }
+
+    pub(crate) fn is_negative(self) -> bool {
+        self.hi < 0.0 || (self.hi == 0.0 && self.hi_open)
+    }
+
+    /// Whether the value is never 0.
+    pub(crate) fn is_nonzero(self) -> bool {
+        self.is_positive() || self.is_negative()
+    }
+
+    #[must_use]
+    pub(crate) fn neg(self) -> Interval {
+        Interval { lo: -self.hi, hi: -self.lo, lo_open: self.hi_open, hi_open: self.lo_open }
+    }
+
+    #[must_use]
+    pub(crate) fn add(self, other: Interval) -> Interval {
+        Interval {
+            lo: below(self.lo + other.lo, plain(self.lo) && plain(other.lo)),
+            hi: above(self.hi + other.hi, plain(self.hi) && plain(other.hi)),
+            lo_open: self.lo_open || other.lo_open,
+            hi_open: self.hi_open || other.hi_open,
+        }
+    }
+
+    #[must_use]
+    pub(crate) fn abs(self) -> Interval {
+        if self.lo >= 0.0 {
+            self
+        } else if self.hi <= 0.0 {
+            self.neg()
+        } else {
+            let (hi, hi_open) = if -self.lo > self.hi {
+                (-self.lo, self.lo_open)
+            } else if self.hi > -self.lo {
+                (self.hi, self.hi_open)
+            } else {
+                (self.hi, self.hi_open && self.lo_open)
+            };
+            Interval { lo: 0.0, hi, lo_open: false, hi_open }
+        }
+    }
+
+    /// The product with an independent value. An end is open where every way to reach it is.
+    #[must_use]
+    pub(crate) fn mul(self, other: Interval) -> Interval {
+        let ends = [
+            (self.lo, self.lo_open, other.lo, other.lo_open),
+            (self.lo, self.lo_open, other.hi, other.hi_open),
+            (self.hi, self.hi_open, other.lo, other.lo_open),
+            (self.hi, self.hi_open, other.hi, other.hi_open),
+        ];
+        let mut out =
+            Interval { lo: f64::INFINITY, hi: f64::NEG_INFINITY, lo_open: true, hi_open: true };
+        let zero =
+            |interval: Interval| !interval.is_nonzero() && interval.lo <= 0.0 && interval.hi >= 0.0;
+        let has_zero = zero(self) || zero(other);
+        for (a, a_open, b, b_open) in ends {
+            let value = end_product(a, b);
+            let open = if value == 0.0 { !has_zero } else { a_open || b_open };
+            if value < out.lo || (value == out.lo && !open) {
+                (out.lo, out.lo_open) = (value, open);
+            }
+            if value > out.hi || (value == out.hi && !open) {
+                (out.hi, out.hi_open) = (value, open);
+            }
+        }
+        let exact = [self.lo, self.hi, other.lo, other.hi].into_iter().all(plain);
+        Interval { lo: below(out.lo, exact), hi: above(out.hi, exact), ..out }
+    }
+
+    /// A power of a value that is not negative; a value of 0 has no negative power.
+    #[must_use]
+    pub(crate) fn powf(self, exponent: f64) -> Interval {
+        if exponent == 1.0 {
+            return self;
+        }
+        let (lo, hi) = (self.lo.max(0.0).powf(exponent), self.hi.powf(exponent));
+        let powers = if exponent < 0.0 {
+            Interval {
+                lo: hi,
+                hi: lo,
+                lo_open: self.hi_open,
+                hi_open: self.lo_open || lo.is_infinite(),
+            }
+        } else {
+            Interval { lo, hi, ..self }
+        };
+        // A power that underflowed to 0, or sank to it at infinity, was above it.
+        let exact = |end: f64| end == 0.0 || end == 1.0;
+        let lo = below(powers.lo, exact(self.lo) && exact(self.hi)).max(0.0);
+        let lo_open = powers.lo_open || (lo == 0.0 && self.is_positive());
+        Interval { lo, hi: above(powers.hi, exact(self.lo) && exact(self.hi)), lo_open, ..powers }
+    }
+
+    /// `exp` of the value.
+    #[must_use]
+    pub(crate) fn exp(self) -> Interval {
+        let one = |x: f64| if x == 0.0 { 1.0 } else { x.exp() };
+        let lo = below(one(self.lo), self.lo == 0.0).max(0.0);
+        let hi = above(one(self.hi), self.hi == 0.0);
+        Interval { lo, hi, lo_open: self.lo_open || lo == 0.0, hi_open: self.hi_open }
+    }
+
+    /// `log` of a value above 0.
+    #[must_use]
+    pub(crate) fn log(self) -> Interval {
+        let log = |x: f64| if x == 1.0 { 0.0 } else { x.ln() };
+        let (lo, hi) = (log(self.lo.max(0.0)), log(self.hi));
+        Interval { lo: below(lo, self.lo == 1.0), hi: above(hi, self.hi == 1.0), ..self }
+    }
+
+    /// The part within `[-bound, bound]` after clamping.
+    #[must_use]
+    pub(crate) fn clamp(self, bound: f64) -> Interval {
+        Interval {
+            lo: self.lo.clamp(-bound, bound),
+            hi: self.hi.clamp(-bound, bound),
+            lo_open: self.lo_open && self.lo > -bound && self.lo < bound,
+            hi_open: self.hi_open && self.hi < bound && self.hi > -bound,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Interval;
+
+    #[test]
+    fn ends_that_are_not_reached_are_known() {
+        let exp = Interval::REAL.exp();
+        assert!(exp.is_positive() && exp.lo == 0.0);
+        assert!(exp.add(Interval::NONNEGATIVE).is_positive());
+        assert!(!Interval::NONNEGATIVE.add(Interval::NONNEGATIVE).is_positive());
+        assert!(exp.mul(exp).is_positive());
+        assert!(!exp.mul(Interval::NONNEGATIVE).is_positive());
+        assert!(exp.powf(-2.0).is_positive());
+        assert!(Interval::closed(1.0, 2.0).log().is_nonnegative());
+        assert!(
+            Interval::closed(-1.0, 1.0).mul(Interval::closed(-1.0, 1.0))
+                == Interval::closed(-1.0, 1.0)
+        );
+    }
+}

@@ -1,0 +1,88 @@
+//! The canonical form at the levels `real` and `scale`: a normal form of real functions.
+//!
+//! ```text
+//! rule or token string ─► values (decisions above sums of products) ─► draws numbered ─► key
+//!     rule, tokens              arena, function, power, decision          draws
+//! ```
+//!
+//! Two rules are one here if they have the same value at every point over the extended reals, "undefined"
+//! being a value. Most laws of real numbers are false at some points: `x/x` at 0, `sign(x)^2`, `0*x` where x
+//! is infinite. So what can be infinite or undefined is decided first, by tests such as `x != 0`, and under
+//! the decisions stand sums that are finite and defined, for which the laws hold without conditions. Every
+//! draw is a decision too.
+//!
+//! | law | where |
+//! |---|---|
+//! | sums and products have no order or brackets; products of sums are multiplied out | [`sum`] |
+//! | exponents of one base add; `b`, `\|b\|`, `sign(b)`, `sqrt\|b\|` are powers of one base | [`product`] |
+//! | `exp`, `log`, division | [`function`] |
+//! | `clip`, `tanh`, `sigmoid` | [`bounded`] |
+//! | comparisons, one of three values by a sign | [`condition`] |
+//! | powers | [`power`] |
+//! | decisions: ordered, and dropped where they decide nothing | [`decision`] |
+//! | ranges that make decisions unnecessary | [`interval`] |
+//! | draws: only those that matter, up to renaming | [`draws`] |
+//! | a positive factor, for `scale` | [`scale`] |
+//!
+//! Nothing here searches: the work on a rule is bounded, and a rule that passes the bound keeps the key of
+//! its `exact` form.
+
+mod rational;
+mod interval;
+mod structure;
+mod arena;
+mod sum;
+mod product;
+mod function;
+mod bounded;
+mod condition;
+mod power;
+mod decision;
+mod draws;
+mod scale;
+mod operands;
+mod tokens;
+mod rule;
+
+pub(super) use arena::Reals;
+pub(super) use operands::Operands;
+pub(super) use rational::Limit;
+pub(super) use rule::form;
+
+use super::{Key, Level};
+use arena::ValueId;
+use rational::Bounded;
+use structure::Structure;
+
+/// Changes with every change of these forms.
+pub(super) const FORM: u32 = 1;
+
+/// The update and schedule of a rule.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Form {
+    pub(super) update: ValueId,
+    pub(super) schedule: ValueId,
+}
+
+/// The key of a form.
+pub(super) fn key(reals: &mut Reals, form: Form, level: Level) -> Bounded<Key> {
+    let update = match level {
+        Level::Scale => scale::scaled(reals, form.update)?,
+        _ => form.update,
+    };
+    let update = draws::hash(reals, update)?;
+    let schedule = draws::hash(reals, form.schedule)?;
+    let key = Structure::new(100 + level as u64).wide(update).wide(schedule).finish();
+    Ok(Key(key.to_le_bytes()))
+}
+
+/// The key of a bare token string.
+pub(super) fn key_of_tokens(
+    reals: &mut Reals,
+    operands: &mut Operands,
+    tokens: &str,
+    level: Level,
+) -> Result<Key, tokens::Unread> {
+    let update = tokens::update(reals, operands, tokens)?;
+    Ok(key(reals, Form { update, schedule: Reals::ONE }, level)?)
+}

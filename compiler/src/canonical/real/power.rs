@@ -1,0 +1,157 @@
+//! `x^y`, IEEE's `pow` over the extended reals.
+//!
+//! For x above 0 it is `exp(y log x)`; at 0 it is 1, 0 or +Inf by the sign of y (a zero has no sign over the
+//! reals); below 0 it is `|x|^y` times `(-1)^y` where y is a whole number, and undefined elsewhere. `x^0`
+//! and `1^y` are 1 even where the other one is undefined.
+
+use super::arena::{Question, Reals, SumId, Value, ValueId};
+use super::rational::{Bounded, Rational};
+
+const POWER: u32 = 10;
+/// Whole powers beyond this are left as powers of sums of many terms.
+const MAX_WHOLE: i128 = 1 << 40;
+
+impl Reals {
+    pub(crate) fn pow(&mut self, a: ValueId, b: ValueId) -> Bounded<ValueId> {
+        if b == Reals::ZERO || a == Reals::ONE {
+            return Ok(Reals::ONE);
+        }
+        let question = Question { operation: POWER, a: a.0, b: b.0 };
+        if let Some(known) = self.recall(question) {
+            return Ok(known);
+        }
+        self.spend(1)?;
+        let value = if let Some(test) = self.first_test(a, b) {
+            let ((a_yes, a_no), (b_yes, b_no)) = (self.branches(a, test), self.branches(b, test));
+            let yes = self.pow(a_yes, b_yes)?;
+            let no = self.pow(a_no, b_no)?;
+            self.choose(test, yes, no)?
+        } else {
+            self.pow_of_leaves(a, b)?
+        };
+        Ok(self.remember(question, value))
+    }
+
+    fn pow_of_leaves(&mut self, a: ValueId, b: ValueId) -> Bounded<ValueId> {
+        match (self.at(a), self.at(b)) {
+            (Value::Leaf(x), Value::Leaf(y)) => self.pow_of_sums(x, y),
+            (Value::Invalid, _) | (_, Value::Invalid) => Ok(Reals::INVALID),
+            (_, Value::Leaf(y)) if matches!(self.at(a), Value::Undefined) => {
+                self.by_sign(y, Reals::UNDEFINED, Reals::ONE, Reals::UNDEFINED)
+            }
+            (Value::Leaf(_), Value::Undefined) => {
+                let distance = self.sub(a, Reals::ONE)?;
+                let one = self.is_zero(distance)?;
+                self.select(one, Reals::ONE, Reals::UNDEFINED)
+            }
+            (Value::Leaf(_), Value::Infinite { negative }) => {
+                let magnitude = self.abs(a)?;
+                let distance = self.sub(magnitude, Reals::ONE)?;
+                let (small, large) = zero_or_infinite(negative);
+                self.by_sign_of(distance, small, Reals::ONE, large)
+            }
+            (Value::Infinite { .. }, Value::Infinite { negative }) => {
+                Ok(zero_or_infinite(negative).1)
+            }
+            (Value::Infinite { negative: false }, Value::Leaf(y)) => {
+                self.by_sign(y, Reals::ZERO, Reals::ONE, Reals::INFINITE)
+            }
+            (Value::Infinite { negative: true }, Value::Leaf(y)) => {
+                let parity = self.parity(b)?;
+                let odd = self.is_negative(parity)?;
+                let odd = self.select(odd, Reals::MINUS_INFINITE, Reals::INFINITE)?;
+                let above = self.whole_of(y, odd, Reals::INFINITE)?;
+                self.by_sign(y, Reals::ZERO, Reals::ONE, above)
+            }
+            // What is left is undefined: decisions have a first test.
+            _ => Ok(Reals::UNDEFINED),
+        }
+    }
+
+    /// One of three values by the sign of a value.
+    fn by_sign_of(
+        &mut self,
+        value: ValueId,
+        negative: ValueId,
+        zero: ValueId,
+        positive: ValueId,
+    ) -> Bounded<ValueId> {
+        let below = self.is_negative(value)?;
+        let at = self.is_zero(value)?;
+        let rest = self.select(at, zero, positive)?;
+        self.select(below, negative, rest)
+    }
+
+    /// `yes` where a sum is a whole number. In `yes`, what is there for whole numbers only is used.
+    fn whole_of(&mut self, sum: SumId, yes: ValueId, no: ValueId) -> Bounded<ValueId> {
+        if let Some(number) = self.as_number(sum)
+            && !number.is_integer()
+        {
+            return Ok(no);
+        }
+        self.whole(sum, yes, no)
+    }
+
+    fn pow_of_sums(&mut self, x: SumId, y: SumId) -> Bounded<ValueId> {
+        if let Some(exponent) = self.as_number(y) {
+            return self.pow_of_number(x, exponent);
+        }
+        if self.is_of_signs(y) {
+            let a = self.leaf(x);
+            return self.by_signs(y, &mut |reals, exponent| reals.pow(a, exponent));
+        }
+        if self.is_of_signs(x) && self.as_number(x).is_none() {
+            let b = self.leaf(y);
+            return self.by_signs(x, &mut |reals, base| reals.pow(base, b));
+        }
+        let at_zero = self.by_sign(y, Reals::INFINITE, Reals::ONE, Reals::ZERO)?;
+        if x == Reals::ZERO_SUM {
+            return Ok(at_zero);
+        }
+        let log = self.log_of_sum(x)?;
+        let exponent = self.leaf(y);
+        let product = self.mul(exponent, log)?;
+        let above = self.exp(product)?;
+        let range = self.range(x);
+        if range.is_nonnegative() {
+            return self.by_sign(x, above, at_zero, above);
+        }
+        let parity = self.parity(exponent)?;
+        let signed = self.mul(above, parity)?;
+        let below = self.whole_of(y, signed, Reals::UNDEFINED)?;
+        self.by_sign(x, below, at_zero, above)
+    }
+
+    /// A power by a number.
+    fn pow_of_number(&mut self, x: SumId, exponent: Rational) -> Bounded<ValueId> {
+        let value = self.leaf(x);
+        let at_zero = if exponent.is_negative() { Reals::INFINITE } else { Reals::ZERO };
+        if exponent.is_zero() {
+            return Ok(Reals::ONE);
+        }
+        if x == Reals::ZERO_SUM {
+            return Ok(at_zero);
+        }
+        if exponent.is_integer() {
+            if exponent.numerator().abs() > MAX_WHOLE {
+                return Err(super::rational::Limit);
+            }
+            let power = self.signed_power(value, exponent.is_odd(), exponent)?;
+            if exponent.is_positive() {
+                return Ok(power);
+            }
+            return self.by_sign(x, power, at_zero, power);
+        }
+        let power = self.signed_power(value, false, exponent)?;
+        let below = Reals::UNDEFINED;
+        if self.range(x).is_nonnegative() {
+            return self.by_sign(x, below, at_zero, power);
+        }
+        self.by_sign(x, below, at_zero, power)
+    }
+}
+
+/// `0^y` and `large^y` for an infinite y.
+fn zero_or_infinite(negative: bool) -> (ValueId, ValueId) {
+    if negative { (Reals::INFINITE, Reals::ZERO) } else { (Reals::ZERO, Reals::INFINITE) }
+}

@@ -1,0 +1,168 @@
+//! Token strings straight to values: the quick path of a search.
+
+use super::arena::{Reals, Test, ValueId};
+use super::operands::{self, Operands};
+use super::rational::{Bounded, Limit, Rational};
+
+/// Most groups of the quick path.
+const MAX_GROUPS: usize = 32;
+
+/// A token string that the quick path does not read: the slow path says what is wrong, or reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// Not five known tokens a group.
+    Tokens,
+    /// Too large a form.
+    Limit,
+}
+
+impl From<Limit> for Unread {
+    fn from(_: Limit) -> Unread {
+        Unread::Limit
+    }
+}
+
+type Group<'a> = [&'a str; 5];
+
+/// The value of a bare token string. Groups that are not used are checked and not worked out.
+pub(crate) fn update(
+    reals: &mut Reals,
+    operands: &mut Operands,
+    text: &str,
+) -> Result<ValueId, Unread> {
+    let mut groups: [Group<'_>; MAX_GROUPS] = [[""; 5]; MAX_GROUPS];
+    let mut count = 0;
+    for token in text.split_ascii_whitespace() {
+        let group = groups.get_mut(count / 5).ok_or(Unread::Tokens)?;
+        group[count % 5] = token;
+        count += 1;
+    }
+    if count == 0 || count % 5 != 0 {
+        return Err(Unread::Tokens);
+    }
+    let groups = &groups[..count / 5];
+    let used = used(groups)?;
+    let mut bank = [Reals::ZERO; MAX_GROUPS];
+    for (number, group) in groups.iter().enumerate() {
+        if used >> number & 1 != 0 {
+            bank[number] = value(reals, operands, &bank, number, group)?;
+        } else {
+            check(reals, operands, group)?;
+        }
+    }
+    Ok(bank[groups.len() - 1])
+}
+
+/// The groups that the last one needs, as bits; every `%k` is of an earlier group.
+fn used(groups: &[Group<'_>]) -> Result<u32, Unread> {
+    let mut used = 1u32 << (groups.len() - 1);
+    for (number, [a, b, _, _, binary]) in groups.iter().enumerate().rev() {
+        for (token, counts) in [(a, true), (b, *binary != "left")] {
+            if let Some(index) = banked(token)? {
+                if index >= number {
+                    return Err(Unread::Tokens);
+                }
+                if counts && used >> number & 1 != 0 {
+                    used |= 1 << index;
+                }
+            }
+        }
+    }
+    Ok(used)
+}
+
+fn banked(token: &str) -> Result<Option<usize>, Unread> {
+    match token.as_bytes() {
+        [b'%', digit @ b'0'..=b'9'] => Ok(Some(usize::from(digit - b'0'))),
+        [b'%', ..] => Err(Unread::Tokens),
+        _ => Ok(None),
+    }
+}
+
+fn check(reals: &mut Reals, operands: &mut Operands, group: &Group<'_>) -> Result<(), Unread> {
+    let [a, b, u1, u2, binary] = group;
+    for token in [a, b] {
+        if !token.starts_with('%') && operands.token(reals, token)?.is_none() {
+            return Err(Unread::Tokens);
+        }
+    }
+    let known = is_unary(u1) && is_unary(u2) && is_binary(binary);
+    if known { Ok(()) } else { Err(Unread::Tokens) }
+}
+
+fn is_unary(token: &str) -> bool {
+    crate::primitive::UNARY_TOKENS.contains(&token)
+}
+
+fn is_binary(token: &str) -> bool {
+    crate::primitive::BINARY_TOKENS.contains(&token)
+}
+
+fn value(
+    reals: &mut Reals,
+    operands: &mut Operands,
+    bank: &[ValueId],
+    number: usize,
+    group: &Group<'_>,
+) -> Result<ValueId, Unread> {
+    let [a, b, u1, u2, binary] = *group;
+    let mut operand = |reals: &mut Reals, token: &str| match banked(token)? {
+        Some(index) => Ok(bank[index]),
+        None => operands.token(reals, token)?.ok_or(Unread::Tokens),
+    };
+    let (x, y) = (operand(reals, a)?, operand(reals, b)?);
+    let site = number as u32 * 2;
+    let x = unary(reals, u1, x, site)?;
+    if binary == "left" {
+        return if is_unary(u2) { Ok(x) } else { Err(Unread::Tokens) };
+    }
+    if binary == "pow" && u2 == "id" {
+        match b {
+            "1" => return Ok(x),
+            "2" => return Ok(reals.mul(x, x)?),
+            _ => {}
+        }
+    }
+    let y = unary(reals, u2, y, site + 1)?;
+    Ok(match binary {
+        "add" => reals.add(x, y)?,
+        "sub" => reals.sub(x, y)?,
+        "mul" => reals.mul(x, y)?,
+        "div" => {
+            let delta = operands::delta(reals)?;
+            let divisor = reals.add(y, delta)?;
+            reals.div(x, divisor)?
+        }
+        "pow" => reals.pow(x, y)?,
+        _ => return Err(Unread::Tokens),
+    })
+}
+
+fn unary(reals: &mut Reals, token: &str, x: ValueId, site: u32) -> Result<ValueId, Unread> {
+    Ok(match token {
+        "id" => x,
+        "neg" => reals.neg(x)?,
+        "exp" => reals.exp(x)?,
+        "log" => reals.log_magnitude(x)?,
+        "sqrt" => reals.sqrt_magnitude(x)?,
+        "sign" => reals.sign(x)?,
+        "clip1e-5" => clip(reals, x, 100_000)?,
+        "clip1e-4" => clip(reals, x, 10_000)?,
+        "clip1e-3" => clip(reals, x, 1_000)?,
+        "drop0.1" => drop(reals, x, site, 0.1)?,
+        "drop0.3" => drop(reals, x, site, 0.3)?,
+        "drop0.5" => drop(reals, x, site, 0.5)?,
+        _ => return Err(Unread::Tokens),
+    })
+}
+
+fn clip(reals: &mut Reals, x: ValueId, divisor: i128) -> Bounded<ValueId> {
+    let bound = Rational::new(1, divisor)?;
+    reals.clip(x, bound)
+}
+
+/// `drop(x, p)` at a site.
+pub(crate) fn drop(reals: &mut Reals, x: ValueId, site: u32, probability: f64) -> Bounded<ValueId> {
+    let test = reals.test(Test::Kept { site, probability: probability.to_bits() });
+    reals.choose(test, x, Reals::ZERO)
+}
