@@ -147,7 +147,7 @@ fn judged<K: Ord + fmt::Display + Send + Sync>(
     arguments: &Arguments,
 ) -> Outcome<Report> {
     if arguments.keys {
-        for rule in rules.iter() {
+        for rule in rules {
             println!("{}\t{}", rule.key, rule.tokens);
         }
         return Ok(Report::default());

@@ -1,4 +1,5 @@
 //! `nosc dedup`.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::fmt::Write;
 
@@ -160,7 +161,8 @@ fn the_first_bad_line_does_not_depend_on_threads() {
 #[test]
 fn bytes_that_are_no_text_and_endless_lines_are_bad_lines() {
     let session = Session::new();
-    let list = [&b"g\ng \xff\nm\n"[..], &vec![b'('; 3 << 20], b"\nm\n", &[b'x'; 2 << 20]].concat();
+    let list =
+        [&b"g\ng \xff\nm\n"[..], &vec![b'('; 3 << 20], b"\nm\n", &vec![b'x'; 2 << 20]].concat();
     std::fs::write(session.path("list.txt"), &list).unwrap();
     for (name, arguments) in [
         ("list.txt", ["dedup", "list.txt", "--skip-bad"]),
