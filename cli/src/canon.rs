@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use clap::Args;
-use nosc_compiler::canonical::{Canonical, Canonicalizer, FORM_VERSION, Key};
+use nosc_compiler::canonical::{Canonical, Canonicalizer, FORM_VERSION, Key, Level};
 use serde_json::{Value, json};
 
 use crate::arguments::{Colour, RuleSource};
@@ -74,8 +74,11 @@ fn json_of(name: &str, form: &Canonical) -> Value {
 
 fn text_of(name: &str, form: &Canonical) -> String {
     let text = form.text.trim_end().replace('\n', "\n            ");
-    let (level, key) = (form.level, form.key);
-    format!("{:<12}{name}\n{level:<12}{text}\n{:<12}{key}\n", "rule", "key")
+    let label = match form.level {
+        Level::Exact => "key".to_owned(),
+        level => format!("key {level}"),
+    };
+    format!("{:<12}{name}\n{:<12}{text}\n{label:<12}{}\n", "rule", "exact", form.key)
 }
 
 fn stream(arguments: &CanonArguments, list: &str) -> Result<(), CliError> {

@@ -88,8 +88,12 @@ impl Session {
             .spawn()
             .unwrap();
         // The command may end without reading; then the write fails, and that is its right.
-        drop(child.stdin.take().unwrap().write_all(input));
-        let done = child.wait_with_output().unwrap();
+        // It may also write before it has read all: the input goes in beside.
+        let mut stdin = child.stdin.take().unwrap();
+        let done = std::thread::scope(|scope| {
+            scope.spawn(move || drop(stdin.write_all(input)));
+            child.wait_with_output().unwrap()
+        });
         Outcome {
             code: done.status.code().unwrap_or(-1),
             out: String::from_utf8(done.stdout).unwrap(),

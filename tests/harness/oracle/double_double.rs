@@ -263,7 +263,11 @@ mod tests {
 
     /// Computed with 80 digits elsewhere.
     #[test]
-    #[expect(clippy::unreadable_literal, reason = "printed by the tool that computed them")]
+    #[expect(
+        clippy::unreadable_literal,
+        clippy::approx_constant,
+        reason = "as the tool printed them"
+    )]
     fn exp_and_log_agree_with_values_of_80_digits() {
         let exp = [
             (1.0, 2.718281828459045, 1.4456468917292502e-16),

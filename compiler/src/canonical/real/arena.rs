@@ -25,9 +25,9 @@ pub(crate) const MAX_TERMS: usize = 96;
 /// Work that one rule may cost, in values looked at.
 const BUDGET: u32 = 60_000;
 /// The arena is emptied between rules when it has grown beyond this many entries.
-const MAX_ENTRIES: usize = 400_000;
+const MAX_ENTRIES: usize = 2_000_000;
 /// Entries of the table of results; a power of two.
-const CACHE: usize = 1 << 17;
+const CACHE: usize = 1 << 20;
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
