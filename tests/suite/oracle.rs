@@ -16,8 +16,9 @@ use nosc_tests::{cases, splitmix};
 /// Points that a rule is evaluated at.
 const POINTS: usize = 400;
 
-/// By how much a key may be weaker than the values: keys a class, of the rules of one group.
-const KEYS_A_CLASS: f64 = 1.01;
+/// By how much a key may be weaker than the values: keys a class, of the rules of one group. Some pairs differ
+/// only where no point is, such as `2*cd` and `cd/clip(cd, 1e-3)` up to a factor.
+const KEYS_A_CLASS: f64 = 1.02;
 
 /// Days since 1970, unless one is asked for.
 fn seed() -> u64 {

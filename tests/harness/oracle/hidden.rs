@@ -2,8 +2,9 @@
 //!
 //! `0 / (log|g| + delta)` is 0 at every point that is ever tried, and undefined at `g = exp(-delta)`. Such a rule
 //! is not equal to 0, but all the evidence says so, and a key that tells them apart would be called weak. So a
-//! rule is set aside where something that has a pole between the points ends in a plain 0 or 1. This decides
-//! only what counts as a missed merge, never what is a false one.
+//! rule is set aside where something that has a pole between the points ends in a plain 0 or 1, or where a
+//! negative base has a value only at integer exponents that no point has. This decides only what counts as
+//! a missed merge, never what is a false one.
 
 use std::cmp::Ordering;
 
@@ -26,6 +27,9 @@ pub(super) fn has_hidden_points(program: &Program, known: &[Known]) -> bool {
             Line::Unary(_, x) | Line::Drop(x, _) => poles[x],
             Line::Binary(Binary::Div, x, y) => poles[x] || poles[y] || crosses(column(y), delta()),
             Line::Binary(Binary::Pow, x, y) => {
+                if misses_integers(column(x), column(y), column(index)) {
+                    return true;
+                }
                 poles[x] || poles[y] || crosses(column(x), Value::ZERO)
             }
             Line::Binary(_, x, y) => poles[x] || poles[y],
@@ -36,6 +40,26 @@ pub(super) fn has_hidden_points(program: &Program, known: &[Known]) -> bool {
         poles.push(has_pole);
     }
     false
+}
+
+/// Whether a negative base meets fractions only, and the exponent passes 1 or -1 between them.
+fn misses_integers(base: &[Value], exponent: &[Value], power: &[Value]) -> bool {
+    let (mut within, mut beyond) = (false, false);
+    for ((x, y), power) in base.iter().zip(exponent).zip(power) {
+        if x.sign() != Some(Ordering::Less) || y.is_zero() {
+            continue;
+        }
+        match power {
+            Value::Undefined => match y.abs().add(Value::exact(-1.0)).sign() {
+                Some(Ordering::Less) => within = true,
+                Some(Ordering::Greater) => beyond = true,
+                _ => {}
+            },
+            Value::Unknown => {}
+            _ => return false,
+        }
+    }
+    within && beyond
 }
 
 /// Whether `x + shift` has both signs and many values.

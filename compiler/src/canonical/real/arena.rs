@@ -431,7 +431,7 @@ impl Reals {
             | Base::Clip(sum, _)
             | Base::Tanh(sum)
             | Base::Sigmoid(sum)
-            | Base::Parity(sum) => self.sum_is_constant(sum),
+            | Base::Parity(sum) => self.is_number(sum),
         };
         self.bases.push(BaseEntry { base, info, range, nonzero, constant, bit });
         Ok(BaseId(self.enter(hash, self.bases.len() - 1)))
@@ -517,7 +517,8 @@ impl Reals {
         self.factors(monomial).iter().all(|factor| self.base(factor.base).constant)
     }
 
-    fn sum_is_constant(&self, sum: SumId) -> bool {
+    /// Whether a sum is the same at every point.
+    pub(crate) fn is_number(&self, sum: SumId) -> bool {
         self.terms(sum).iter().all(|term| self.all_constant(term.monomial))
     }
 

@@ -14,19 +14,84 @@ const MAX_SUMS: usize = 4096;
 
 /// The value divided by its positive constant factor.
 pub(crate) fn scaled(reals: &mut Reals, value: ValueId) -> Bounded<ValueId> {
-    let mut best: Option<(u128, u128, ValueId)> = None;
-    for sum in sums(reals, value)? {
+    let mut best: Option<((u128, u128), Product)> = None;
+    let sums = sums(reals, value)?;
+    // Where every sum is a number of known sign and they differ in sign alone, those are left.
+    if let Some(signs) = signs(reals, &sums)? {
+        return signed(reals, value, signs);
+    }
+    for sum in sums {
         let divisor = divisor(reals, sum)?;
         let leaf = reals.leaf(sum);
-        let normal = reals.mul(leaf, divisor)?;
-        let found = (reals.info(normal).hash, reals.info(divisor).hash, divisor);
-        if best.is_none_or(|best| (found.0, found.1) < (best.0, best.1)) {
-            best = Some(found);
+        let normal = times(reals, leaf, &divisor)?;
+        let one = times(reals, Reals::ONE, &divisor)?;
+        let found = (reals.info(normal).hash, reals.info(one).hash);
+        if best.as_ref().is_none_or(|(least, _)| found < *least) {
+            best = Some((found, divisor));
         }
     }
     match best {
-        Some((_, _, divisor)) => reals.mul(value, divisor),
+        Some((_, divisor)) => times(reals, value, &divisor),
         None => Ok(value),
+    }
+}
+
+/// The value times a positive number. Powers of one sum meet before they are multiplied out.
+fn times(reals: &mut Reals, value: ValueId, number: &Product) -> Bounded<ValueId> {
+    reals.spend(1)?;
+    match reals.at(value) {
+        Value::Choice { test, yes, no } => {
+            let yes = times(reals, yes, number)?;
+            let no = times(reals, no, number)?;
+            reals.choose(test, yes, no)
+        }
+        Value::Leaf(sum) => {
+            let mut total = Reals::ZERO;
+            for term in SmallVec::<[Term; 8]>::from_slice(reals.terms(sum)) {
+                let mut product = number.clone();
+                product.coefficient = product.coefficient.mul(term.coefficient)?;
+                product.factors.extend_from_slice(reals.factors(term.monomial));
+                reals.normalize(&mut product)?;
+                let value = reals.product_value(&product)?;
+                total = reals.add(total, value)?;
+            }
+            Ok(total)
+        }
+        _ => Ok(value),
+    }
+}
+
+/// A positive number, and its opposite.
+type Signs = (SumId, SumId);
+
+/// The number, if all sums are one number that is not rational, or its opposite.
+fn signs(reals: &mut Reals, sums: &[SumId]) -> Bounded<Option<Signs>> {
+    let Some(first) = sums.first().copied() else { return Ok(None) };
+    if reals.as_number(first).is_some() || !reals.is_number(first) {
+        return Ok(None);
+    }
+    let opposite = reals.scaled(first, Rational::MINUS_ONE)?;
+    let range = reals.range(first);
+    let all = sums.iter().all(|sum| *sum == first || *sum == opposite);
+    Ok(match (all, range.is_positive(), range.is_negative()) {
+        (true, true, _) => Some((first, opposite)),
+        (true, _, true) => Some((opposite, first)),
+        _ => None,
+    })
+}
+
+/// The value with 1 for a number and -1 for its opposite.
+fn signed(reals: &mut Reals, value: ValueId, signs: Signs) -> Bounded<ValueId> {
+    reals.spend(1)?;
+    match reals.at(value) {
+        Value::Choice { test, yes, no } => {
+            let yes = signed(reals, yes, signs)?;
+            let no = signed(reals, no, signs)?;
+            reals.choose(test, yes, no)
+        }
+        Value::Leaf(sum) if sum == signs.0 => Ok(Reals::ONE),
+        Value::Leaf(sum) if sum == signs.1 => reals.number(Rational::MINUS_ONE),
+        _ => Ok(value),
     }
 }
 
@@ -57,7 +122,7 @@ fn sums(reals: &mut Reals, value: ValueId) -> Bounded<Vec<SumId>> {
 }
 
 /// One over the magnitude of the constant part of the first term.
-fn divisor(reals: &mut Reals, sum: SumId) -> Bounded<ValueId> {
+fn divisor(reals: &mut Reals, sum: SumId) -> Bounded<Product> {
     let mut first: Option<(u128, Term)> = None;
     for term in SmallVec::<[Term; 8]>::from_slice(reals.terms(sum)) {
         let (_, varying) = split(reals, term);
@@ -67,14 +132,13 @@ fn divisor(reals: &mut Reals, sum: SumId) -> Bounded<ValueId> {
             first = Some((place, term));
         }
     }
-    let Some((_, term)) = first else { return Ok(Reals::ONE) };
+    let Some((_, term)) = first else { return Ok(Product::new(Rational::ONE)) };
     let (constant, _) = split(reals, term);
     let mut product = Product::new(term.coefficient.abs().recip()?);
     for factor in constant {
         product.push(factor.base, false, factor.exponent.mul(Rational::MINUS_ONE)?);
     }
-    reals.normalize(&mut product)?;
-    reals.product_value(&product)
+    Ok(product)
 }
 
 type Factors = SmallVec<[Factor; 6]>;
