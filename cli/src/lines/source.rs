@@ -168,9 +168,7 @@ impl Source {
                 self.reader = None;
                 return Ok(0);
             }
-            if let Some(end) = last_newline(&bytes[old..]) {
-                self.carry.extend_from_slice(&bytes[old + end + 1..]);
-                bytes.truncate(old + end + 1);
+            if self.split_at_newline(bytes, old) {
                 return Ok(0);
             }
             if bytes.len() > MAX_LINE {
@@ -179,6 +177,16 @@ impl Source {
                 return Ok(cut as u64 + self.skip_line()?);
             }
         }
+    }
+
+    /// Leaves whole lines and carries the rest over, if there is a newline from `start` on.
+    fn split_at_newline(&mut self, bytes: &mut Vec<u8>, start: usize) -> bool {
+        let Some(end) = bytes[start..].iter().rposition(|byte| *byte == b'\n') else {
+            return false;
+        };
+        self.carry.extend_from_slice(&bytes[start + end + 1..]);
+        bytes.truncate(start + end + 1);
+        true
     }
 
     /// Drops the rest of a line; returns its length.
@@ -213,8 +221,4 @@ impl Source {
 fn open(name: &str) -> io::Result<Box<dyn Read + Send>> {
     // Both without a buffer of their own: the batch is the buffer.
     if name == "-" { Ok(Box::new(io::stdin())) } else { Ok(Box::new(File::open(name)?)) }
-}
-
-fn last_newline(bytes: &[u8]) -> Option<usize> {
-    bytes.iter().rposition(|byte| *byte == b'\n')
 }

@@ -7,7 +7,7 @@
 //!
 //! Zero has no sign here. Of the infinities that a rule can reach, `log 0` is the negative one and `0^y` with
 //! `y < 0` the positive one. `0 * Inf`, `Inf - Inf`, `Inf / Inf` and `x / 0` are undefined, and so is all that
-//! is computed from them; the two exceptions are powers ([`super::power`]).
+//! is computed from them; the two exceptions are powers (in `power.rs`).
 
 use std::cmp::Ordering;
 use std::sync::LazyLock;
