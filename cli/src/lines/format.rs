@@ -82,8 +82,8 @@ fn bare(line: &str) -> (&str, usize) {
     }
 }
 
-/// Whether a line is a token string, good or bad: it begins with a bracket, or it has five words or more and
-/// nothing that only a formula has. No line is a good formula and a good token string at once.
+/// Whether a line is a token string, good or bad: it begins with a bracket, or it has several words and nothing
+/// that only a formula has. No line is a good formula and a good token string at once.
 fn looks_like_tokens(line: &[u8]) -> bool {
     if line[0] == b'[' {
         return true;
@@ -94,6 +94,8 @@ fn looks_like_tokens(line: &[u8]) -> bool {
             b'(' | b')' | b'{' | b'}' | b'=' | b'*' | b'/' | b'+' | b'^' | b';' | b'<' | b'>' => {
                 return false;
             }
+            // Formulas from papers have operators that are not ASCII; tokens are.
+            0x80.. => return false,
             b' ' | b'\t' | b',' => was_space = true,
             // A minus that begins a word: in tokens it stands in exponents only.
             b'-' if was_space => return false,
@@ -103,7 +105,7 @@ fn looks_like_tokens(line: &[u8]) -> bool {
             }
         }
     }
-    words >= 5
+    words >= 2
 }
 
 /// The part of a line before a comment, without white space around it.
@@ -127,9 +129,16 @@ mod tests {
             "w1e-4 m id id mul",
             "cd_0.5 cd id id mul  %0 g exp id mul",
             "these words are no tokens",
+            "g m",
         ];
-        let formulas =
-            ["g", "g - m - v - w", "g -m -v -w -1", "exp(ld) * g", "g m id id", "rule a = [g]"];
+        let formulas = [
+            "g",
+            "g - m - v - w",
+            "g -m -v -w -1",
+            "g · m × v · w · g",
+            "exp(ld) * g",
+            "rule a = [g]",
+        ];
         assert!(tokens.iter().all(|line| looks_like_tokens(line.as_bytes())));
         assert!(!formulas.iter().any(|line| looks_like_tokens(line.as_bytes())));
     }

@@ -61,6 +61,12 @@ impl BadLine {
         if self.excerpt.len() < raw.len() {
             self.excerpt.push_str(" ...");
         }
+        let is_key = |text: &str| text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        if let Some(column) = rule.split('\t').position(is_key) {
+            let column = column + 2;
+            self.help =
+                Some(format!("this is a row with a key; `cut -f {column}` leaves the rule"));
+        }
         self
     }
 
@@ -260,7 +266,8 @@ impl<'a> Sink<'a> {
         state.result?;
         if state.tally.bad_lines > 0 && !state.plan.skip_bad {
             return Err(CliError::Problems(
-                "stopped at the first lines that are no rules; `--skip-bad` leaves such lines out"
+                "stopped at the first lines that are no rules: a list has one rule a line; \
+                 `--skip-bad` leaves such lines out"
                     .to_owned(),
             ));
         }

@@ -154,9 +154,7 @@ impl Source {
     fn lines(&mut self, bytes: &mut Vec<u8>) -> io::Result<u64> {
         bytes.append(&mut self.carry);
         // After a line that was too long, whole lines may have been read with its end.
-        if let Some(end) = last_newline(bytes) {
-            self.carry.extend_from_slice(&bytes[end + 1..]);
-            bytes.truncate(end + 1);
+        if self.split_at_newline(bytes, 0) {
             return Ok(0);
         }
         loop {

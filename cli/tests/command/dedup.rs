@@ -59,13 +59,13 @@ fn a_pipe_gives_the_same_rows_as_a_file() {
     let session = Session::new();
     let list = long_list(60_000);
     session.file("list.txt", &list);
-    let file = session.nosc(&["dedup", "list.txt", "--jobs", "1", "--level", "exact"]).ok();
+    let file = session.nosc(&["dedup", "list.txt", "--jobs", "1"]).ok();
     assert!(rows(&file).len() > 40);
     assert_eq!(rows(&file).iter().map(|(count, _)| count).sum::<u64>(), 60_000);
     for jobs in ["1", "2", "5"] {
-        let arguments = ["dedup", "-", "--jobs", jobs, "--level", "exact"];
+        let arguments = ["dedup", "-", "--jobs", jobs];
         assert_eq!(session.nosc_reading(&arguments, list.as_bytes()).ok(), file, "{jobs} jobs");
-        let arguments = ["dedup", "list.txt", "--jobs", jobs, "--level", "exact"];
+        let arguments = ["dedup", "list.txt", "--jobs", jobs];
         assert_eq!(session.nosc(&arguments).ok(), file, "{jobs} jobs");
     }
 }
@@ -229,4 +229,28 @@ fn an_empty_list_has_no_classes() {
     let outcome = session.nosc_reading(&["dedup", "-"], b"# nothing\n\n");
     assert!(outcome.err.contains("0 rules, 0 classes, 0.0 % duplicates"), "{}", outcome.err);
     assert_eq!(outcome.ok(), "");
+}
+
+#[test]
+fn rows_of_its_own_output_are_known_for_what_they_are() {
+    let session = Session::new();
+    session.file("list.txt", "g m id id mul\ng\n");
+    let rows = session.nosc(&["dedup", "list.txt"]).ok();
+    let err = session.nosc_reading(&["dedup", "-"], rows.as_bytes()).fails(1);
+    assert!(err.contains("`cut -f 3` leaves the rule"), "{err}");
+    let rows = session.nosc(&["canon", "list.txt", "--tsv"]).ok();
+    let err = session.nosc_reading(&["dedup", "-"], rows.as_bytes()).fails(1);
+    assert!(err.contains("`cut -f 2` leaves the rule"), "{err}");
+}
+
+#[test]
+fn lines_are_told_apart_by_what_they_hold() {
+    let session = Session::new();
+    let out =
+        session.nosc_reading(&["dedup", "-"], "g × m · v × g · m\ng m id id mul\n".as_bytes());
+    assert_eq!(out.ok().lines().count(), 2);
+    let err = session.nosc_reading(&["dedup", "-"], b"g m id\n").fails(1);
+    assert!(err.contains("the token string has 3 tokens"), "{err}");
+    let err = session.nosc_reading(&["dedup", "-"], b"rule a {\n  update = g\n}\n").fails(1);
+    assert!(err.contains("a list has one rule a line"), "{err}");
 }

@@ -71,7 +71,7 @@ impl Operands {
 
 fn token_value(reals: &mut Reals, token: &str) -> Bounded<Option<ValueId>> {
     let value = match token {
-        "g" | "w" | "eps" | "eps_t" => quantity(reals, token, 0, Interval::REAL)?,
+        "g" | "eps" | "eps_t" => quantity(reals, token, 0, Interval::REAL)?,
         "ld" => quantity(reals, token, 0, Interval::closed(0.0, 1.0))?,
         "1" => Reals::ONE,
         "2" => reals.number(Rational::integer(2))?,

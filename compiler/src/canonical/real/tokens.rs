@@ -32,7 +32,8 @@ pub(crate) fn update(
 ) -> Result<ValueId, Unread> {
     let mut groups: [Group<'_>; MAX_GROUPS] = [[""; 5]; MAX_GROUPS];
     let mut count = 0;
-    for token in text.split_ascii_whitespace() {
+    // Other white space is left to the slow path, which refuses some of it.
+    for token in text.split([' ', '\t']).filter(|token| !token.is_empty()) {
         let group = groups.get_mut(count / 5).ok_or(Unread::Tokens)?;
         group[count % 5] = token;
         count += 1;
@@ -165,4 +166,20 @@ fn clip(reals: &mut Reals, x: ValueId, divisor: i128) -> Bounded<ValueId> {
 pub(crate) fn drop(reals: &mut Reals, x: ValueId, site: u32, probability: f64) -> Bounded<ValueId> {
     let test = reals.test(Test::Kept { site, probability: probability.to_bits() });
     reals.choose(test, x, Reals::ZERO)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Rule;
+    use crate::canonical::{Canonicalizer, Level};
+
+    #[test]
+    fn what_is_no_rule_has_no_key() {
+        let mut canonicalizer = Canonicalizer::new(Level::Real);
+        for text in ["g w id id mul", "g\x0cm id id mul", "g m id\rid mul", "g m id id", ""] {
+            assert!(Rule::from_tokens(text).is_err(), "{text:?}");
+            assert!(canonicalizer.key_of_tokens(text).is_err(), "{text:?}");
+        }
+        assert!(canonicalizer.key_of_tokens("g\tm  id id mul").is_ok());
+    }
 }
