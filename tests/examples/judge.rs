@@ -1,7 +1,7 @@
 //! Judges keys by evaluating rules: false merges, missed merges, completeness.
 //!
 //! ```text
-//! judge FILE|-  [--level real|scale|exact]       lines of KEY<TAB>TOKENS
+//! judge FILE|-  [--level real|scale|exact]       lines of KEY<TAB>TOKENS, or of TOKENS that it keys itself
 //! judge --space GROUPS [--count N] [--decays]    keys N random token strings and judges them
 //! judge --exhaustive [--decays]                  all token strings of one group
 //!
@@ -103,7 +103,7 @@ fn run(arguments: &Arguments) -> Outcome<Report> {
     let full = Space::full();
     let space = if arguments.decays { full.with_decays() } else { full };
     match &arguments.input {
-        Input::File(path) => judged(&read(path)?, arguments),
+        Input::File(path) => judged(&read(path, arguments)?, arguments),
         Input::Sample(groups) => {
             let sample = |number| space.sample(arguments.seed, number, (*groups).max(1));
             judged(&keyed((0..arguments.count).map(sample).collect(), arguments)?, arguments)
@@ -115,7 +115,7 @@ fn run(arguments: &Arguments) -> Outcome<Report> {
     }
 }
 
-fn read(path: &str) -> Outcome<Vec<Keyed<String>>> {
+fn read(path: &str, arguments: &Arguments) -> Outcome<Vec<Keyed<String>>> {
     let mut text = String::new();
     if path == "-" {
         std::io::stdin().read_to_string(&mut text)?;
@@ -123,6 +123,12 @@ fn read(path: &str) -> Outcome<Vec<Keyed<String>>> {
         text = std::fs::read_to_string(path)?;
     }
     let lines = text.lines().filter(|line| !line.trim().is_empty());
+    if !text.contains('\t') {
+        let keyed = keyed(lines.map(str::to_owned).collect(), arguments)?.into_iter();
+        return Ok(keyed
+            .map(|rule| Keyed { key: rule.key.to_string(), tokens: rule.tokens })
+            .collect());
+    }
     let rule = |line: &str| {
         let mut parts = line.split('\t');
         match (parts.next(), parts.next()) {

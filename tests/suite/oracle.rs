@@ -16,8 +16,8 @@ use nosc_tests::{cases, splitmix};
 /// Points that a rule is evaluated at.
 const POINTS: usize = 400;
 
-/// By how much a key may be weaker than the values: keys a class, of the rules of one group. Some pairs differ
-/// only where no point is, such as `2*cd` and `cd/clip(cd, 1e-3)` up to a factor.
+/// By how much a key may be weaker than the values: keys a class, of the rules of one group. What is missed is
+/// mostly a power in two spellings, such as `v^g` and `exp(g)^log(v)`.
 const KEYS_A_CLASS: f64 = 1.02;
 
 /// Days since 1970, unless one is asked for.
@@ -190,7 +190,7 @@ fn judged(level: Level, rules: &[Keyed], seed: u64, missed: bool) -> Report {
 #[test]
 fn sampled_rules_with_one_key_are_equal() {
     let seed = seed();
-    let count = cases(600);
+    let count = cases(3000);
     for level in Level::ALL {
         for groups in 1..=4 {
             let space = Space::full();
@@ -201,12 +201,12 @@ fn sampled_rules_with_one_key_are_equal() {
     }
 }
 
-/// Every rule of one group without randomness: 175,446; one in 24 unless `NOSC_EXHAUSTIVE` is set.
+/// Every rule of one group without randomness: 175,446; one in 8 unless `NOSC_EXHAUSTIVE` is set.
 fn rules_of_one_group() -> Vec<String> {
     let space = Space::without_randomness();
     let all = std::env::var_os("NOSC_EXHAUSTIVE").is_some();
     let numbers = (0..space.size_of_one_group() as u64)
-        .filter(|number| all || splitmix(splitmix(*number)).is_multiple_of(24));
+        .filter(|number| all || splitmix(splitmix(*number)).is_multiple_of(8));
     numbers.map(|number| space.one_group(number as usize)).collect()
 }
 

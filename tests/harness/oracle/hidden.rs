@@ -42,24 +42,23 @@ pub(super) fn has_hidden_points(program: &Program, known: &[Known]) -> bool {
     false
 }
 
-/// Whether a negative base meets fractions only, and the exponent passes 1 or -1 between them.
+/// Whether there are integer exponents of a negative base that no point shows: the exponent passes 1 or -1
+/// between the points, and either all points have fractions or the base is nowhere positive.
 fn misses_integers(base: &[Value], exponent: &[Value], power: &[Value]) -> bool {
-    let (mut within, mut beyond) = (false, false);
+    let (mut within, mut beyond, mut positive, mut integer) = (false, false, false, false);
     for ((x, y), power) in base.iter().zip(exponent).zip(power) {
-        if x.sign() != Some(Ordering::Less) || y.is_zero() {
-            continue;
-        }
-        match power {
-            Value::Undefined => match y.abs().add(Value::exact(-1.0)).sign() {
-                Some(Ordering::Less) => within = true,
-                Some(Ordering::Greater) => beyond = true,
-                _ => {}
+        match x.sign() {
+            Some(Ordering::Less) if !y.is_zero() => match (power, y.cmp_one()) {
+                (Value::Undefined, Some(Ordering::Less)) => within = true,
+                (Value::Undefined, Some(Ordering::Greater)) => beyond = true,
+                (Value::Undefined | Value::Unknown, _) => {}
+                _ => integer = true,
             },
-            Value::Unknown => {}
-            _ => return false,
+            Some(Ordering::Greater) => positive = true,
+            _ => {}
         }
     }
-    within && beyond
+    within && beyond && !(positive && integer)
 }
 
 /// Whether `x + shift` has both signs and many values.
@@ -87,4 +86,47 @@ fn is_plain(column: &[Value]) -> bool {
     let tame = || column.iter().enumerate().filter(|(point, _)| kind(*point) == Kind::Tame);
     let plain = tame().filter(|(_, value)| value.is_zero() || **value == Value::ONE);
     2 * plain.count() > tame().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::oracle::{Oracle, Program};
+
+    fn check(texts: &[&str], wanted: bool) {
+        let oracle = Oracle::new(1, 400);
+        for text in texts {
+            let function = oracle.function(&Program::parse(text).unwrap()).unwrap();
+            assert_eq!(function.has_hidden_points, wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn poles_and_integers_between_the_points_are_suspected() {
+        check(
+            &[
+                "1 g log log div",                  // 0 / (log|g| + delta)
+                "1 g3 log id div",                  // 0 / (g^3 + delta)
+                "2 g id exp sub, 1 %0 log log mul", // 0 * log|2 - exp(g)|
+                "1 g2 neg id pow",                  // (-1)^(g^2)
+                "1 rmsprop neg id pow",
+            ],
+            true,
+        );
+    }
+
+    #[test]
+    fn what_the_points_show_is_not() {
+        check(
+            &[
+                "g m id id div",
+                "1 sign_g log id div",
+                "1 v log id div",
+                "g m id id pow",
+                "1 sign_m neg id pow",
+                "g g id log mul",
+                "g g id id sub",
+            ],
+            false,
+        );
+    }
 }

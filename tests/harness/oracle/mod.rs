@@ -26,7 +26,7 @@ pub use double_double::DoubleDouble;
 pub use equality::{Relation, Verdict, compare};
 pub use function::{Function, Oracle};
 pub use judge::{Keyed, Pair, Report, judge, key_all, relation};
-pub use missed::signs_of;
+pub use missed::{Signs, signs_of};
 pub use points::Variable;
 pub use power::power;
 pub use program::{Malformed, Program};

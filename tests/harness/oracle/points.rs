@@ -179,7 +179,9 @@ fn decay(words: &mut Words, kind: Kind) -> f64 {
     if words.chance(edges) {
         return if words.chance(0.6) { 0.0 } else { 1.0 };
     }
-    let value = words.unit();
+    // Below the bounds of clips, too.
+    let small = matches!(kind, Kind::Wide | Kind::WideLong | Kind::Tiny) && words.chance(0.5);
+    let value = if small { 10f64.powf(-8.0 * words.unit()) } else { words.unit() };
     if kind == Kind::WideLong || kind == Kind::TameLong { value } else { short(value) }
 }
 

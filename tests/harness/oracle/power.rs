@@ -26,7 +26,7 @@ pub fn power(base: Value, exponent: Value) -> Value {
     }
     match (base, exponent) {
         (Undefined, y) if y.sign().is_none() && y != Undefined => Unknown,
-        (x, Undefined) if x != Undefined && against_one(x).is_none() => Unknown,
+        (x, Undefined) if x != Undefined && x.cmp_one().is_none() => Unknown,
         (Undefined, _) | (_, Undefined) => Undefined,
         (Unknown, _) | (_, Unknown) => Unknown,
         (Real(..), Infinite(positive)) => infinite_exponent(base, positive),
@@ -46,13 +46,8 @@ pub fn power(base: Value, exponent: Value) -> Value {
     }
 }
 
-/// `|x|` against 1; `None` where that is not known.
-fn against_one(x: Value) -> Option<Ordering> {
-    x.abs().add(Value::exact(-1.0)).sign()
-}
-
 fn infinite_exponent(base: Value, positive: bool) -> Value {
-    match against_one(base) {
+    match base.cmp_one() {
         None => Unknown,
         Some(Ordering::Equal) => Value::ONE,
         Some(order) if (order == Ordering::Greater) == positive => Infinite(true),

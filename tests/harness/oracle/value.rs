@@ -104,6 +104,11 @@ impl Value {
         }
     }
 
+    /// Its magnitude against 1; `None` where that is not known.
+    pub(super) fn cmp_one(self) -> Option<Ordering> {
+        self.abs().add(Value::exact(-1.0)).sign()
+    }
+
     /// The number, if it is known exactly.
     pub(crate) fn known(self) -> Option<DoubleDouble> {
         match self {

@@ -386,12 +386,29 @@ impl Reals {
             return self.base_value(of);
         }
         match entry.base {
-            Base::Log(_) => self.log_magnitude(value),
+            Base::Log(_) => {
+                let log = self.log_magnitude(value)?;
+                self.where_finite(log)
+            }
             Base::Clip(_, bound) => self.clip(value, bound),
             Base::Tanh(_) => self.tanh(value),
             Base::Sigmoid(_) => self.sigmoid(value),
             Base::Parity(_) => self.parity(value),
             _ => self.exp(value),
+        }
+    }
+
+    /// The value, invalid where it is infinite: the logarithm of a sum that has become 0 says nothing of its
+    /// own place, which was under a decision against 0.
+    fn where_finite(&mut self, value: ValueId) -> Bounded<ValueId> {
+        match self.at(value) {
+            Value::Choice { test, yes, no } => {
+                let yes = self.where_finite(yes)?;
+                let no = self.where_finite(no)?;
+                self.choose(test, yes, no)
+            }
+            Value::Infinite { .. } => Ok(Reals::INVALID),
+            _ => Ok(value),
         }
     }
 

@@ -137,6 +137,16 @@ impl Walk<'_> {
             Node::State(state) => self.state(state),
             Node::Previous(state) => self.previous(state),
             Node::Debias(state) => Ok(self.average(state)?.0),
+            Node::Unary(op @ (Unary::Log | Unary::Sqrt), x)
+                if let Node::Unary(Unary::Abs, inner) = self.rule.tree.node(x) =>
+            {
+                // In one step, as the tokens are read.
+                let inner = self.at(inner)?;
+                match op {
+                    Unary::Log => self.reals.log_magnitude(inner),
+                    _ => self.reals.sqrt_magnitude(inner),
+                }
+            }
             Node::Unary(op, x) => {
                 let x = self.at(x)?;
                 self.unary(op, x)

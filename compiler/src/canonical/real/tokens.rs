@@ -182,4 +182,20 @@ mod tests {
         }
         assert!(canonicalizer.key_of_tokens("g\tm  id id mul").is_ok());
     }
+
+    /// `log|clip(x)|` is -Inf at 0, and so is not a number there that could be put into a sum.
+    #[test]
+    fn a_logarithm_of_a_clip_is_decided_at_zero() {
+        let mut canonicalizer = Canonicalizer::new(Level::Real);
+        let pairs = [
+            ("v m clip1e-3 exp pow %0 1 sign id left", "1 1 id id left"),
+            ("g v exp clip1e-5 mul %0 %0 log log sub", "1 1 log id left"),
+            ("v g clip1e-4 exp pow sign_g %0 log neg pow", "sign_g 1 log neg pow"),
+            ("g 2 clip1e-4 drop0.3 sub 1 1 log id left %1 %0 id log mul", "1 1 log id left"),
+        ];
+        for (a, b) in pairs {
+            let keys = [a, b].map(|tokens| canonicalizer.key_of_tokens(tokens).unwrap());
+            assert_ne!(keys[0], keys[1], "{a} | {b}");
+        }
+    }
 }
