@@ -18,7 +18,7 @@ const POINTS: usize = 400;
 
 /// By how much a key may be weaker than the values: keys a class, of the rules of one group. What is missed is
 /// mostly a power in two spellings, such as `v^g` and `exp(g)^log(v)`.
-const KEYS_A_CLASS: f64 = 1.02;
+const KEYS_A_CLASS: f64 = 1.01;
 
 /// Days since 1970, unless one is asked for.
 fn seed() -> u64 {

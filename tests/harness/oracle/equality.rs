@@ -115,7 +115,11 @@ fn compare_paired(
     };
     let mut verdict = Equal;
     for (a, b) in all.map(pair) {
-        match compare_columns(a, b, factor) {
+        let found = match (relation, factor) {
+            (Relation::Scaled, None) => compare_signs(a, b),
+            _ => compare_columns(a, b, factor),
+        };
+        match found {
             Different => return Different,
             Unsure => verdict = Unsure,
             Equal => {}
@@ -160,6 +164,22 @@ fn compare_columns(a: &Column, b: &Column, factor: Option<Value>) -> Verdict {
     if enough { Equal } else { Unsure }
 }
 
+/// Compares what a positive factor leaves, where no point tells the factor: the signs. They prove a difference;
+/// equality only where no value is a number but 0.
+fn compare_signs(a: &Column, b: &Column) -> Verdict {
+    let sign = |value: &Value| match value {
+        Value::Infinite(_) => *value,
+        value => value.signum(),
+    };
+    let signs = |column: &Column| column.iter().map(sign).collect::<Column>();
+    let sizeless =
+        |value: &Value| value.is_zero() || matches!(value, Value::Infinite(_) | Value::Undefined);
+    match compare_columns(&signs(a), &signs(b), None) {
+        Equal if !a.iter().chain(b.iter()).all(sizeless) => Unsure,
+        verdict => verdict,
+    }
+}
+
 /// The next order in the dictionary; `false` after the last.
 fn next_permutation(order: &mut [usize]) -> bool {
     let Some(turn) = order.windows(2).rposition(|pair| pair[0] < pair[1]) else { return false };
@@ -174,7 +194,24 @@ fn next_permutation(order: &mut [usize]) -> bool {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::next_permutation;
+    use super::super::{Oracle, Program};
+    use super::{Relation, Verdict, compare, next_permutation};
+
+    /// `sqrt|x - x|` of rounded numbers is 0 to half the digits, which blurs the factor between two rules.
+    #[test]
+    fn a_factor_that_no_point_tells_proves_nothing() {
+        let oracle = Oracle::new(1, 400);
+        let function = |tokens: &str| oracle.function(&Program::parse(tokens).unwrap()).unwrap();
+        let blurred = function("1 2 clip1e-3 clip1e-3 sub g g id id left sign_g %0 id sqrt add");
+        for (tokens, verdict) in [
+            ("sign_g 1 id id left", Verdict::Unsure),
+            ("sign_g 1 neg id left", Verdict::Different),
+            ("1 1 log id left", Verdict::Different),
+            ("g g log id left", Verdict::Different),
+        ] {
+            assert_eq!(compare(&blurred, &function(tokens), Relation::Scaled), verdict, "{tokens}");
+        }
+    }
 
     #[test]
     fn all_orders_are_tried_once() {

@@ -131,7 +131,19 @@ impl Interval {
             }
         }
         let exact = [self.lo, self.hi, other.lo, other.hi].into_iter().all(plain);
-        Interval { lo: below(out.lo, exact), hi: above(out.hi, exact), ..out }
+        let (mut lo, mut hi) = (below(out.lo, exact), above(out.hi, exact));
+        // Rounding outwards does not pass a sign that is known.
+        if (self.is_nonnegative() && other.is_nonnegative())
+            || (self.is_nonpositive() && other.is_nonpositive())
+        {
+            lo = lo.max(0.0);
+        }
+        if (self.is_nonnegative() && other.is_nonpositive())
+            || (self.is_nonpositive() && other.is_nonnegative())
+        {
+            hi = hi.min(0.0);
+        }
+        Interval { lo, hi, ..out }
     }
 
     /// A power of a value that is not negative; a value of 0 has no negative power.
@@ -200,6 +212,10 @@ mod tests {
         assert!(exp.mul(exp).is_positive());
         assert!(!exp.mul(Interval::NONNEGATIVE).is_positive());
         assert!(exp.powf(-2.0).is_positive());
+        let tenth = Interval::near(0.1);
+        assert!(Interval::NONNEGATIVE.mul(tenth).is_nonnegative());
+        assert!(Interval::NONNEGATIVE.mul(tenth.neg()).is_nonpositive());
+        assert!(!Interval::NONNEGATIVE.mul(tenth).is_positive());
         assert!(Interval::closed(1.0, 2.0).log().is_nonnegative());
         assert!(
             Interval::closed(-1.0, 1.0).mul(Interval::closed(-1.0, 1.0))

@@ -45,10 +45,10 @@ impl Reals {
                 self.select(one, Reals::ONE, Reals::UNDEFINED)
             }
             (Value::Leaf(_), Value::Infinite { negative }) => {
-                let magnitude = self.abs(a)?;
-                let distance = self.sub(magnitude, Reals::ONE)?;
+                // Whether |x| is above 1 is the sign of its logarithm, which all spellings share.
+                let log = self.log_magnitude(a)?;
                 let (small, large) = zero_or_infinite(negative);
-                self.by_sign_of(distance, small, Reals::ONE, large)
+                self.by_sign_of(log, small, Reals::ONE, large)
             }
             (Value::Infinite { .. }, Value::Infinite { negative }) => {
                 Ok(zero_or_infinite(negative).1)
@@ -68,7 +68,7 @@ impl Reals {
         }
     }
 
-    /// One of three values by the sign of a value.
+    /// One of three values by the sign of a value, infinite ones included.
     fn by_sign_of(
         &mut self,
         value: ValueId,
@@ -76,10 +76,16 @@ impl Reals {
         zero: ValueId,
         positive: ValueId,
     ) -> Bounded<ValueId> {
-        let below = self.is_negative(value)?;
-        let at = self.is_zero(value)?;
-        let rest = self.select(at, zero, positive)?;
-        self.select(below, negative, rest)
+        match self.at(value) {
+            Value::Choice { test, yes, no } => {
+                let yes = self.by_sign_of(yes, negative, zero, positive)?;
+                let no = self.by_sign_of(no, negative, zero, positive)?;
+                self.choose(test, yes, no)
+            }
+            Value::Leaf(sum) => self.by_sign(sum, negative, zero, positive),
+            Value::Infinite { negative: below } => Ok(if below { negative } else { positive }),
+            Value::Undefined | Value::Invalid => Ok(value),
+        }
     }
 
     /// `yes` where a sum is a whole number. In `yes`, what is there for whole numbers only is used.
@@ -116,10 +122,28 @@ impl Reals {
         if range.is_nonnegative() {
             return self.by_sign(x, above, at_zero, above);
         }
-        let parity = self.parity(exponent)?;
-        let signed = self.mul(above, parity)?;
-        let below = self.whole_of(y, signed, Reals::UNDEFINED)?;
+        let exponents = self.range(y);
+        let below = if exponents.lo >= -1.0 && exponents.hi <= 1.0 {
+            self.pow_of_negative_by_small(x, y)?
+        } else {
+            let parity = self.parity(exponent)?;
+            let signed = self.mul(above, parity)?;
+            self.whole_of(y, signed, Reals::UNDEFINED)?
+        };
         self.by_sign(x, below, at_zero, above)
+    }
+
+    /// A power of a negative number by an exponent from -1 to 1: the whole ones are those ends and 0.
+    fn pow_of_negative_by_small(&mut self, x: SumId, y: SumId) -> Bounded<ValueId> {
+        let base = self.leaf(x);
+        let inverse = self.signed_power(base, true, Rational::MINUS_ONE)?;
+        let whole = self.by_sign(y, inverse, Reals::ONE, base)?;
+        let exponent = self.leaf(y);
+        // Whether |y| is 1 is whether its logarithm is 0, which all spellings share.
+        let log = self.log_magnitude(exponent)?;
+        let is_end = self.is_zero(log)?;
+        let at_end = self.select(is_end, whole, Reals::UNDEFINED)?;
+        self.by_sign(y, at_end, Reals::ONE, at_end)
     }
 
     /// A power by a number.

@@ -1,11 +1,13 @@
 //! The level `scale`: a value divided by one positive number.
 //!
 //! Each sum below the decisions has a first term; its constant part is taken out. Of all sums the one with
-//! the least hash after that gives the number by which everything is divided.
+//! the least hash after that gives the number by which everything is divided; among several, the one that leaves
+//! the least whole.
 
 use smallvec::SmallVec;
 
 use super::arena::{Factor, Reals, SumId, Term, Value, ValueId};
+use super::draws;
 use super::product::Product;
 use super::rational::{Bounded, Rational};
 
@@ -14,26 +16,36 @@ const MAX_SUMS: usize = 4096;
 
 /// The value divided by its positive constant factor.
 pub(crate) fn scaled(reals: &mut Reals, value: ValueId) -> Bounded<ValueId> {
-    let mut best: Option<((u128, u128), Product)> = None;
     let sums = sums(reals, value)?;
     // Where every sum is a number of known sign and they differ in sign alone, those are left.
     if let Some(signs) = signs(reals, &sums)? {
         return signed(reals, value, signs);
     }
+    let mut candidates: Vec<Product> = Vec::new();
+    let mut least = u128::MAX;
     for sum in sums {
         let divisor = divisor(reals, sum)?;
         let leaf = reals.leaf(sum);
         let normal = times(reals, leaf, &divisor)?;
-        let one = times(reals, Reals::ONE, &divisor)?;
-        let found = (reals.info(normal).hash, reals.info(one).hash);
-        if best.as_ref().is_none_or(|(least, _)| found < *least) {
-            best = Some((found, divisor));
+        let hash = reals.info(normal).hash;
+        if hash < least {
+            least = hash;
+            candidates.clear();
+        }
+        if hash == least {
+            candidates.push(divisor);
         }
     }
-    match best {
-        Some((_, divisor)) => times(reals, value, &divisor),
-        None => Ok(value),
+    // Sums that differ in a factor alone: what becomes of the whole does not depend on its own factor.
+    let mut best: Option<(u128, ValueId)> = None;
+    for divisor in candidates {
+        let whole = times(reals, value, &divisor)?;
+        let hash = draws::hash(reals, whole)?;
+        if best.is_none_or(|(least, _)| hash < least) {
+            best = Some((hash, whole));
+        }
     }
+    Ok(best.map_or(value, |(_, whole)| whole))
 }
 
 /// The value times a positive number. Powers of one sum meet before they are multiplied out.
