@@ -76,8 +76,9 @@ impl Canonicalizer {
     /// The canonical form of a rule.
     pub fn canonicalize(&mut self, rule: &Rule) -> Canonical {
         let exact = CanonicalRule::new(rule);
+        let key = if self.level == Level::Exact { exact.key } else { self.key(rule) };
         let text = exact.text();
-        Canonical { level: self.level, tree: exact.rule, key: self.key(rule), text }
+        Canonical { level: self.level, tree: exact.rule, key, text }
     }
 
     /// The key of a rule.

@@ -179,6 +179,18 @@ pub(crate) struct ValueEntry {
     pub(crate) info: Info,
 }
 
+/// What a [`Question`] can be about.
+pub(crate) mod operation {
+    pub(crate) const RESTRICT: u32 = 1;
+    pub(crate) const ADD: u32 = 2;
+    pub(crate) const MUL: u32 = 3;
+    pub(crate) const POWER: u32 = 4;
+    pub(crate) const EQUAL: u32 = 5;
+    pub(crate) const LESS: u32 = 6;
+    /// And from here on, a number for each function.
+    pub(crate) const FUNCTION: u32 = 16;
+}
+
 /// What [`Reals::remember`] is asked by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Question {

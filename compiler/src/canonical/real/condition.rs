@@ -2,13 +2,11 @@
 
 use smallvec::SmallVec;
 
-use super::arena::{Base, BaseId, Question, Reals, SumId, Test, TestId, Value, ValueId};
+use super::arena::{Base, BaseId, Reals, SumId, Test, TestId, Value, ValueId, operation};
 use super::interval::Interval;
 use super::rational::{Bounded, Limit, Rational};
 use super::sum::Terms;
 
-const EQUAL: u32 = 11;
-const LESS: u32 = 12;
 /// Most signs that a sum of signs is decided by.
 const MAX_SIGNS: usize = 5;
 
@@ -29,45 +27,41 @@ impl Reals {
 
     /// 1 where both are defined and equal, else 0.
     pub(crate) fn equal(&mut self, a: ValueId, b: ValueId) -> Bounded<ValueId> {
-        self.comparison(EQUAL, a, b)
+        self.apply(operation::EQUAL, (a, b), Reals::equal, |reals, a, b| {
+            reals.compared(a, b, Reals::is_zero, |a, b| a == b)
+        })
     }
 
     /// 1 where both are defined and the first is smaller, else 0.
     pub(crate) fn less(&mut self, a: ValueId, b: ValueId) -> Bounded<ValueId> {
-        self.comparison(LESS, a, b)
+        self.apply(operation::LESS, (a, b), Reals::less, |reals, a, b| {
+            reals.compared(a, b, Reals::is_negative, |a, b| a < b)
+        })
     }
 
-    fn comparison(&mut self, operation: u32, a: ValueId, b: ValueId) -> Bounded<ValueId> {
-        let question = Question { operation, a: a.0, b: b.0 };
-        if let Some(known) = self.recall(question) {
-            return Ok(known);
-        }
-        self.spend(1)?;
-        let less = operation == LESS;
-        let value = if let Some(test) = self.first_test(a, b) {
-            let ((a_yes, a_no), (b_yes, b_no)) = (self.branches(a, test), self.branches(b, test));
-            let yes = self.comparison(operation, a_yes, b_yes)?;
-            let no = self.comparison(operation, a_no, b_no)?;
-            self.choose(test, yes, no)?
-        } else {
-            // 1 as -Inf, 2 as a number, 3 as +Inf.
-            let rank = |value: Value| match value {
-                Value::Infinite { negative: true } => Some(1),
-                Value::Leaf(_) => Some(2),
-                Value::Infinite { negative: false } => Some(3),
-                _ => None,
-            };
-            match (rank(self.at(a)), rank(self.at(b))) {
-                (Some(2), Some(2)) => {
-                    let difference = self.sub(a, b)?;
-                    if less { self.is_negative(difference)? } else { self.is_zero(difference)? }
-                }
-                (Some(a), Some(b)) => truth(if less { a < b } else { a == b }),
-                _ if self.at(a) == Value::Invalid || self.at(b) == Value::Invalid => Reals::INVALID,
-                _ => Reals::ZERO,
-            }
+    /// Two values without decisions: numbers by their difference, others by their rank.
+    fn compared(
+        &mut self,
+        a: ValueId,
+        b: ValueId,
+        by_difference: fn(&mut Reals, ValueId) -> Bounded<ValueId>,
+        by_rank: fn(i32, i32) -> bool,
+    ) -> Bounded<ValueId> {
+        let rank = |value: Value| match value {
+            Value::Infinite { negative: true } => Some(-1),
+            Value::Leaf(_) => Some(0),
+            Value::Infinite { negative: false } => Some(1),
+            _ => None,
         };
-        Ok(self.remember(question, value))
+        match (rank(self.at(a)), rank(self.at(b))) {
+            (Some(0), Some(0)) => {
+                let difference = self.sub(a, b)?;
+                by_difference(self, difference)
+            }
+            (Some(a), Some(b)) => Ok(if by_rank(a, b) { Reals::ONE } else { Reals::ZERO }),
+            _ if self.at(a) == Value::Invalid || self.at(b) == Value::Invalid => Ok(Reals::INVALID),
+            _ => Ok(Reals::ZERO),
+        }
     }
 
     /// 1 where the value is a whole number, else 0.
@@ -168,7 +162,7 @@ impl Reals {
         let mut bases: SmallVec<[BaseId; 8]> = SmallVec::new();
         for term in self.terms(sum) {
             for factor in self.factors(term.monomial) {
-                if !bases.contains(&factor.base) {
+                if factor.exponent.is_zero() && !bases.contains(&factor.base) {
                     bases.push(factor.base);
                 }
             }
@@ -257,8 +251,4 @@ impl Reals {
         let value = self.base_value(base)?;
         if whole & 1 == 0 { Ok(value) } else { self.neg(value) }
     }
-}
-
-fn truth(holds: bool) -> ValueId {
-    if holds { Reals::ONE } else { Reals::ZERO }
 }

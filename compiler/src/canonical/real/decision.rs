@@ -7,11 +7,14 @@
 use smallvec::SmallVec;
 
 use super::arena::{
-    Base, BaseId, Factor, Question, Reals, SumId, Term, Test, TestId, Value, ValueId,
+    Base, BaseId, Factor, Question, Reals, SumId, Term, Test, TestId, Value, ValueId, operation,
 };
 use super::product::Product;
 use super::rational::{Bounded, Rational};
 use super::sum::Terms;
+
+/// A function of two values.
+pub(crate) type Binary = fn(&mut Reals, ValueId, ValueId) -> Bounded<ValueId>;
 
 /// What is put in for a base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +23,6 @@ enum Known {
     Negative,
     NotNegative,
 }
-
-const RESTRICT: u32 = 1;
 
 impl Reals {
     fn order_of(&self, value: ValueId) -> Option<(u8, u128, u8)> {
@@ -48,6 +49,31 @@ impl Reals {
             Value::Choice { test, yes, no } if test == of => (yes, no),
             _ => (value, value),
         }
+    }
+
+    /// A function of two values: of decisions it is the decision of the function, which `whole` works out;
+    /// `leaves` is the function of values without one.
+    pub(crate) fn apply(
+        &mut self,
+        operation: u32,
+        (a, b): (ValueId, ValueId),
+        whole: Binary,
+        leaves: Binary,
+    ) -> Bounded<ValueId> {
+        let question = Question { operation, a: a.0, b: b.0 };
+        if let Some(known) = self.recall(question) {
+            return Ok(known);
+        }
+        self.spend(1)?;
+        let value = if let Some(test) = self.first_test(a, b) {
+            let ((a_yes, a_no), (b_yes, b_no)) = (self.branches(a, test), self.branches(b, test));
+            let yes = whole(self, a_yes, b_yes)?;
+            let no = whole(self, a_no, b_no)?;
+            self.choose(test, yes, no)?
+        } else {
+            leaves(self, a, b)?
+        };
+        Ok(self.remember(question, value))
     }
 
     /// `yes` where the test holds, else `no`.
@@ -126,13 +152,15 @@ impl Reals {
             return Ok(Some(positive));
         }
         let minus = self.number(Rational::MINUS_ONE)?;
-        if let (Value::Leaf(_), Value::Leaf(_)) = (self.at(negative), self.at(positive)) {
+        if let (Value::Leaf(below), Value::Leaf(above)) = (self.at(negative), self.at(positive)) {
             let sign = self.sign_of(base)?;
             if self.mul(minus, positive)? == negative {
                 return self.mul(sign, positive).map(Some);
             }
             let bit = self.base(base).bit;
-            if (self.info(negative).bloom | self.info(positive).bloom) & bit == 0 {
+            // Of other sums the halves would hide what is known of each, such as its sign.
+            let of_signs = self.is_of_signs(below) && self.is_of_signs(above);
+            if of_signs && (self.info(negative).bloom | self.info(positive).bloom) & bit == 0 {
                 let half = self.number(Rational::HALF)?;
                 let other = self.mul(minus, negative)?;
                 let sum = self.add(positive, negative)?;
@@ -185,8 +213,11 @@ impl Reals {
         if !self.may_hold(self.info(value).bloom, base) {
             return Ok(value);
         }
-        let question =
-            Question { operation: RESTRICT, a: value.0, b: test.0 * 2 + u32::from(holds) };
+        let question = Question {
+            operation: operation::RESTRICT,
+            a: value.0,
+            b: test.0 * 2 + u32::from(holds),
+        };
         if let Some(known) = self.recall(question) {
             return Ok(known);
         }
@@ -216,8 +247,11 @@ impl Reals {
         if self.test_at(found).order > self.test_at(test).order {
             return Ok(value);
         }
-        let question =
-            Question { operation: RESTRICT, a: value.0, b: test.0 * 2 + u32::from(holds) };
+        let question = Question {
+            operation: operation::RESTRICT,
+            a: value.0,
+            b: test.0 * 2 + u32::from(holds),
+        };
         if let Some(known) = self.recall(question) {
             return Ok(known);
         }

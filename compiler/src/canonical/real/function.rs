@@ -6,7 +6,7 @@
 
 use smallvec::SmallVec;
 
-use super::arena::{Base, BaseId, Factor, Question, Reals, SumId, Term, Value, ValueId};
+use super::arena::{Base, BaseId, Factor, Question, Reals, SumId, Term, Value, ValueId, operation};
 use super::interval::Interval;
 use super::product::Product;
 use super::rational::{Bounded, Rational, factors};
@@ -24,13 +24,6 @@ enum Function {
     Tanh,
     Sigmoid,
     Parity,
-}
-
-/// Operations of [`Question`]s; those below 8 are taken elsewhere.
-mod operation {
-    pub(super) const ADD: u32 = 8;
-    pub(super) const MUL: u32 = 9;
-    pub(super) const FUNCTION: u32 = 16;
 }
 
 impl Reals {
@@ -54,33 +47,23 @@ impl Reals {
         if b == Reals::ZERO {
             return Ok(a);
         }
-        let (a, b) = (a.min(b), a.max(b));
-        let question = Question { operation: operation::ADD, a: a.0, b: b.0 };
-        if let Some(known) = self.recall(question) {
-            return Ok(known);
-        }
-        self.spend(1)?;
-        let value = if let Some(test) = self.first_test(a, b) {
-            let ((a_yes, a_no), (b_yes, b_no)) = (self.branches(a, test), self.branches(b, test));
-            let yes = self.add(a_yes, b_yes)?;
-            let no = self.add(a_no, b_no)?;
-            self.choose(test, yes, no)?
-        } else {
-            match (self.at(a), self.at(b)) {
-                (Value::Leaf(a), Value::Leaf(b)) => {
-                    let sum = self.sum_of(a, b)?;
-                    self.leaf(sum)
-                }
-                (Value::Invalid, _) | (_, Value::Invalid) => Reals::INVALID,
-                (Value::Undefined, _) | (_, Value::Undefined) => Reals::UNDEFINED,
-                (Value::Infinite { negative: x }, Value::Infinite { negative: y }) if x != y => {
-                    Reals::UNDEFINED
-                }
-                (Value::Infinite { .. }, _) => a,
-                _ => b,
+        self.apply(operation::ADD, (a.min(b), a.max(b)), Reals::add, Reals::sum_of_leaves)
+    }
+
+    fn sum_of_leaves(&mut self, a: ValueId, b: ValueId) -> Bounded<ValueId> {
+        Ok(match (self.at(a), self.at(b)) {
+            (Value::Leaf(a), Value::Leaf(b)) => {
+                let sum = self.sum_of(a, b)?;
+                self.leaf(sum)
             }
-        };
-        Ok(self.remember(question, value))
+            (Value::Invalid, _) | (_, Value::Invalid) => Reals::INVALID,
+            (Value::Undefined, _) | (_, Value::Undefined) => Reals::UNDEFINED,
+            (Value::Infinite { negative: x }, Value::Infinite { negative: y }) if x != y => {
+                Reals::UNDEFINED
+            }
+            (Value::Infinite { .. }, _) => a,
+            _ => b,
+        })
     }
 
     pub(crate) fn neg(&mut self, a: ValueId) -> Bounded<ValueId> {
@@ -100,34 +83,24 @@ impl Reals {
         if b == Reals::ONE {
             return Ok(a);
         }
-        let (a, b) = (a.min(b), a.max(b));
-        let question = Question { operation: operation::MUL, a: a.0, b: b.0 };
-        if let Some(known) = self.recall(question) {
-            return Ok(known);
-        }
-        self.spend(1)?;
-        let value = if let Some(test) = self.first_test(a, b) {
-            let ((a_yes, a_no), (b_yes, b_no)) = (self.branches(a, test), self.branches(b, test));
-            let yes = self.mul(a_yes, b_yes)?;
-            let no = self.mul(a_no, b_no)?;
-            self.choose(test, yes, no)?
-        } else {
-            match (self.at(a), self.at(b)) {
-                (Value::Leaf(a), Value::Leaf(b)) => self.product_of(a, b)?,
-                (Value::Undefined, b) if b != Value::Invalid => Reals::UNDEFINED,
-                (a, Value::Undefined) if a != Value::Invalid => Reals::UNDEFINED,
-                (Value::Infinite { negative: x }, Value::Infinite { negative: y }) => {
-                    infinite(x != y)
-                }
-                (Value::Infinite { negative }, Value::Leaf(sum))
-                | (Value::Leaf(sum), Value::Infinite { negative }) => {
-                    self.by_sign(sum, infinite(!negative), Reals::UNDEFINED, infinite(negative))?
-                }
-                // Decisions have a first test.
-                _ => Reals::INVALID,
+        self.apply(operation::MUL, (a.min(b), a.max(b)), Reals::mul, Reals::product_of_leaves)
+    }
+
+    fn product_of_leaves(&mut self, a: ValueId, b: ValueId) -> Bounded<ValueId> {
+        match (self.at(a), self.at(b)) {
+            (Value::Leaf(a), Value::Leaf(b)) => self.product_of(a, b),
+            (Value::Undefined, b) if b != Value::Invalid => Ok(Reals::UNDEFINED),
+            (a, Value::Undefined) if a != Value::Invalid => Ok(Reals::UNDEFINED),
+            (Value::Infinite { negative: x }, Value::Infinite { negative: y }) => {
+                Ok(infinite(x != y))
             }
-        };
-        Ok(self.remember(question, value))
+            (Value::Infinite { negative }, Value::Leaf(sum))
+            | (Value::Leaf(sum), Value::Infinite { negative }) => {
+                self.by_sign(sum, infinite(!negative), Reals::UNDEFINED, infinite(negative))
+            }
+            // Decisions have a first test.
+            _ => Ok(Reals::INVALID),
+        }
     }
 
     fn function(&mut self, function: Function, value: ValueId) -> Bounded<ValueId> {
@@ -184,13 +157,12 @@ impl Reals {
     }
 
     fn of_sum(&mut self, function: Function, sum: SumId) -> Bounded<ValueId> {
-        let many = self.terms(sum).len() > 1;
         let splits = match function {
             Function::Exp => false,
-            Function::Parity => !self.terms(sum).is_empty(),
-            _ => many,
+            Function::Parity => self.is_of_signs(sum) && self.as_number(sum).is_none(),
+            _ => self.terms(sum).len() > 1 && self.is_of_signs(sum),
         };
-        if splits && self.is_of_signs(sum) && self.as_number(sum).is_none() {
+        if splits {
             return self.by_signs(sum, &mut |reals, value| reals.function(function, value));
         }
         match function {

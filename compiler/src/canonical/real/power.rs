@@ -4,10 +4,9 @@
 //! reals); below 0 it is `|x|^y` times `(-1)^y` where y is a whole number, and undefined elsewhere. `x^0`
 //! and `1^y` are 1 even where the other one is undefined.
 
-use super::arena::{Question, Reals, SumId, Value, ValueId};
+use super::arena::{Reals, SumId, Value, ValueId, operation};
 use super::rational::{Bounded, Rational};
 
-const POWER: u32 = 10;
 /// Whole powers beyond this are left as powers of sums of many terms.
 const MAX_WHOLE: i128 = 1 << 40;
 
@@ -16,20 +15,7 @@ impl Reals {
         if b == Reals::ZERO || a == Reals::ONE {
             return Ok(Reals::ONE);
         }
-        let question = Question { operation: POWER, a: a.0, b: b.0 };
-        if let Some(known) = self.recall(question) {
-            return Ok(known);
-        }
-        self.spend(1)?;
-        let value = if let Some(test) = self.first_test(a, b) {
-            let ((a_yes, a_no), (b_yes, b_no)) = (self.branches(a, test), self.branches(b, test));
-            let yes = self.pow(a_yes, b_yes)?;
-            let no = self.pow(a_no, b_no)?;
-            self.choose(test, yes, no)?
-        } else {
-            self.pow_of_leaves(a, b)?
-        };
-        Ok(self.remember(question, value))
+        self.apply(operation::POWER, (a, b), Reals::pow, Reals::pow_of_leaves)
     }
 
     fn pow_of_leaves(&mut self, a: ValueId, b: ValueId) -> Bounded<ValueId> {
