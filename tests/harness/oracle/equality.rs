@@ -113,6 +113,11 @@ fn compare_paired(
         Relation::Same => None,
         Relation::Scaled => all.clone().map(pair).find_map(|(a, b)| factor(a, b)),
     };
+    // Equal values are equal up to the factor 1, which needs no point to tell it.
+    let same = |(a, b): (&Column, &Column)| compare_columns(a, b, None) == Equal;
+    if relation == Relation::Scaled && factor.is_none() && all.clone().map(pair).all(same) {
+        return Equal;
+    }
     let mut verdict = Equal;
     for (a, b) in all.map(pair) {
         let found = match (relation, factor) {
@@ -204,7 +209,8 @@ mod tests {
         let function = |tokens: &str| oracle.function(&Program::parse(tokens).unwrap()).unwrap();
         let blurred = function("1 2 clip1e-3 clip1e-3 sub g g id id left sign_g %0 id sqrt add");
         for (tokens, verdict) in [
-            ("sign_g 1 id id left", Verdict::Unsure),
+            ("sign_g 1 id id left", Verdict::Equal),
+            ("2 sign_g id id mul", Verdict::Unsure),
             ("sign_g 1 neg id left", Verdict::Different),
             ("1 1 log id left", Verdict::Different),
             ("g g log id left", Verdict::Different),
