@@ -11,7 +11,7 @@ use crate::arguments::{Colour, RuleSource};
 use crate::error::CliError;
 use crate::lines::{BadLine, Line, ListArguments, Plan, Progress, Reader, Source, Worker};
 use crate::lines::{process, skipped};
-use crate::output::{print, print_json};
+use crate::output::{one_line, print, print_json};
 use crate::source::select;
 
 /// Reads one rule a line from standard input if no rule is named. A file that does not end in `.nos` is such
@@ -34,9 +34,10 @@ pub(crate) fn canon(arguments: &CanonArguments, colour: Colour) -> Result<(), Cl
     if let Some(list) = list(&arguments.source) {
         return stream(arguments, list);
     }
-    if arguments.tsv {
-        let message = "`--tsv` is for lists: give them to standard input, one rule a line";
-        return Err(CliError::Usage(message.to_owned()));
+    if let Some(name) = for_lists(arguments) {
+        return Err(CliError::Usage(format!(
+            "`{name}` is for lists: give them to standard input, one rule a line"
+        )));
     }
     let selected = select(&arguments.source, &[], colour)?;
     let mut canonicalizer = Canonicalizer::new(arguments.list.level);
@@ -49,6 +50,18 @@ pub(crate) fn canon(arguments: &CanonArguments, colour: Colour) -> Result<(), Cl
     }
     let texts: Vec<String> = forms.map(|(name, form)| text_of(name, &form)).collect();
     print(&texts.join("\n"))
+}
+
+/// An argument that only lists have, if there is one.
+fn for_lists(arguments: &CanonArguments) -> Option<&'static str> {
+    let list = &arguments.list;
+    let given = [
+        ("--tsv", arguments.tsv),
+        ("--format", list.format.is_some()),
+        ("--jobs", list.jobs.is_some()),
+        ("--skip-bad", list.skip_bad),
+    ];
+    given.into_iter().find_map(|(name, is_given)| is_given.then_some(name))
 }
 
 /// The name of the list that the arguments mean, if they mean one.
@@ -91,7 +104,7 @@ fn stream(arguments: &CanonArguments, list: &str) -> Result<(), CliError> {
     let progress =
         if out.is_terminal() { Progress::hidden() } else { Progress::new(source.bytes()) };
     let worker = || Printer {
-        reader: Reader::new(Canonicalizer::new(options.level), options.format),
+        reader: Reader::new(Canonicalizer::new(options.level), options.format()),
         shape: match (arguments.tsv, arguments.json) {
             (true, _) => Shape::Line,
             (_, true) => Shape::Json,
@@ -159,33 +172,9 @@ pub(crate) fn push_key(out: &mut Vec<u8>, key: Key) {
     }
 }
 
-/// A block in one line: it parses to the same rule.
-fn one_line(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        if out.ends_with('{') || line == "}" {
-            out.push(' ');
-        } else if !out.is_empty() {
-            out.push_str("; ");
-        }
-        out.push_str(line);
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
-    use nosc_compiler::Rule;
-
     use super::*;
-
-    #[test]
-    fn a_block_in_one_line_is_the_same_rule() {
-        let block = "{\n    param a = 2\n    state s = a*s + g\n    update = s\n}";
-        let line = one_line(block);
-        assert_eq!(line, "{ param a = 2; state s = a*s + g; update = s }");
-        assert!(Rule::parse(&line).unwrap().same_as(&Rule::parse(block).unwrap()));
-    }
 
     #[test]
     fn keys_are_printed_as_they_print_themselves() {

@@ -1,7 +1,7 @@
 //! `nosc convert`: formulas to token strings and back.
 
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use nosc_compiler::problem::{Problem, Severity};
@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 
 use crate::arguments::{Colour, RuleSource};
 use crate::error::CliError;
-use crate::output::{message, print, show_problems};
-use crate::source::select;
+use crate::lines::{bare, looks_like_tokens, without_comment};
+use crate::output::{message, one_line, print, show_problems};
+use crate::source::{does_not_compile, read, select};
 use crate::space;
 
 /// How a rule is written.
@@ -28,8 +29,8 @@ pub(crate) enum Form {
 #[derive(Debug, Args)]
 #[command(
     after_help = "With `-` each line of standard input is a rule: a formula, or tokens with or \
-without brackets. Empty lines and remarks are left out. A text that starts with a `rule` statement is \
-read as a rule file."
+without brackets. Empty lines and remarks are left out. A text that starts with a `rule` statement, or with a \
+block of several lines, is read as a rule file."
 )]
 pub(crate) struct ConvertArguments {
     #[command(flatten)]
@@ -37,7 +38,7 @@ pub(crate) struct ConvertArguments {
     /// What to write; what it is not already if left out after -e and --tokens
     #[arg(long, value_enum)]
     pub(crate) to: Option<Form>,
-    /// A search space whose tokens are read: `paper`, `small` or a space file
+    /// A search space, `paper`, `small` or a space file, whose tokens are read after --tokens and in lines
     #[arg(long)]
     pub(crate) space: Option<String>,
     /// Print a JSON list
@@ -58,9 +59,12 @@ pub(crate) fn convert(arguments: &ConvertArguments, colour: Colour) -> Result<()
     match (&source.rule, &source.tokens, &space) {
         (Some(rule), ..) if rule == "-" => standard_input(&mut out, space.as_ref(), colour)?,
         (_, Some(tokens), Some(space)) => {
-            let rule = space.rule(without_brackets(tokens));
+            let rule = space.rule(bare(tokens.trim()).0);
             let rule = rule.map_err(|errors| refused(errors, "tokens", colour))?;
             out.rule(&rule, Place::Alone)?;
+        }
+        (Some(name), ..) if Path::new(name).exists() => {
+            rule_file(&mut out, &read(Path::new(name))?, name, Place::File, colour)?;
         }
         _ => {
             let selected = select(source, &[], colour)?;
@@ -72,19 +76,13 @@ pub(crate) fn convert(arguments: &ConvertArguments, colour: Colour) -> Result<()
     out.end()
 }
 
-fn without_brackets(tokens: &str) -> &str {
-    let bare = tokens.trim();
-    bare.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(bare)
-}
-
 /// Shows the mistakes of a text.
 fn refused(errors: CompileErrors, name: &str, colour: Colour) -> CliError {
     let CompileErrors { text, problems } = errors;
-    let count = problems.iter().filter(|p| p.severity() == Severity::Error).count();
+    let error = does_not_compile(&problems, name);
     let file = RuleFile { name: name.to_owned(), text, rules: Vec::new(), problems };
     show_problems(&file, name, colour);
-    let plural = if count == 1 { "" } else { "s" };
-    CliError::Problems(format!("`{name}` does not compile: {count} error{plural}"))
+    error
 }
 
 /// Lines of standard input, or a rule file.
@@ -104,19 +102,21 @@ fn standard_input(
         }
         number += 1;
         let text = String::from_utf8_lossy(&line);
-        let text = text.trim_start_matches('\u{feff}').trim();
-        if text.is_empty() || text.starts_with('#') {
+        let text = without_comment(text.trim_start_matches('\u{feff}'));
+        if text.is_empty() {
             continue;
         }
-        if is_first && (text.starts_with("rule ") || text == "{") {
+        if is_first && starts_file(text) {
             // Lines before it are empty or remarks, and keep the numbers of the others.
             let mut file = vec![b'\n'; number - 1];
             file.extend_from_slice(&line);
             input.take(MAX_SOURCE_BYTES as u64 + 1).read_to_end(&mut file).map_err(fail)?;
-            return rule_file(out, &file, colour);
+            let file = RuleFile::from_bytes("stdin", &file);
+            let place = if file.rules.len() == 1 { Place::Alone } else { Place::File };
+            return rule_file(out, &file, "<stdin>", place, colour);
         }
         is_first = false;
-        match line_rule(text, space) {
+        match rule_of(text, space) {
             Ok(rule) => out.rule(&rule, Place::Line(number))?,
             Err(errors) => {
                 let error = errors.problems.iter().find(|p| p.severity() == Severity::Error);
@@ -127,23 +127,37 @@ fn standard_input(
     }
 }
 
-fn rule_file(out: &mut Converted, bytes: &[u8], colour: Colour) -> Result<(), CliError> {
-    let file = RuleFile::from_bytes("stdin", bytes);
-    show_problems(&file, "<stdin>", colour);
+/// Whether a text that begins with this line is a rule file rather than a list: the line is of a `rule`
+/// statement, or of a block that goes on.
+fn starts_file(line: &str) -> bool {
+    let is_rule = line.split_whitespace().next() == Some("rule");
+    is_rule || line.starts_with('{') && !line.contains('}')
+}
+
+/// The rules of a file that are sound; the others are shown.
+fn rule_file(
+    out: &mut Converted,
+    file: &RuleFile,
+    shown: &str,
+    place: Place,
+    colour: Colour,
+) -> Result<(), CliError> {
+    show_problems(file, shown, colour);
     out.failed += usize::from(file.has_errors());
-    let place = if file.rules.len() == 1 { Place::Alone } else { Place::File };
     file.rules.iter().try_for_each(|rule| out.rule(rule, place))
 }
 
 /// The rule of a line.
-fn line_rule(text: &str, space: Option<&SearchSpace>) -> Result<Rule, CompileErrors> {
-    let words = text.split([' ', '\t', ',']).filter(|word| !word.is_empty()).count();
-    let is_bare = words >= 5 && !text.contains(['(', '[', '{', '=', '*', '/', '^', ';']);
-    let is_tokens = is_bare || text.starts_with('[');
-    match (is_tokens, space) {
-        (true, Some(space)) => space.rule(without_brackets(text)),
-        (true, None) => Rule::from_tokens(without_brackets(text)),
-        (false, _) => Rule::parse(text),
+fn rule_of(line: &str, space: Option<&SearchSpace>) -> Result<Rule, CompileErrors> {
+    let (tokens, _) = bare(line);
+    let Some(space) = space else {
+        let is_tokens = looks_like_tokens(line.as_bytes());
+        return if is_tokens { Rule::from_tokens(tokens) } else { Rule::parse(line) };
+    };
+    match space.rule(tokens) {
+        // The names of a space may hold signs that otherwise stand in formulas only.
+        Err(_) if !looks_like_tokens(line.as_bytes()) => Rule::parse(line),
+        rule => rule,
     }
 }
 
@@ -235,13 +249,4 @@ impl Converted {
         }
         if self.failed > 0 { Err(CliError::Shown) } else { Ok(()) }
     }
-}
-
-/// A block in one line; formulas are one already.
-fn one_line(text: &str) -> String {
-    let Some(inside) = text.strip_prefix("{\n").and_then(|text| text.strip_suffix("\n}")) else {
-        return text.to_owned();
-    };
-    let statements: Vec<&str> = inside.lines().map(str::trim).collect();
-    format!("{{ {} }}", statements.join("; "))
 }

@@ -9,7 +9,7 @@ mod saved;
 #[cfg(test)]
 mod ceiling;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
@@ -21,7 +21,7 @@ use crate::arguments::Colour;
 use crate::error::CliError;
 use crate::lines::{BadLine, Batch, Input, Keys, Line, ListArguments, Plan, Progress, Reader};
 use crate::lines::{Source, Tally, Worker, grouped, process, skipped};
-use crate::output::{check_writable, message, print_json, print_line};
+use crate::output::{check_writable, counted, is_same_place, message, print_json, print_line};
 
 use kept::Kept;
 use listing::{Listing, Representatives};
@@ -68,9 +68,7 @@ pub(crate) enum Order {
 }
 
 pub(crate) fn dedup(arguments: &DedupArguments, _colour: Colour) -> Result<(), CliError> {
-    for path in [&arguments.output, &arguments.save].into_iter().flatten() {
-        check_writable(path)?;
-    }
+    check_targets(arguments)?;
     let known = match &arguments.load {
         Some(path) => saved::load(path, arguments.list.level)?,
         None => Dedup::new(arguments.list.level),
@@ -90,15 +88,20 @@ pub(crate) fn dedup(arguments: &DedupArguments, _colour: Colour) -> Result<(), C
     let summary = Summary::new(&set, start, &tally, seconds);
     skipped(&tally);
     let is_listed = !arguments.summary && (!arguments.json || arguments.output.is_some());
+    let mut listed = Ok(());
     if is_listed {
         let representatives = Representatives::new(inputs, kept);
         let rows = arguments.top.unwrap_or(usize::MAX);
         let listing = Listing { set: &set, start, order: arguments.sort, rows };
-        listing.write(representatives, arguments.output.as_deref())?;
+        listed = listing.write(representatives, arguments.output.as_deref());
     }
-    if let Some(path) = &arguments.save {
+    // A reader that has seen enough rows still gets the set. Rows that were lost would be known next time.
+    if let Some(path) = &arguments.save
+        && listed.as_ref().err().is_none_or(CliError::is_closed_output)
+    {
         saved::save(path, &set)?;
     }
+    listed?;
     if arguments.json {
         return print_json(&summary.json(arguments));
     }
@@ -108,6 +111,39 @@ pub(crate) fn dedup(arguments: &DedupArguments, _colour: Colour) -> Result<(), C
     }
     message(&text);
     Ok(())
+}
+
+/// Fails before any work is done if a file could not be written, or would take the place of another that is
+/// read or written.
+fn check_targets(arguments: &DedupArguments) -> Result<(), CliError> {
+    let DedupArguments { output, save, load, files, .. } = arguments;
+    for path in [output, save].into_iter().flatten() {
+        check_writable(path)?;
+    }
+    if let (Some(output), Some(save)) = (output, save)
+        && is_same_place(output, save)
+    {
+        let path = save.display();
+        return Err(CliError::Usage(format!(
+            "`--output` and `--save` both name `{path}`; give each a file of its own"
+        )));
+    }
+    // Devices and pipes are written to, not replaced.
+    let lists = || files.iter().filter(|name| *name != "-").map(Path::new);
+    let is_read = |path: &Path| lists().any(|list| list.is_file() && is_same_place(list, path));
+    let is_loaded = |path: &Path| load.as_ref().is_some_and(|load| is_same_place(load, path));
+    let replaced = |name, path: &Path| {
+        let path = path.display();
+        Err(CliError::Usage(format!(
+            "`{name}` would replace `{path}`, which is read; give another file"
+        )))
+    };
+    match (output, save) {
+        (Some(path), _) if is_read(path) || is_loaded(path) => replaced("--output", path),
+        // A set that was loaded goes on as the one that is saved.
+        (_, Some(path)) if is_read(path) => replaced("--save", path),
+        _ => Ok(()),
+    }
 }
 
 /// What the lines came to, besides the set.
@@ -124,7 +160,7 @@ fn count<K: Keys>(
     progress: &Progress,
     keys: impl Fn() -> K,
 ) -> Result<Counted, CliError> {
-    let worker = |_| Counter::new(Reader::new(keys(), options.format), seen);
+    let worker = |_| Counter::new(Reader::new(keys(), options.format()), seen);
     let mut workers: Vec<_> = (0..options.jobs()).map(worker).collect();
     let plan = Plan { skip_bad: options.skip_bad, progress };
     let (inputs, tally) = process(source, &mut workers, plan, &mut std::io::sink())?;
@@ -228,9 +264,7 @@ impl Summary {
     }
 
     fn text(&self) -> String {
-        let plural = |count: u64, one: &str, many: &str| {
-            format!("{} {}", grouped(count), if count == 1 { one } else { many })
-        };
+        let plural = |count, one, many| counted(&grouped(count), one, many);
         let mut text = format!(
             "{}, {}, {:.1} % duplicates",
             plural(self.rules, "rule", "rules"),

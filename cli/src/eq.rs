@@ -22,6 +22,7 @@ use serde_json::json;
 
 use crate::arguments::Colour;
 use crate::error::CliError;
+use crate::lines;
 use crate::output::{message, print, print_json, show_problems};
 use crate::source::select_named;
 
@@ -78,8 +79,7 @@ fn one_rule(text: &str, tokens: bool, colour: Colour) -> Result<Rule, CliError> 
     let bare = text.trim();
     let is_list = |text: &str| !text.starts_with('[') && text.split_whitespace().count() >= 5;
     if tokens || (is_list(bare) && Rule::from_tokens(bare).is_ok()) {
-        let inner = bare.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(bare);
-        return parsed(&format!("[{inner}]"), text, colour);
+        return parsed(&format!("[{}]", lines::bare(bare).0), text, colour);
     }
     if !is_named(text) {
         return parsed(text, text, colour);

@@ -63,6 +63,11 @@ impl CliError {
         }
     }
 
+    /// Whether whoever read our output has seen enough.
+    pub(crate) fn is_closed_output(&self) -> bool {
+        matches!(self, CliError::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe)
+    }
+
     /// The way out, where the message does not name it already.
     pub(crate) fn help(&self) -> Option<String> {
         use nosc_kernels::scalars::ScalarError;

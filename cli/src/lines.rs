@@ -23,7 +23,7 @@ use crate::error::CliError;
 use crate::source::warn;
 
 pub(crate) use arguments::ListArguments;
-pub(crate) use format::{Format, Keys, Reader};
+pub(crate) use format::{Format, Keys, Reader, bare, looks_like_tokens, without_comment};
 pub(crate) use progress::{Progress, grouped};
 pub(crate) use sink::{BadLine, Tally};
 pub(crate) use source::{Batch, Input, Source, stamp};
@@ -145,7 +145,7 @@ fn line(
     if done.is_first_line() {
         raw = raw.strip_prefix('\u{feff}').unwrap_or(raw);
     }
-    let rule = format::without_comment(raw);
+    let rule = without_comment(raw);
     if rule.is_empty() {
         return;
     }

@@ -57,10 +57,7 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever read our output has seen enough.
-        Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
-            ExitCode::SUCCESS
-        }
+        Err(error) if error.is_closed_output() => ExitCode::SUCCESS,
         Err(error @ CliError::Shown) => ExitCode::from(error.exit_code()),
         Err(error) => {
             output::message(&format!("error: {error}"));

@@ -1,11 +1,14 @@
 //! Printing: to standard output, where a closed pipe is a quiet end, and messages to standard error.
 
-use std::io::{IsTerminal, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 
-use miette::{GraphicalReportHandler, GraphicalTheme, ThemeCharacters, ThemeStyles};
+use miette::{
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, Severity, ThemeCharacters, ThemeStyles,
+};
 use nosc_compiler::RuleFile;
-use nosc_compiler::problem::{Problem, Report, Severity};
+use nosc_compiler::problem::{Problem, Report};
 use nosc_compiler::source::{Span, place};
 
 use crate::arguments::Colour;
@@ -13,7 +16,7 @@ use crate::error::CliError;
 
 /// Writes text to standard output.
 pub(crate) fn print(text: &str) -> Result<(), CliError> {
-    let mut out = std::io::stdout().lock();
+    let mut out = io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(CliError::Output)
 }
 
@@ -29,7 +32,7 @@ pub(crate) fn print_json(value: &serde_json::Value) -> Result<(), CliError> {
 
 /// Writes a message to standard error; nobody may be listening.
 pub(crate) fn message(text: &str) {
-    let mut out = std::io::stderr().lock();
+    let mut out = io::stderr().lock();
     // There is no place left to say that a message could not be written.
     drop(out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")));
 }
@@ -40,25 +43,60 @@ pub(crate) fn coloured(colour: Colour) -> bool {
     match colour {
         Colour::Always => true,
         Colour::Never => false,
-        Colour::Auto => std::io::stderr().is_terminal() && !plain,
+        Colour::Auto => io::stderr().is_terminal() && !plain,
     }
+}
+
+/// A number and what it counts, as in `1 rule` and `2 rules`.
+pub(crate) fn counted(number: &str, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == "1" { one } else { many })
+}
+
+/// How many errors, in words.
+pub(crate) fn errors(count: usize) -> String {
+    counted(&count.to_string(), "error", "errors")
+}
+
+/// A block in one line: it parses to the same rule. Formulas are one already.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        if out.ends_with('{') || line == "}" {
+            out.push(' ');
+        } else if !out.is_empty() {
+            out.push_str("; ");
+        }
+        out.push_str(line);
+    }
+    out
 }
 
 /// Shows every problem of a file with the lines that it is about.
 pub(crate) fn show_problems(file: &RuleFile, name: &str, colour: Colour) {
+    let report = |problem: &Problem| Report::new(name, &file.text, problem.clone());
+    let reports = file.problems.iter().map(|problem| (problem.span(), report(problem)));
+    show_reports(reports, &file.text, name, colour);
+}
+
+/// Shows reports on the text of a file, each with its place and the lines that it is about.
+pub(crate) fn show_reports<R: Diagnostic>(
+    reports: impl Iterator<Item = (Span, R)>,
+    text: &str,
+    name: &str,
+    colour: Colour,
+) {
     let styles = if coloured(colour) { ThemeStyles::ansi() } else { ThemeStyles::none() };
     let theme = GraphicalTheme { characters: ThemeCharacters::unicode(), styles };
     let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_links(false);
-    for problem in &file.problems {
-        if in_long_line(&file.text, problem.span()) {
-            message(&short(problem, &file.text, name));
+    for (at, report) in reports {
+        if in_long_line(text, at) {
+            message(&short(&report, at, text, name));
             continue;
         }
-        let report = Report::new(name, &file.text, problem.clone());
-        let mut text = String::new();
-        match handler.render_report(&mut text, &report) {
-            Ok(()) => message(&format!("{}\n", text.trim_end())),
-            Err(_) => message(&problem.to_string()),
+        let mut shown = String::new();
+        match handler.render_report(&mut shown, &report) {
+            Ok(()) => message(&format!("{}\n", shown.trim_end())),
+            Err(_) => message(&report.to_string()),
         }
     }
 }
@@ -76,38 +114,52 @@ fn in_long_line(text: &str, at: Span) -> bool {
 }
 
 /// A problem with the text around its place, as few lines as it takes.
-fn short(problem: &Problem, text: &str, name: &str) -> String {
-    let at = problem.span().start as usize;
+fn short(report: &dyn Diagnostic, at: Span, text: &str, name: &str) -> String {
+    let at = at.start as usize;
     let around: String = text[at..].chars().take_while(|c| *c != '\n').take(40).collect();
-    let kind = match problem.severity() {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
+    let kind = match report.severity() {
+        None | Some(Severity::Error) => "error",
+        Some(Severity::Warning | Severity::Advice) => "warning",
     };
+    let code = report.code().map(|code| format!(" ({code})")).unwrap_or_default();
     let place = place(text, at);
-    let mut out = format!("{kind}: {problem} ({})\n  at {name}:{place}: {around}", problem.code());
-    if let Some(help) = problem.help() {
+    let mut out = format!("{kind}: {report}{code}\n  at {name}:{place}: {around}");
+    if let Some(help) = report.help() {
         out += &format!("\n  help: {help}");
     }
     out
 }
 
-/// Writes a file beside its place and renames it into it, so that an old file is never half overwritten.
+/// Writes a file whole or not at all.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    let fail = |source| CliError::Write { path: path.to_owned(), source };
+    write_with(path, |out| out.write_all(bytes).map_err(fail))
+}
+
+/// Writes a file beside its place and renames it into it when it is whole, so that an old file is never half
+/// overwritten.
+pub(crate) fn write_with(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), CliError>,
+) -> Result<(), CliError> {
     // Errors of the file beside it would name that file: their kind is what matters.
-    let fail = |source: std::io::Error| {
+    let fail = |source: io::Error| {
         let source = source.kind().into();
         CliError::Write { path: path.to_owned(), source }
     };
     if path.exists() && !path.is_file() {
         // A device or a pipe is written to, not replaced.
-        return std::fs::write(path, bytes).map_err(fail);
+        let mut out = BufWriter::new(File::create(path).map_err(fail)?);
+        write(&mut out)?;
+        return out.flush().map_err(fail);
     }
     let mut builder = tempfile::Builder::new();
     // What an ordinary new file has, before the umask.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder_of(path)).map_err(fail)?;
-    file.write_all(bytes).map_err(fail)?;
+    let mut out = BufWriter::new(builder.tempfile_in(folder_of(path)).map_err(fail)?);
+    write(&mut out)?;
+    let file = out.into_inner().map_err(|error| fail(error.into_error()))?;
     file.persist(path).map_err(|error| fail(error.error))?;
     message(&format!("wrote `{}`", path.display()));
     Ok(())
@@ -125,7 +177,55 @@ pub(crate) fn check_writable(path: &Path) -> Result<(), CliError> {
     if folder_of(path).is_dir() && !path.is_dir() {
         return Ok(());
     }
-    let kind =
-        if path.is_dir() { std::io::ErrorKind::IsADirectory } else { std::io::ErrorKind::NotFound };
+    let kind = if path.is_dir() { io::ErrorKind::IsADirectory } else { io::ErrorKind::NotFound };
     Err(CliError::Write { path: path.to_owned(), source: kind.into() })
+}
+
+/// Whether two paths lead to one place, where there may be no file yet.
+pub(crate) fn is_same_place(a: &Path, b: &Path) -> bool {
+    let real = |path: &Path| {
+        path.canonicalize().or_else(|_| {
+            let folder = folder_of(path).canonicalize()?;
+            Ok::<_, io::Error>(path.file_name().map_or(folder.clone(), |name| folder.join(name)))
+        })
+    };
+    match (real(a), real(b)) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => a == b,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nosc_compiler::Rule;
+
+    use super::*;
+
+    #[test]
+    fn a_block_in_one_line_is_the_same_rule() {
+        let block = "{\n    param a = 2\n    state s = a*s + g\n    update = s\n}";
+        let line = one_line(block);
+        assert_eq!(line, "{ param a = 2; state s = a*s + g; update = s }");
+        assert!(Rule::parse(&line).unwrap().same_as(&Rule::parse(block).unwrap()));
+        assert_eq!(one_line("exp(ld) * g"), "exp(ld) * g");
+    }
+
+    #[test]
+    fn one_is_one() {
+        assert_eq!(counted("1", "rule", "rules"), "1 rule");
+        assert_eq!(counted("0", "rule", "rules"), "0 rules");
+        assert_eq!(errors(21), "21 errors");
+    }
+
+    #[test]
+    fn places_are_one_however_they_are_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::create_dir(path("sub")).unwrap();
+        std::fs::write(path("is.txt"), "").unwrap();
+        assert!(is_same_place(&path("is.txt"), &path("sub/../is.txt")));
+        assert!(is_same_place(&path("new.txt"), &path("sub/../new.txt")));
+        assert!(!is_same_place(&path("new.txt"), &path("sub/new.txt")));
+        assert!(!is_same_place(&path("is.txt"), &path("new.txt")));
+    }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::Colour;
 use crate::error::CliError;
-use crate::output::{print, print_json};
+use crate::output::{counted, print, print_json};
 use crate::space;
 
 /// Strings are written in pieces of about this many bytes.
@@ -67,10 +67,11 @@ pub(crate) fn sample(arguments: &SampleArguments, colour: Colour) -> Result<(), 
     }
     let available = groups.map(|groups| space.size(groups, constraints)).reduce(|a, b| a + b);
     if let Some(available) = available.filter(|available| *available < arguments.count.into()) {
-        let count = arguments.count;
+        let (available, count) = (available.to_string(), arguments.count);
+        let verb = if available == "1" { "is" } else { "are" };
+        let strings = counted(&available, "such string", "such strings");
         return Err(CliError::Problems(format!(
-            "there are {available} such strings, and `--distinct` was to find {count}; ask for no more than \
-             there are"
+            "there {verb} {strings}, and `--distinct` was to find {count}; ask for no more than there are"
         )));
     }
     let mut seen: BTreeSet<String> = BTreeSet::new();
@@ -148,7 +149,11 @@ fn sizes(
             "sizes": sizes.collect::<Vec<Value>>(),
         }));
     }
-    let counts = Kind::ALL.map(|kind| format!("{} {}", space.tokens(kind).len(), kind.key()));
+    let count = |kind: Kind| {
+        let one = if kind == Kind::Operand { "operand" } else { kind.key() };
+        counted(&space.tokens(kind).len().to_string(), one, kind.key())
+    };
+    let counts = Kind::ALL.map(count);
     let mut out = format!("space        {}: {}\n", space.name(), counts.join(", "));
     out += &format!("constraints  {constraints}\n\n");
     let head = ["groups", "strings", "without constraints"].map(str::to_owned);

@@ -3,13 +3,15 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use nosc_compiler::problem::{Problem, Severity};
 use nosc_compiler::source::MAX_SOURCE_BYTES;
 use nosc_compiler::{Rule, RuleFile, nearest};
 use nosc_runtime::library;
 
 use crate::arguments::{Colour, RuleSource};
 use crate::error::CliError;
-use crate::output::{message, show_problems};
+use crate::lines::{bare, looks_like_tokens, without_comment};
+use crate::output::{errors, message, show_problems};
 
 /// Rules that a command is about.
 pub(crate) struct Selected {
@@ -32,8 +34,7 @@ pub(crate) fn select(
         return all_rules(file, "expression", settings, colour, true);
     }
     if let Some(tokens) = &source.tokens {
-        let bare = tokens.trim();
-        let bare = bare.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(bare);
+        let (bare, _) = bare(tokens.trim());
         let file = RuleFile::parse("tokens", &format!("[{bare}]"));
         return all_rules(file, "tokens", settings, colour, true);
     }
@@ -124,15 +125,17 @@ fn no_such_rule(text: &str) -> String {
 
 /// A list of bare token strings, one a line, as rules `line1`, `line2`, ...; `None` for any other text.
 fn token_lines(bytes: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(bytes).ok()?;
+    // A text that was cut is refused as a whole.
+    let text = std::str::from_utf8(bytes).ok().filter(|text| text.len() <= MAX_SOURCE_BYTES)?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut out = String::new();
     for (number, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
+        let line = without_comment(line);
+        if line.is_empty() {
             continue;
         }
         let words = line.split([' ', '\t', ',']).filter(|word| !word.is_empty()).count();
-        if line.contains(['(', '[', '{', '=', '*', '/', '+', '^', ';']) || words < 5 {
+        if line.contains('[') || words < 5 || !looks_like_tokens(line.as_bytes()) {
             return None;
         }
         out += &format!("rule line{} = [{line}]\n", number + 1);
@@ -196,17 +199,15 @@ fn all_rules(
 ) -> Result<Selected, CliError> {
     show_problems(&file, name, colour);
     if file.has_errors() {
-        let errors = file
-            .problems
-            .iter()
-            .filter(|p| p.severity() == nosc_compiler::problem::Severity::Error)
-            .count();
-        let plural = if errors == 1 { "" } else { "s" };
-        return Err(CliError::Problems(format!(
-            "`{name}` does not compile: {errors} error{plural}"
-        )));
+        return Err(does_not_compile(&file.problems, name));
     }
     Ok(Selected { rules: file.rules, single, settings: settings.to_vec() })
+}
+
+/// The last word on a text with errors, which have been shown.
+pub(crate) fn does_not_compile(problems: &[Problem], name: &str) -> CliError {
+    let count = problems.iter().filter(|p| p.severity() == Severity::Error).count();
+    CliError::Problems(format!("`{name}` does not compile: {}", errors(count)))
 }
 
 /// A warning that does not stop a command.

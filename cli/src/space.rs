@@ -1,17 +1,16 @@
 //! Search spaces by name or file, and their mistakes.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use miette::{GraphicalReportHandler, GraphicalTheme, ThemeCharacters, ThemeStyles};
 use nosc_compiler::nearest;
 use nosc_compiler::source::MAX_SOURCE_BYTES;
-use nosc_compiler::space::{SearchSpace, SpaceErrors, SpaceReport};
+use nosc_compiler::space::{SearchSpace, SpaceErrors, SpaceProblem, SpaceReport};
 
 use crate::arguments::Colour;
 use crate::error::CliError;
-use crate::output::{coloured, message};
+use crate::output::{errors, show_reports};
 
 /// The space of a name, or of a file.
 pub(crate) fn select(text: &str, colour: Colour) -> Result<SearchSpace, CliError> {
@@ -35,29 +34,27 @@ pub(crate) fn select(text: &str, colour: Colour) -> Result<SearchSpace, CliError
 fn read(path: &Path, name: &str, colour: Colour) -> Result<SearchSpace, CliError> {
     let fail = |source| CliError::Read { path: path.to_owned(), source };
     let file = std::fs::File::open(path).map_err(fail)?;
-    let mut text = String::new();
-    file.take(MAX_SOURCE_BYTES as u64 + 1).read_to_string(&mut text).map_err(fail)?;
+    let mut bytes = Vec::new();
+    file.take(MAX_SOURCE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(fail)?;
+    if bytes.len() > MAX_SOURCE_BYTES {
+        return Err(CliError::Problems(format!(
+            "`{name}` is not a search space: the file has more than {MAX_SOURCE_BYTES} bytes"
+        )));
+    }
+    let not_text = |error| fail(io::Error::new(io::ErrorKind::InvalidData, error));
+    let text = String::from_utf8(bytes).map_err(|error| not_text(error.utf8_error()))?;
     let stem = path.file_stem().map_or_else(|| "space".into(), |stem| stem.to_string_lossy());
-    SearchSpace::parse(&stem, &text).map_err(|errors| {
-        show(&errors, name, colour);
-        let count = errors.problems.len();
-        let plural = if count == 1 { "" } else { "s" };
-        CliError::Problems(format!("`{name}` is not a search space: {count} error{plural}"))
+    SearchSpace::parse(&stem, &text).map_err(|mistakes| {
+        show(&mistakes, name, colour);
+        let count = errors(mistakes.problems.len());
+        CliError::Problems(format!("`{name}` is not a search space: {count}"))
     })
 }
 
 fn show(errors: &SpaceErrors, name: &str, colour: Colour) {
-    let styles = if coloured(colour) { ThemeStyles::ansi() } else { ThemeStyles::none() };
-    let theme = GraphicalTheme { characters: ThemeCharacters::unicode(), styles };
-    let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_links(false);
-    for problem in &errors.problems {
-        let report = SpaceReport::new(name, &errors.text, problem.clone());
-        let mut text = String::new();
-        match handler.render_report(&mut text, &report) {
-            Ok(()) => message(&format!("{}\n", text.trim_end())),
-            Err(_) => message(&problem.to_string()),
-        }
-    }
+    let report = |problem: &SpaceProblem| SpaceReport::new(name, &errors.text, problem.clone());
+    let reports = errors.problems.iter().map(|problem| (problem.span(), report(problem)));
+    show_reports(reports, &errors.text, name, colour);
 }
 
 /// `N`, or `N..M` with both ends.

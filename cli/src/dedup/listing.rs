@@ -9,8 +9,9 @@ use nosc_compiler::dedup::{Class, Dedup};
 use crate::canon::push_key;
 use crate::error::CliError;
 use crate::lines::{Input, stamp};
+use crate::output::write_with;
 
-use super::{Kept, Order, saved};
+use super::{Kept, Order};
 
 /// Bytes that are read from a file at once: lines of large classes lie far apart.
 const READ: usize = 8 << 10;
@@ -32,7 +33,7 @@ impl Listing<'_> {
         path: Option<&Path>,
     ) -> Result<(), CliError> {
         if let Some(path) = path {
-            return saved::replace(path, |out| {
+            return write_with(path, |out| {
                 let fail = |source| CliError::Write { path: path.to_owned(), source };
                 self.rows(representatives, out, &fail)
             });

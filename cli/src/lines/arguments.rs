@@ -10,9 +10,9 @@ pub(crate) struct ListArguments {
     /// How much two rules must share to get one key
     #[arg(long, default_value_t = Level::Real, value_name = "exact|real|scale")]
     pub(crate) level: Level,
-    /// What the lines of a list hold
-    #[arg(long, value_enum, default_value_t = Format::Auto)]
-    pub(crate) format: Format,
+    /// What the lines of a list hold; `auto` if left out
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
     /// Threads; one a core if left out
     #[arg(long, value_parser = value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
@@ -22,6 +22,11 @@ pub(crate) struct ListArguments {
 }
 
 impl ListArguments {
+    /// What the lines hold.
+    pub(crate) fn format(&self) -> Format {
+        self.format.unwrap_or(Format::Auto)
+    }
+
     /// Number of threads.
     pub(crate) fn jobs(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);

@@ -75,7 +75,7 @@ impl<K: Keys> Reader<K> {
 
 /// The tokens without brackets, and by how much the places of problems in them are to be moved to the left:
 /// these count a bracket that is put before bare tokens.
-fn bare(line: &str) -> (&str, usize) {
+pub(crate) fn bare(line: &str) -> (&str, usize) {
     match line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         Some(tokens) => (tokens, 0),
         None => (line, 1),
@@ -84,8 +84,8 @@ fn bare(line: &str) -> (&str, usize) {
 
 /// Whether a line is a token string, good or bad: it begins with a bracket, or it has several words and nothing
 /// that only a formula has. No line is a good formula and a good token string at once.
-fn looks_like_tokens(line: &[u8]) -> bool {
-    if line[0] == b'[' {
+pub(crate) fn looks_like_tokens(line: &[u8]) -> bool {
+    if line.first() == Some(&b'[') {
         return true;
     }
     let (mut words, mut was_space) = (0, true);
@@ -109,7 +109,7 @@ fn looks_like_tokens(line: &[u8]) -> bool {
 }
 
 /// The part of a line before a comment, without white space around it.
-pub(super) fn without_comment(line: &str) -> &str {
+pub(crate) fn without_comment(line: &str) -> &str {
     match line.find('#') {
         Some(comment) => line[..comment].trim(),
         None => line.trim(),

@@ -112,6 +112,11 @@ fn what_is_for_lists_is_refused_elsewhere() {
     let session = Session::new();
     let err = session.nosc(&["canon", "-e", "g", "--tsv"]).fails(2);
     assert!(err.contains("`--tsv` is for lists"), "{err}");
+    for arguments in [&["--format", "auto"][..], &["--jobs", "2"], &["--skip-bad"]] {
+        let err = session.nosc(&[&["canon", "-e", "g"], arguments].concat()).fails(2);
+        assert!(err.contains(&format!("`{}` is for lists", arguments[0])), "{err}");
+        session.nosc_reading(&[&["canon", "-"], arguments].concat(), b"g\n").ok();
+    }
     session.nosc(&["canon", "--tsv", "--json"]).fails(2);
     assert!(session.nosc(&["canon", "adma"]).fails(1).contains("did you mean `adam`?"));
 }

@@ -106,3 +106,62 @@ fn what_to_write_has_to_be_said_for_files() {
     session.nosc(&["convert"]).fails(2);
     session.nosc(&["convert", "nothing_here", "--to", "infix"]).fails(1);
 }
+
+#[test]
+fn lines_are_told_apart_whatever_signs_and_comments_they_have() {
+    let session = Session::new();
+    let infix = |arguments: &[&str], lines: &str| {
+        let arguments = [&["convert", "-", "--to", "infix"], arguments].concat();
+        session.nosc_reading(&arguments, lines.as_bytes())
+    };
+    let lines = "g + m + v\ng - m - v # note\ng m id id mul # note\n[g m id id mul] # x\n";
+    let wanted = "g + m + v\ng - m - v\ng * m\ng * m\n";
+    assert_eq!(infix(&[], lines).ok(), wanted);
+    assert_eq!(
+        infix(&["--space", "small"], &lines.replace('v', "w")).ok(),
+        wanted.replace('v', "w")
+    );
+    let err = infix(&[], "g m id\n").fails(1);
+    assert!(err.contains("line 1: the token string has 3 tokens"), "{err}");
+    session.file(
+        "signs.toml",
+        "base = 'small'\n[define.unary]\n'up+' = 'x + 1'\n'down-1' = 'x - 1'\n",
+    );
+    let lines = "g m up+ down-1 mul\n[g m id up+ mul]\ng + m + 1 + g\ng m up+ down mul\n";
+    let done = infix(&["--space", "signs.toml"], lines);
+    assert_eq!(done.out, "(g + 1) * (m - 1)\ng * (m + 1)\ng + m + 1 + g\n");
+    assert!(done.fails(1).contains("line 4: "));
+}
+
+#[test]
+fn a_block_of_several_lines_is_a_file_and_one_of_a_line_is_not() {
+    let session = Session::new();
+    let infix =
+        |text: &str| session.nosc_reading(&["convert", "-", "--to", "infix"], text.as_bytes()).ok();
+    let block = "{\n    param a = 2\n    update = a * g\n}\n";
+    for text in [
+        "{ param a = 2\n update = a*g }",
+        "# a remark\n\n{ # another\n param a = 2\n update = a*g\n}\n",
+    ] {
+        assert_eq!(infix(text), block, "{text}");
+    }
+    let list = "{ param a = 2; update = a * g } # one\ng\n{ param b = 3; update = b * m }\n";
+    assert_eq!(infix(list), list.replace(" # one", ""));
+    assert_eq!(infix("rule\ta = g * m\n"), "g * m\n");
+}
+
+#[test]
+fn a_rule_in_error_stops_no_other_of_its_file() {
+    let session = Session::new();
+    let text = "rule a = sgn(g)\nrule b = g*m\n";
+    session.file("two.nos", text);
+    let arguments = ["convert", "two.nos", "--to", "tokens"];
+    let done = session.nosc(&arguments);
+    assert_eq!(done.out, "rule b = [g m id id mul]\n");
+    let err = done.fails(1);
+    assert!(err.contains("unknown function `sgn`") && err.contains("two.nos:1:10"), "{err}");
+    let list = session.nosc(&[&arguments[..], &["--json"]].concat()).json();
+    assert_eq!(list, serde_json::json!([{ "name": "b", "tokens": "g m id id mul" }]));
+    let done = session.nosc_reading(&["convert", "-", "--to", "tokens"], text.as_bytes());
+    assert_eq!((done.code, done.out), (1, "g m id id mul\n".to_owned()));
+}

@@ -1,7 +1,9 @@
 //! `nosc dedup`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::Stdio;
 
 use crate::session::Session;
 
@@ -253,4 +255,62 @@ fn lines_are_told_apart_by_what_they_hold() {
     assert!(err.contains("the token string has 3 tokens"), "{err}");
     let err = session.nosc_reading(&["dedup", "-"], b"rule a {\n  update = g\n}\n").fails(1);
     assert!(err.contains("a list has one rule a line"), "{err}");
+}
+
+#[test]
+fn a_set_is_saved_when_nobody_reads_the_rows() {
+    let session = Session::new();
+    let mut child = session
+        .command()
+        .args(["dedup", "-", "--save", "seen.set"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    child.stdin.take().unwrap().write_all(b"g\nm\nm\n").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    session.file("list.txt", "m\ng\n");
+    let json = session.nosc(&["dedup", "list.txt", "--load", "seen.set", "--json"]).json();
+    assert_eq!((&json["known_rules"], &json["classes"]), (&2.into(), &0.into()));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_set_is_not_saved_when_its_rows_are_lost() {
+    let session = Session::new();
+    session.file("list.txt", "g\nm\n");
+    let arguments = ["dedup", "list.txt", "--save", "seen.set"];
+    session.nosc(&[&arguments[..], &["-o", "/dev/full"]].concat()).fails(1);
+    assert!(!session.path("seen.set").exists());
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let done = session.command().args(arguments).stdout(full).output().unwrap();
+    assert_eq!(done.status.code(), Some(1));
+    assert!(!session.path("seen.set").exists());
+}
+
+#[test]
+fn no_file_is_written_over_another_that_is_read_or_written() {
+    let session = Session::new();
+    session.file("list.txt", "g\nm\n");
+    session.nosc(&["dedup", "list.txt", "--save", "seen.set"]).ok();
+    std::fs::create_dir(session.path("sub")).unwrap();
+    let set = session.read("seen.set");
+    let same = "sub/../x";
+    for (arguments, wanted) in [
+        (&["-o", "x", "--save", "x"][..], "`--output` and `--save` both name `x`"),
+        (&["-o", "x", "--save", same], "both name `sub/../x`; give each a file of its own"),
+        (&["--save", "./list.txt"], "`--save` would replace `./list.txt`, which is read"),
+        (&["-o", "list.txt"], "`--output` would replace `list.txt`, which is read"),
+        (&["-o", "x", "--save", "list.txt"], "`--save` would replace `list.txt`"),
+        (&["--load", "seen.set", "-o", "seen.set"], "`--output` would replace `seen.set`"),
+    ] {
+        let err = session.nosc(&[&["dedup", "list.txt"], arguments].concat()).fails(2);
+        assert!(err.contains(wanted), "{err}");
+    }
+    assert_eq!(session.read("list.txt"), b"g\nm\n");
+    assert_eq!(session.read("seen.set"), set);
+    assert!(!session.path("x").exists());
+    session.nosc(&["dedup", "list.txt", "-o", "x", "--save", "sub/x"]).ok();
 }

@@ -61,3 +61,27 @@ fn the_standard_rules_are_listed_and_shown() {
     assert!(session.nosc(&["rules", "lion"]).ok().contains("rule lion"));
     session.nosc(&["rules", "lyon"]).fails(1);
 }
+
+#[test]
+fn lists_of_token_strings_are_told_from_formulas() {
+    let session = Session::new();
+    let names = |text: &str| {
+        let list = session.nosc_reading(&["explain", "-", "--json"], text.as_bytes()).json();
+        match list.as_array() {
+            Some(list) => list.iter().map(|about| about["name"].to_string()).collect(),
+            None => vec![list["name"].to_string()],
+        }
+    };
+    for text in ["g - m - w", "g + m + v", "g * m # a b c d", "[g m id id mul]"] {
+        assert_eq!(names(text), ["\"stdin\""], "{text}");
+    }
+    let list = "# two\ng m id id mul # note\n\nm v id sqrt div\n";
+    assert_eq!(names(list), ["\"line2\"", "\"line4\""]);
+}
+
+#[test]
+fn a_list_above_the_limit_is_not_cut() {
+    let list = format!("g m id id mul\n{}", "# a remark\n".repeat(400_000));
+    let err = Session::new().nosc_reading(&["explain", "-"], list.as_bytes()).fails(1);
+    assert!(err.contains("the file has more than 4194304 bytes"), "{err}");
+}

@@ -165,3 +165,51 @@ fn mistakes_in_a_space_are_shown_with_their_places() {
     let error = session.nosc(&["sample", "--space", "add.toml", "-n", "2"]).fails(1);
     assert!(error.contains("no string with 2 groups meets the constraints"), "{error}");
 }
+
+#[test]
+fn a_space_file_above_the_limit_is_refused() {
+    let session = Session::new();
+    let refused = |text: &[u8]| {
+        std::fs::write(session.path("big.toml"), text).expect("a file");
+        session.nosc(&["sample", "--space", "big.toml", "--size"]).fails(1)
+    };
+    let limit = 4 << 20;
+    let wanted = "`big.toml` is not a search space: the file has more than 4194304 bytes";
+    let mut text = format!("{MINE}#{}", " ".repeat(limit)).into_bytes();
+    assert!(refused(&text).contains(wanted));
+    // The limit lies within a character.
+    text.truncate(limit);
+    text.extend("é".as_bytes());
+    assert!(refused(&text).contains(wanted));
+    assert!(refused(b"groups = 2 # \xff").contains("could not read `big.toml`: invalid utf-8"));
+    text.truncate(limit);
+    std::fs::write(session.path("big.toml"), &text).expect("a file");
+    session.nosc(&["sample", "--space", "big.toml", "--size"]).ok();
+}
+
+#[test]
+fn a_mistake_in_a_long_line_is_shown_without_the_line() {
+    let session = Session::new();
+    let names: Vec<String> = (10..310).map(|n| format!("'rd_{n}'")).collect();
+    let text = format!("base = 'small'\noperands = [{}, 'gg']\n", names.join(", "));
+    session.file("long.toml", &text);
+    let error = session.nosc(&["sample", "--space", "long.toml"]).fails(1);
+    assert!(
+        error.contains(
+            "error: `gg` is not an operand token (nosc::space_unknown_token)\n  at long.toml:2:"
+        ),
+        "{error}"
+    );
+    assert!(error.lines().all(|line| line.len() < 400), "{error}");
+}
+
+#[test]
+fn one_is_one_and_not_several() {
+    let session = Session::new();
+    session.file("one.toml", "operands = ['g']\nunary = ['id']\nbinary = ['mul']\n");
+    let one = ["sample", "--space", "one.toml", "-n", "1", "--constraints", "none"];
+    let size = session.nosc(&[&one[..], &["--size"]].concat()).ok();
+    assert!(size.contains("one: 1 operand, 1 unary, 1 binary\n"), "{size}");
+    let error = session.nosc(&[&one[..], &["--distinct", "--count", "2"]].concat()).fails(1);
+    assert!(error.contains("there is 1 such string, and"), "{error}");
+}
