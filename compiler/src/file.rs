@@ -6,7 +6,7 @@ use crate::tree::Rule;
 use crate::{check, lexer, parser, slip};
 
 /// After this many problems the rest is not shown.
-const MAX_PROBLEMS: usize = 100;
+pub(crate) const MAX_PROBLEMS: usize = 100;
 
 /// The rules of a file, and what is wrong with it.
 #[derive(Debug, Clone)]

@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 use std::ops::{Range, RangeInclusive};
 
+use indexmap::IndexSet;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::definition::{Definition, Refused};
 use super::problem::{SpaceErrors, SpaceProblem};
 use super::{Constraints, Kind, MAX_GROUPS, MAX_TOKENS, SearchSpace};
+use crate::file::MAX_PROBLEMS;
 use crate::primitive::{BINARY_TOKENS, OPERAND_TOKENS, UNARY_TOKENS};
 use crate::source::Span;
 use crate::suggest::nearest;
@@ -23,7 +25,7 @@ type Value<'i> = Spanned<DeValue<'i>>;
 pub(super) fn read(name: &str, text: &str) -> Result<SearchSpace, SpaceErrors> {
     let mut reader = Reader { text, problems: Vec::new(), space: SearchSpace::of(name, [&[]; 3]) };
     let (table, errors) = DeTable::parse_recoverable(text);
-    for error in errors {
+    for error in errors.into_iter().take(MAX_PROBLEMS) {
         let at = error.span().map_or_else(Span::default, span);
         let message = error.message().trim().replace('\n', ", ");
         reader.problems.push(SpaceProblem::NotToml { message, at });
@@ -34,6 +36,7 @@ pub(super) fn read(name: &str, text: &str) -> Result<SearchSpace, SpaceErrors> {
     }
     let Reader { mut problems, space, .. } = reader;
     problems.sort_by_key(SpaceProblem::span);
+    problems.truncate(MAX_PROBLEMS);
     if problems.is_empty() {
         return Ok(space);
     }
@@ -153,30 +156,38 @@ impl Reader<'_> {
         }
     }
 
+    /// Whether there are as many problems as are shown.
+    fn is_full(&self) -> bool {
+        self.problems.len() >= MAX_PROBLEMS
+    }
+
     /// A list replaces that of the base.
     fn list(&mut self, kind: Kind, value: &Value<'_>) {
         const EXPECTED: &str = "a list of tokens";
         let Some(list) = value.get_ref().as_array() else {
             return self.wrong_type(kind.key(), EXPECTED, value);
         };
-        let mut tokens: Vec<String> = Vec::new();
+        let mut tokens: IndexSet<String> = IndexSet::new();
         for item in list {
+            if self.is_full() {
+                break;
+            }
             let Some(token) = item.get_ref().as_str() else {
                 self.wrong_type(kind.key(), EXPECTED, item);
                 continue;
             };
             let at = span(item.span());
-            if tokens.iter().any(|known| known == token) {
+            if tokens.contains(token) {
                 self.problems.push(SpaceProblem::Twice { token: token.to_owned(), at });
             } else if !is_built_in(kind, token) {
                 let nearest = nearest(token, built_in(kind).iter().copied()).map(str::to_owned);
                 let token = token.to_owned();
                 self.problems.push(SpaceProblem::UnknownToken { kind, token, nearest, at });
             } else {
-                tokens.push(token.to_owned());
+                tokens.insert(token.to_owned());
             }
         }
-        self.space.tokens[kind as usize] = tokens;
+        self.space.tokens[kind as usize] = tokens.into_iter().collect();
     }
 
     fn define(&mut self, value: &Value<'_>) {
@@ -191,6 +202,9 @@ impl Reader<'_> {
                 continue;
             };
             for (name, formula) in entries(table) {
+                if self.is_full() {
+                    break;
+                }
                 self.definition(kind, name, formula);
             }
         }

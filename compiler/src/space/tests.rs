@@ -418,3 +418,18 @@ fn any_text_gives_a_space_or_mistakes_with_places() {
         }
     }
 }
+
+#[test]
+fn long_lists_are_read_and_of_many_mistakes_a_hundred_are_told() {
+    let list = |each: fn(usize) -> String| {
+        let tokens: Vec<String> = (1..100_000).map(|n| format!("'{}'", each(n))).collect();
+        format!("operands = [{}]", tokens.join(", "))
+    };
+    let unknown = SearchSpace::parse("any", &list(|n| format!("unknown{n}"))).unwrap_err();
+    assert_eq!(unknown.problems.len(), 100);
+    let twice = SearchSpace::parse("any", &list(|_| "g".to_owned())).unwrap_err();
+    assert_eq!(twice.problems.len(), 100);
+    // Decays take any number, so a list has no end that the language gives it.
+    let decays = SearchSpace::parse("any", &list(|n| format!("cd_{n}")));
+    assert!(decays.is_err_and(|errors| errors.problems.len() <= 100));
+}
