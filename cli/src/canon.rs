@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use clap::Args;
-use nosc_compiler::canonical::{Canonical, Canonicalizer, FORM_VERSION, Key, Level};
+use nosc_compiler::canonical::{Canonical, Canonicalizer, FORM_VERSION, Key};
 use serde_json::{Value, json};
 
 use crate::arguments::{Colour, RuleSource};
@@ -87,11 +87,8 @@ fn json_of(name: &str, form: &Canonical) -> Value {
 
 fn text_of(name: &str, form: &Canonical) -> String {
     let text = form.text.trim_end().replace('\n', "\n            ");
-    let label = match form.level {
-        Level::Exact => "key".to_owned(),
-        level => format!("key {level}"),
-    };
-    format!("{:<12}{name}\n{:<12}{text}\n{label:<12}{}\n", "rule", "exact", form.key)
+    let level = form.level.name();
+    format!("{:<12}{name}\n{level:<12}{text}\n{:<12}{}\n", "rule", "key", form.key)
 }
 
 fn stream(arguments: &CanonArguments, list: &str) -> Result<(), CliError> {

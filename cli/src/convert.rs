@@ -4,7 +4,6 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use nosc_compiler::problem::{Problem, Severity};
 use nosc_compiler::source::MAX_SOURCE_BYTES;
 use nosc_compiler::space::SearchSpace;
 use nosc_compiler::{CompileErrors, Rule, RuleFile};
@@ -12,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::{Colour, RuleSource};
 use crate::error::CliError;
-use crate::lines::{bare, looks_like_tokens, without_comment};
+use crate::lines::{BadLine, ONE_A_LINE, bare, looks_like_tokens, without_comment};
 use crate::output::{message, one_line, print, show_problems};
 use crate::source::{does_not_compile, read, select};
 use crate::space;
@@ -101,11 +100,9 @@ fn standard_input(
             return Ok(());
         }
         number += 1;
-        let text = String::from_utf8_lossy(&line);
-        let text = without_comment(text.trim_start_matches('\u{feff}'));
-        if text.is_empty() {
-            continue;
-        }
+        let raw = String::from_utf8_lossy(&line);
+        let raw = raw.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']);
+        let text = without_comment(raw);
         if is_first && starts_file(text) {
             // Lines before it are empty or remarks, and keep the numbers of the others.
             let mut file = vec![b'\n'; number - 1];
@@ -115,14 +112,25 @@ fn standard_input(
             let place = if file.rules.len() == 1 { Place::Alone } else { Place::File };
             return rule_file(out, &file, "<stdin>", place, colour);
         }
+        if line.len() > MAX_SOURCE_BYTES && !line.ends_with(b"\n") {
+            // The rest of the line is no line of its own.
+            input.skip_until(b'\n').map_err(fail)?;
+            let bad = BadLine::new(format!("longer than {MAX_SOURCE_BYTES} bytes"));
+            out.bad_line(number, &bad.help(ONE_A_LINE))?;
+            continue;
+        }
+        if text.is_empty() {
+            continue;
+        }
         is_first = false;
+        if let Err(error) = std::str::from_utf8(&line) {
+            let bad = BadLine::new("not UTF-8".to_owned()).at(error.valid_up_to());
+            out.bad_line(number, &bad.within(raw, raw).help("save the list as UTF-8"))?;
+            continue;
+        }
         match rule_of(text, space) {
             Ok(rule) => out.rule(&rule, Place::Line(number))?,
-            Err(errors) => {
-                let error = errors.problems.iter().find(|p| p.severity() == Severity::Error);
-                let help = error.and_then(Problem::help);
-                out.error(Place::Line(number), None, &errors.to_string(), help)?;
-            }
+            Err(bad) => out.bad_line(number, &bad.within(raw, text))?,
         }
     }
 }
@@ -148,17 +156,32 @@ fn rule_file(
 }
 
 /// The rule of a line.
-fn rule_of(line: &str, space: Option<&SearchSpace>) -> Result<Rule, CompileErrors> {
-    let (tokens, _) = bare(line);
-    let Some(space) = space else {
-        let is_tokens = looks_like_tokens(line.as_bytes());
-        return if is_tokens { Rule::from_tokens(tokens) } else { Rule::parse(line) };
+fn rule_of(line: &str, space: Option<&SearchSpace>) -> Result<Rule, BadLine> {
+    let (tokens, shift) = bare(line);
+    let is_tokens = looks_like_tokens(line.as_bytes());
+    let rule = match space {
+        Some(space) => Some(space.rule(tokens)),
+        None => is_tokens.then(|| Rule::from_tokens(tokens)),
     };
-    match space.rule(tokens) {
+    match rule {
+        Some(Ok(rule)) => Ok(rule),
+        Some(Err(errors)) if is_tokens => Err(BadLine::of_errors(&errors, shift)),
         // The names of a space may hold signs that otherwise stand in formulas only.
-        Err(_) if !looks_like_tokens(line.as_bytes()) => Rule::parse(line),
-        rule => rule,
+        Some(Err(errors)) if are_names(line) => {
+            Rule::parse(line).map_err(|_| BadLine::of_errors(&errors, shift))
+        }
+        _ => Rule::parse(line).map_err(|errors| BadLine::of_errors(&errors, 0)),
     }
+}
+
+/// Whether each word of a line could be a token of a space, and there are several.
+fn are_names(line: &str) -> bool {
+    let is_name = |word: &str| {
+        word.contains(char::is_alphanumeric)
+            && word.chars().all(|c| c.is_alphanumeric() || "_.%+-".contains(c))
+    };
+    let words = || line.split([' ', '\t', ',']).filter(|word| !word.is_empty());
+    words().count() > 1 && words().all(is_name)
 }
 
 /// Where a rule stands.
@@ -197,25 +220,41 @@ impl Converted {
                 (Place::File, Form::Tokens) => format!("rule {} = [{text}]\n", rule.name),
                 (Place::File, Form::Infix) => format!("{}\n", rule.to_text()),
             }),
-            Err(why) => self.error(place, Some(rule), &why.to_string(), why.help()),
+            Err(why) => self.error(place, rule, &why.to_string(), why.help()),
         }
     }
 
+    /// A line that holds no rule.
+    fn bad_line(&mut self, number: usize, bad: &BadLine) -> Result<(), CliError> {
+        self.failed += 1;
+        if self.json {
+            let fields = [
+                ("column", json!(bad.column())),
+                ("error", json!(bad.message())),
+                ("help", json!(bad.way_out())),
+            ];
+            return self.item(Place::Line(number), None, &fields);
+        }
+        message(&format!("error: {}", bad.shown("<stdin>", number as u64)));
+        Ok(())
+    }
+
+    /// A rule that has no such form.
     fn error(
         &mut self,
         place: Place,
-        rule: Option<&Rule>,
+        rule: &Rule,
         error: &str,
         help: Option<String>,
     ) -> Result<(), CliError> {
         self.failed += 1;
         if self.json {
-            return self.item(place, rule, &[("error", json!(error)), ("help", json!(help))]);
+            return self.item(place, Some(rule), &[("error", json!(error)), ("help", json!(help))]);
         }
-        let place = match (place, rule) {
-            (Place::Line(number), _) => format!("line {number}: "),
-            (Place::File, Some(rule)) => format!("rule `{}`: ", rule.name),
-            _ => String::new(),
+        let place = match place {
+            Place::Line(number) => format!("<stdin>:{number}: "),
+            Place::File => format!("rule `{}`: ", rule.name),
+            Place::Alone => String::new(),
         };
         message(&format!("error: {place}{error}"));
         if let Some(help) = help {

@@ -16,7 +16,7 @@ use std::path::Path;
 use clap::Args;
 use nosc_compiler::canonical::{Canonicalizer, Key, Level};
 use nosc_compiler::counterexample::{Counterexample, find, find_scaled};
-use nosc_compiler::{Rule, RuleFile};
+use nosc_compiler::{Rule, RuleFile, nearest};
 use nosc_runtime::library;
 use serde_json::json;
 
@@ -54,6 +54,9 @@ pub(crate) struct EqArguments {
 }
 
 pub(crate) fn eq(arguments: &EqArguments, colour: Colour) -> Result<(), CliError> {
+    if arguments.a == "-" && arguments.b == "-" {
+        return Err(CliError::Usage("`-` can be given once: it is read to its end".to_owned()));
+    }
     let read = |text: &str| one_rule(text, arguments.tokens, colour);
     let rules = [read(&arguments.a)?, read(&arguments.b)?];
     let compared = Compared::new(rules, arguments.seed);
@@ -103,12 +106,20 @@ fn is_named(text: &str) -> bool {
     is_file(text) || name_of_file || library::find(text, &[]).is_some()
 }
 
+/// The standard rule whose name is nearly this text.
+fn standard_rule_near(text: &str) -> Option<String> {
+    let names: Vec<String> = library::rules().into_iter().map(|rule| rule.name).collect();
+    nearest(text, names.iter().map(String::as_str)).map(str::to_owned)
+}
+
 fn parsed(text: &str, shown: &str, colour: Colour) -> Result<Rule, CliError> {
     let file = RuleFile::parse("expression", text);
     show_problems(&file, shown, colour);
     let wrong = |what: &str| Err(CliError::Problems(format!("`{shown}` {what}")));
     if file.has_errors() {
-        return wrong("is no rule file, standard rule, formula or token string");
+        let hint = standard_rule_near(shown)
+            .map_or_else(String::new, |name| format!("; did you mean the standard rule `{name}`?"));
+        return wrong(&format!("is no rule file, standard rule, formula or token string{hint}"));
     }
     let mut rules = file.rules;
     match (rules.pop(), rules.is_empty()) {

@@ -72,7 +72,7 @@ impl Explained {
             formula: rule.body_text(),
             canonical: canonical.text(),
             key: canonical.key.to_string(),
-            tokens: rule.to_tokens().or_else(|| canonical.to_tokens()),
+            tokens: rule.token_string().ok(),
             known_as: known_as(rule, canonical),
             parameters: rule.parameters.iter().map(|p| (p.name.clone(), p.default)).collect(),
             states: compiled.slots(),

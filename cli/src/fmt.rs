@@ -39,6 +39,9 @@ enum Found {
 }
 
 pub(crate) fn fmt(arguments: &FmtArguments, colour: Colour) -> Result<(), CliError> {
+    if arguments.files.iter().filter(|name| *name == "-").count() > 1 {
+        return Err(CliError::Usage("`-` can be given once: it is read to its end".to_owned()));
+    }
     let only_look = arguments.check || arguments.diff;
     let mut failed = false;
     for name in &arguments.files {

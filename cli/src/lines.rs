@@ -31,6 +31,9 @@ pub(crate) use source::{Batch, Input, Source, stamp};
 use sink::{Done, Sink};
 use source::MAX_LINE;
 
+/// The help for a line that is too long.
+pub(crate) const ONE_A_LINE: &str = "a list has one rule a line";
+
 /// A line that should hold a rule.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Line<'a> {
@@ -134,12 +137,14 @@ fn line(
 ) {
     let index = done.start_line(len);
     if len > MAX_LINE {
-        return done.bad(BadLine::new(format!("longer than {MAX_LINE} bytes")));
+        let bad = BadLine::new(format!("longer than {MAX_LINE} bytes"));
+        return done.bad(bad.help(ONE_A_LINE));
     }
     let mut raw = match raw {
         Ok(raw) => raw.strip_suffix('\r').unwrap_or(raw),
         Err(error) => {
-            return done.bad(BadLine::new("not UTF-8".to_owned()).at(error.valid_up_to()));
+            let bad = BadLine::new("not UTF-8".to_owned()).at(error.valid_up_to());
+            return done.bad(bad.help("save the list as UTF-8"));
         }
     };
     if done.is_first_line() {

@@ -177,8 +177,13 @@ pub(crate) fn check_writable(path: &Path) -> Result<(), CliError> {
     if folder_of(path).is_dir() && !path.is_dir() {
         return Ok(());
     }
-    let kind = if path.is_dir() { io::ErrorKind::IsADirectory } else { io::ErrorKind::NotFound };
-    Err(CliError::Write { path: path.to_owned(), source: kind.into() })
+    let source = if path.is_dir() {
+        io::ErrorKind::IsADirectory.into()
+    } else {
+        let text = format!("there is no folder `{}`", folder_of(path).display());
+        io::Error::new(io::ErrorKind::NotFound, text)
+    };
+    Err(CliError::Write { path: path.to_owned(), source })
 }
 
 /// Whether two paths lead to one place, where there may be no file yet.

@@ -57,7 +57,7 @@ pub(crate) fn sample(arguments: &SampleArguments, colour: Colour) -> Result<(), 
         return sizes(&space, groups, constraints, arguments.json);
     }
     let mut sampler = Sampler::new(&space, groups.clone(), constraints, arguments.seed)
-        .map_err(|error| CliError::Problems(error.to_string()))?;
+        .map_err(|error| CliError::Problems(with_way_out(&error)))?;
     let mut out = Strings::new(arguments.json);
     if !arguments.distinct {
         for _ in 0..arguments.count {
@@ -80,6 +80,17 @@ pub(crate) fn sample(arguments: &SampleArguments, colour: Colour) -> Result<(), 
         out.push(|line| line.push_str(&text))?;
     }
     out.end()
+}
+
+fn with_way_out(error: &SampleError) -> String {
+    match error {
+        SampleError::Empty { .. } => {
+            format!(
+                "{error}; give fewer with `--constraints`, or another number of groups with `-n`"
+            )
+        }
+        SampleError::Groups { .. } => error.to_string(),
+    }
 }
 
 fn constraints(text: &str) -> Result<Constraints, String> {

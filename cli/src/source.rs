@@ -97,7 +97,7 @@ pub(crate) fn select_named(
         {
             return one_of_file(file, name, settings, colour);
         }
-        if !has_rule_ending(text) && !text.contains(['/', '\\']) {
+        if !is_file_name(text) {
             return Err(CliError::NoSuchRule(no_such_rule(text)));
         }
     }
@@ -107,6 +107,14 @@ pub(crate) fn select_named(
 
 fn has_rule_ending(path: &str) -> bool {
     Path::new(path).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("nos"))
+}
+
+/// Whether a text can only be meant as a file: it has folders in it, or an ending.
+fn is_file_name(text: &str) -> bool {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let ending = text.rsplit_once('.').map(|(_, ending)| ending);
+    let has_ending = ending.is_some_and(|ending| ending.starts_with(char::is_alphabetic));
+    text.contains(['/', '\\']) || has_rule_ending(text) || has_ending && text.chars().all(is_plain)
 }
 
 fn no_such_rule(text: &str) -> String {

@@ -1,6 +1,6 @@
 //! Search spaces by name or file, and their mistakes.
 
-use std::io::{self, Read};
+use std::io::Read;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
@@ -41,8 +41,13 @@ fn read(path: &Path, name: &str, colour: Colour) -> Result<SearchSpace, CliError
             "`{name}` is not a search space: the file has more than {MAX_SOURCE_BYTES} bytes"
         )));
     }
-    let not_text = |error| fail(io::Error::new(io::ErrorKind::InvalidData, error));
-    let text = String::from_utf8(bytes).map_err(|error| not_text(error.utf8_error()))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = good.split(|byte| *byte == b'\n').count();
+        CliError::Problems(format!(
+            "`{name}` is not a search space: line {line} is not UTF-8; save the file as UTF-8"
+        ))
+    })?;
     let stem = path.file_stem().map_or_else(|| "space".into(), |stem| stem.to_string_lossy());
     SearchSpace::parse(&stem, &text).map_err(|mistakes| {
         show(&mistakes, name, colour);

@@ -2,8 +2,10 @@
 //!
 //! A generated text uses the whole language: every operand and function, blocks with parameters, lets and
 //! states that shadow operands, schedules, token strings, chains, and the spellings that papers use. It
-//! always checks without an error. Few bytes give a small rule and no bytes give the smallest, `g`, so
+//! always checks without an error. Few bytes give a small rule and no bytes give `rule a = g`, so
 //! that a shrinking fuzzer shrinks the rule.
+//!
+//! `docs/generators.md` says how to test tools of one's own with these; its examples run as tests, too.
 //!
 //! With the `arbitrary` crate:
 //!
@@ -15,6 +17,7 @@
 //! let mut bytes = Unstructured::new(b"any bytes at all, a fuzzer's for example");
 //! let text = RuleText::arbitrary(&mut bytes)?;
 //! assert!(Rule::parse(&text.0).is_ok());
+//! assert_eq!(RuleText::arbitrary(&mut Unstructured::new(b""))?.0, "rule a = g");
 //! # Ok::<(), arbitrary::Error>(())
 //! ```
 //!
@@ -23,10 +26,54 @@
 //! ```
 //! use nosc_compiler::{Rule, arbitrary};
 //!
-//! let text = arbitrary::rule_text_from_seed(7, 200);
-//! assert_eq!(text, arbitrary::rule_text_from_seed(7, 200));
-//! assert!(Rule::parse(&text).is_ok());
-//! assert!(Rule::from_tokens(&arbitrary::token_text_from_seed(7, 3)).is_ok());
+//! for seed in 0..100 {
+//!     let text = arbitrary::rule_text_from_seed(seed, 100);
+//!     let rule = Rule::parse(&text)?;
+//!     let printed = rule.to_text();
+//!     assert!(Rule::parse(&printed)?.same_as(&rule), "seed {seed}: {text}\n{printed}");
+//! }
+//! # Ok::<(), nosc_compiler::CompileErrors>(())
+//! ```
+//!
+//! Token strings of the paper's space:
+//!
+//! ```
+//! use nosc_compiler::{Rule, arbitrary};
+//!
+//! let tokens = arbitrary::token_text_from_seed(7, 3);
+//! assert_eq!(tokens, arbitrary::token_text_from_seed(7, 3));
+//! assert!(Rule::from_tokens(&tokens).is_ok(), "{tokens}");
+//! ```
+//!
+//! Pairs of token strings with one value at every point, for tools that have to find equal rules:
+//!
+//! ```
+//! use nosc_compiler::Rule;
+//! use nosc_compiler::arbitrary::rewrites::{Kind, Pair};
+//! use nosc_compiler::counterexample::find;
+//!
+//! let pair = Pair::from_seed(7, 3, &Kind::ALL);
+//! let a = Rule::from_tokens(&pair.tokens)?;
+//! let b = Rule::from_tokens(&pair.rewritten)?;
+//! assert_eq!(find(&a, &b, 0), None, "{pair:?}");
+//! # Ok::<(), nosc_compiler::CompileErrors>(())
+//! ```
+//!
+//! Strings of a search space of one's own, which need no feature:
+//!
+//! ```
+//! use nosc_compiler::space::{Sampler, SearchSpace};
+//!
+//! let space = SearchSpace::parse("mine", r#"
+//!     base = "small"
+//!     [define.unary]
+//!     softsign = "x / (1 + abs(x))"
+//! "#)?;
+//! let constraints = "operands-differ,all-used".parse()?;
+//! for tokens in Sampler::new(&space, 1..=3, constraints, 7)?.take(100) {
+//!     assert!(space.rule(&tokens).is_ok(), "{tokens}");
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod block;
@@ -116,3 +163,8 @@ pub fn bytes_from_seed(seed: u64, size: usize) -> Vec<u8> {
     bytes.truncate(size);
     bytes
 }
+
+/// The examples of the page for those who use this.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/generators.md")]
+struct Page;

@@ -97,6 +97,14 @@ mod tests {
     }
 
     #[test]
+    fn every_file_is_formatted() {
+        for (name, text) in FILES {
+            let formatted = nosc_compiler::format::format(text).unwrap();
+            assert_eq!(*text, formatted, "run `nosc fmt runtime/src/rules/{name}.nos`");
+        }
+    }
+
+    #[test]
     fn a_momentum_selects_the_variant_that_has_one() {
         let settings = [("dampening".to_owned(), 0.5)];
         let (rule, settings) = find("sgd", &settings).unwrap();

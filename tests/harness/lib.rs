@@ -28,6 +28,7 @@ mod workspace;
 pub mod oracle;
 pub mod rewrites;
 pub mod egg_laws;
+pub mod real_laws;
 
 pub use golden::{check_golden, check_golden_torch};
 pub use numbers::{SPECIAL, assert_same_bits, bits, hard_float, plain_float, same_bits, splitmix};

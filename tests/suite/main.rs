@@ -13,6 +13,8 @@
 mod canonical;
 mod oracle;
 mod rewrites;
+mod real_laws;
+mod nesting;
 mod egg_oracle;
 
 // Its numbers.

@@ -20,7 +20,13 @@ pub(super) fn load(path: &Path, level: Level) -> Result<Dedup, CliError> {
             path.display()
         )),
         LoadError::OtherLevel { found, .. } => {
-            CliError::Problems(format!("`{}`: {error}; add `--level {found}`", path.display()))
+            CliError::Problems(format!("`{}`: {error}; `--level {found}` reads it", path.display()))
+        }
+        LoadError::Cut { .. } | LoadError::Damaged(_) | LoadError::Trailing => {
+            CliError::Problems(format!(
+                "`{}`: {error}; take another copy, or make it again from its lists with `--save`",
+                path.display()
+            ))
         }
         other => CliError::Problems(format!("`{}`: {other}", path.display())),
     })

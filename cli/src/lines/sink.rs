@@ -52,8 +52,27 @@ impl BadLine {
         self
     }
 
+    pub(crate) fn help(mut self, help: &str) -> BadLine {
+        self.help = Some(help.to_owned());
+        self
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// From 1, in characters.
+    pub(crate) fn column(&self) -> usize {
+        self.at + 1
+    }
+
+    /// The help, if there is one.
+    pub(crate) fn way_out(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+
     /// Now that it is known where the rule stands in its line.
-    pub(super) fn within(mut self, raw: &str, rule: &str) -> BadLine {
+    pub(crate) fn within(mut self, raw: &str, rule: &str) -> BadLine {
         let start = rule.as_ptr().addr() - raw.as_ptr().addr();
         let at = (start + self.at).min(raw.len());
         self.at = raw.char_indices().take_while(|(place, _)| *place < at).count();
@@ -65,13 +84,14 @@ impl BadLine {
         if let Some(column) = rule.split('\t').position(is_key) {
             let column = column + 2;
             self.help =
-                Some(format!("this is a row with a key; `cut -f {column}` leaves the rule"));
+                Some(format!("this is a row with a key; `cut -f {column}-` leaves the rule"));
         }
         self
     }
 
-    fn shown(&self, input: &str, lines_before: u64) -> String {
-        let (line, column) = (lines_before + self.number, self.at + 1);
+    /// As it is shown, with the number of the line.
+    pub(crate) fn shown(&self, input: &str, line: u64) -> String {
+        let column = self.column();
         // A token may be as long as its line.
         let short: String = self.message.chars().take(MAX_MESSAGE).collect();
         let dots = if short.len() < self.message.len() { " ..." } else { "" };
@@ -303,7 +323,7 @@ impl State<'_> {
         let kind = if self.plan.skip_bad { "warning" } else { "error" };
         let room = SHOWN.saturating_sub(self.tally.bad_lines) as usize;
         for bad in done.bad.iter().take(room) {
-            let text = bad.shown(&self.names[done.input], self.lines);
+            let text = bad.shown(&self.names[done.input], self.lines + bad.number);
             self.plan.progress.message(&format!("{kind}: {text}"));
         }
         self.lines += done.lines;

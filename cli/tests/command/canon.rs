@@ -118,6 +118,8 @@ fn what_is_for_lists_is_refused_elsewhere() {
         session.nosc_reading(&[&["canon", "-"], arguments].concat(), b"g\n").ok();
     }
     session.nosc(&["canon", "--tsv", "--json"]).fails(2);
+    assert!(session.nosc(&["canon", "list.txt"]).fails(1).contains("could not read `list.txt`"));
+    assert!(session.nosc(&["canon", "g*0.5"]).fails(1).contains("write a formula after `-e`"));
     assert!(session.nosc(&["canon", "adma"]).fails(1).contains("did you mean `adam`?"));
 }
 

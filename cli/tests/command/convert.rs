@@ -57,17 +57,19 @@ fn a_line_in_error_stops_no_other() {
     assert_eq!(done.out, "g 1 id id left\n");
     let error = done.fails(1);
     for wanted in [
-        "error: line 1: unknown function `sgn`\n  help: did you mean `sign`?",
-        "error: line 2: no tokens mean `m / v`: the token `div` adds `delta` to the divisor\n  \
+        "error: <stdin>:1:1: unknown function `sgn`\n  | sgn(g)\n  help: did you mean `sign`?",
+        "error: <stdin>:2: no tokens mean `m / v`: the token `div` adds `delta` to the divisor\n  \
          help: write `m / (v + delta)` if that is meant",
-        "error: line 3: ",
-        "error: line 4: ",
+        "error: <stdin>:3:1: the token string has 4 tokens",
+        "error: <stdin>:4:1: not UTF-8\n  | \u{fffd}\n  help: save the list as UTF-8",
     ] {
         assert!(error.contains(wanted), "{wanted}\n{error}");
     }
     let list = session.nosc_reading(&["convert", "-", "--to", "tokens", "--json"], lines).json();
-    assert_eq!(list[0]["line"], 1);
-    assert_eq!(list[0]["help"], "did you mean `sign`?");
+    let wanted = serde_json::json!({
+        "line": 1, "column": 1, "error": "unknown function `sgn`", "help": "did you mean `sign`?"
+    });
+    assert_eq!(list[0], wanted);
     assert_eq!(list[4], serde_json::json!({ "line": 5, "tokens": "g 1 id id left" }));
 }
 
@@ -122,7 +124,7 @@ fn lines_are_told_apart_whatever_signs_and_comments_they_have() {
         wanted.replace('v', "w")
     );
     let err = infix(&[], "g m id\n").fails(1);
-    assert!(err.contains("line 1: the token string has 3 tokens"), "{err}");
+    assert!(err.contains("<stdin>:1:1: the token string has 3 tokens"), "{err}");
     session.file(
         "signs.toml",
         "base = 'small'\n[define.unary]\n'up+' = 'x + 1'\n'down-1' = 'x - 1'\n",
@@ -130,7 +132,7 @@ fn lines_are_told_apart_whatever_signs_and_comments_they_have() {
     let lines = "g m up+ down-1 mul\n[g m id up+ mul]\ng + m + 1 + g\ng m up+ down mul\n";
     let done = infix(&["--space", "signs.toml"], lines);
     assert_eq!(done.out, "(g + 1) * (m - 1)\ng * (m + 1)\ng + m + 1 + g\n");
-    assert!(done.fails(1).contains("line 4: "));
+    assert!(done.fails(1).contains("<stdin>:4:9: `down` is not"));
 }
 
 #[test]
@@ -164,4 +166,50 @@ fn a_rule_in_error_stops_no_other_of_its_file() {
     assert_eq!(list, serde_json::json!([{ "name": "b", "tokens": "g m id id mul" }]));
     let done = session.nosc_reading(&["convert", "-", "--to", "tokens"], text.as_bytes());
     assert_eq!((done.code, done.out), (1, "g m id id mul\n".to_owned()));
+}
+
+#[test]
+fn places_count_characters_of_the_line_as_it_was_read() {
+    let session = Session::new();
+    let err = |arguments: &[&str], line: &str| {
+        let arguments = [&["convert", "-", "--to", "infix"], arguments].concat();
+        session.nosc_reading(&arguments, line.as_bytes()).fails(1)
+    };
+    for (line, place) in [
+        ("\u{feff}  g * sgn(m) # note", "1:7: unknown function"),
+        ("g m id ix mul", "1:8: `ix` is not"),
+        ("  [g m id ix mul]", "1:11: `ix` is not"),
+        ("\u{3b3} * sgn(m)", "1:5: unknown function"),
+    ] {
+        let err = err(&[], line);
+        assert!(err.contains(&format!("error: <stdin>:{place}")), "{err}");
+    }
+    let err = err(&["--space", "small"], "g m id ix mul\n");
+    assert!(err.contains("<stdin>:1:8: `ix` is not a unary token of the space"), "{err}");
+}
+
+#[test]
+fn a_line_that_is_too_long_is_one_error_and_the_next_line_is_read() {
+    let session = Session::new();
+    let long = |text: &str, count: usize| text.repeat(count / text.len() + 1);
+    let limit = 4 << 20;
+    for line in
+        [long("g + ", limit + 5), long("# remark ", 3 * limit), long("g m id id mul ", limit)]
+    {
+        let list = format!("g\n{line}\nm\nsgn(g)\n");
+        let done = session.nosc_reading(&["convert", "-", "--to", "infix"], list.as_bytes());
+        assert_eq!(done.out, "g\nm\n");
+        let err = done.fails(1);
+        let wanted = "error: <stdin>:2:1: longer than 4194304 bytes\n  help: a list has one rule a line\n\
+                      error: <stdin>:4:1: unknown function";
+        assert!(err.starts_with(wanted), "{}", err.chars().take(400).collect::<String>());
+    }
+    // At the limit it is read, as a remark is.
+    let list = format!("#{}\ng\n", " ".repeat(limit - 1));
+    assert_eq!(
+        session.nosc_reading(&["convert", "-", "--to", "infix"], list.as_bytes()).ok(),
+        "g\n"
+    );
+    let list = format!("g\n#{}", " ".repeat(limit));
+    assert_eq!(session.nosc_reading(&["convert", "-", "--to", "infix"], list.as_bytes()).code, 1);
 }

@@ -86,6 +86,10 @@ fn rules_come_from_files_names_and_text() {
     assert!(err.contains("write `two.nos:NAME`"), "{err}");
     let err = session.nosc(&["eq", "two.nos:c", "g"]).fails(1);
     assert!(err.contains("has no rule `c`"), "{err}");
+    let err = session.nosc(&["eq", "adma", "g"]).fails(1);
+    assert!(err.contains("token string; did you mean the standard rule `adam`?"), "{err}");
+    let err = session.nosc(&["eq", "-", "-"]).fails(2);
+    assert!(err.contains("`-` can be given once"), "{err}");
     let err = session.nosc(&["eq", "gg*m", "g"]).fails(1);
     assert!(err.contains("unknown name `gg`"), "{err}");
 }

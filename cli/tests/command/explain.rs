@@ -33,6 +33,17 @@ fn a_known_rule_is_recognised_in_another_spelling() {
 }
 
 #[test]
+fn tokens_are_those_that_convert_writes() {
+    let session = Session::new();
+    for formula in ["exp(sign(g)*sign(m))*g", "sqrt(v)", "3 * sqrt(v) * (w*1e-4)", "m / v"] {
+        let about = session.nosc(&["explain", "--json", "-e", formula]).json();
+        let converted = session.nosc(&["convert", "-e", formula]);
+        let tokens = (converted.code == 0).then(|| converted.out.trim().to_owned());
+        assert_eq!(about["tokens"].as_str(), tokens.as_deref(), "{formula}");
+    }
+}
+
+#[test]
 fn a_misspelt_name_says_where_to_look() {
     let session = Session::new();
     let err = session.nosc(&["explain", "powersing"]).fails(1);

@@ -51,6 +51,8 @@ fn diff_shows_what_would_change() {
 fn standard_input_goes_to_standard_output() {
     let session = Session::new();
     assert_eq!(session.nosc_reading(&["fmt", "-"], ODD.as_bytes()).ok(), GOOD);
+    let err = session.nosc_reading(&["fmt", "-", "-"], ODD.as_bytes()).fails(2);
+    assert!(err.contains("`-` can be given once"), "{err}");
     let outcome = session.nosc_reading(&["fmt", "--check", "-"], ODD.as_bytes());
     assert_eq!((outcome.code, outcome.out.as_str()), (1, "<stdin>\n"));
 }

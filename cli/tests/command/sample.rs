@@ -181,7 +181,7 @@ fn a_space_file_above_the_limit_is_refused() {
     text.truncate(limit);
     text.extend("é".as_bytes());
     assert!(refused(&text).contains(wanted));
-    assert!(refused(b"groups = 2 # \xff").contains("could not read `big.toml`: invalid utf-8"));
+    assert!(refused(b"groups = 2\n# \xff").contains("line 2 is not UTF-8; save the file as UTF-8"));
     text.truncate(limit);
     std::fs::write(session.path("big.toml"), &text).expect("a file");
     session.nosc(&["sample", "--space", "big.toml", "--size"]).ok();
@@ -210,6 +210,11 @@ fn one_is_one_and_not_several() {
     let one = ["sample", "--space", "one.toml", "-n", "1", "--constraints", "none"];
     let size = session.nosc(&[&one[..], &["--size"]].concat()).ok();
     assert!(size.contains("one: 1 operand, 1 unary, 1 binary\n"), "{size}");
+    let error = session.nosc(&["sample", "--space", "one.toml"]).fails(1);
+    assert!(
+        error.contains("meets the constraints operands-differ,last-not-add,reuse; give fewer"),
+        "{error}"
+    );
     let error = session.nosc(&[&one[..], &["--distinct", "--count", "2"]].concat()).fails(1);
     assert!(error.contains("there is 1 such string, and"), "{error}");
 }

@@ -3,23 +3,32 @@
 use crate::file::CompileErrors;
 use crate::tree::Rule;
 
-use super::real::{self, Limit, Operands, Reals};
+use super::real::{self, Limit, Operands, Reals, Unread};
 use super::{CanonicalRule, Key, Level};
 
-/// A rule with its key at a level.
+/// A rule with its key at a level, and the rule that stands for all rules of that key.
 ///
-/// At `real` and `scale` the tree and text are those of the `exact` form: they have this key, but two rules
-/// of one key may have different ones.
+/// At `real` and `scale` a few rules are written in their `exact` form instead: those with states of their own
+/// (`state x = ...`), and those whose form is too large to be read. [`Canonical::is_normal`] tells.
 #[derive(Debug, Clone)]
 pub struct Canonical {
     /// The level of the key.
     pub level: Level,
-    /// The canonical tree of the level `exact`.
+    /// The canonical tree.
     pub tree: Rule,
     /// Equal keys mean equal rules at this level.
     pub key: Key,
     /// The tree as text; it parses as a file of its own and has the same key.
     pub text: String,
+    /// Whether all rules of this key have this tree and text.
+    pub is_normal: bool,
+}
+
+impl Canonical {
+    fn new(level: Level, key: Key, form: CanonicalRule, is_normal: bool) -> Canonical {
+        let text = form.text();
+        Canonical { level, tree: form.rule, key, text, is_normal }
+    }
 }
 
 /// The key of a rule at a level, with its canonical tree.
@@ -58,14 +67,18 @@ pub struct Canonicalizer {
     level: Level,
     /// `None` at the level `exact`.
     reals: Option<Box<Reals>>,
+    /// Where a rule is worked out alone.
+    alone: Option<Box<Reals>>,
+    /// Where a form becomes a rule.
+    scratch: Option<Box<Reals>>,
     operands: Operands,
 }
 
 impl Canonicalizer {
     /// A workspace for a level.
     pub fn new(level: Level) -> Canonicalizer {
-        let reals = (level != Level::Exact).then(|| Box::new(Reals::new()));
-        Canonicalizer { level, reals, operands: Operands::default() }
+        let reals = (level != Level::Exact).then(|| Box::new(Reals::of_many()));
+        Canonicalizer { level, reals, alone: None, scratch: None, operands: Operands::default() }
     }
 
     /// Its level.
@@ -76,9 +89,46 @@ impl Canonicalizer {
     /// The canonical form of a rule.
     pub fn canonicalize(&mut self, rule: &Rule) -> Canonical {
         let exact = CanonicalRule::new(rule);
-        let key = if self.level == Level::Exact { exact.key } else { self.key(rule) };
-        let text = exact.text();
-        Canonical { level: self.level, tree: exact.rule, key, text }
+        if self.level == Level::Exact {
+            return Canonical::new(self.level, exact.key, exact, true);
+        }
+        let key = self.key(rule);
+        if let Ok(rule) = self.extracted(rule) {
+            let normal = Canonical::new(self.level, key, CanonicalRule::new(&rule), true);
+            if self.has_key(&normal) {
+                return normal;
+            }
+        }
+        let exact = Canonical::new(self.level, key, exact, false);
+        if self.has_key(&exact) {
+            return exact;
+        }
+        let text = rule.body_text();
+        Canonical { level: self.level, tree: rule.clone(), key, text, is_normal: false }
+    }
+
+    /// Whether the text parses, to a rule of the key.
+    fn has_key(&mut self, canonical: &Canonical) -> bool {
+        Rule::parse(&canonical.text).is_ok_and(|rule| self.key(&rule) == canonical.key)
+    }
+
+    /// A rule that is made of the form of this one.
+    fn extracted(&mut self, rule: &Rule) -> Result<Rule, Limit> {
+        let level = self.level;
+        let mut scratch = self.scratch.take().unwrap_or_else(|| Box::new(Reals::of_one()));
+        let reals = self.reals.as_mut().ok_or(Limit)?;
+        if reals.next_rule() {
+            self.operands.clear();
+        }
+        let mut made = real::form(reals, rule)
+            .and_then(|form| real::extract(reals, &mut scratch, form, level));
+        if made.is_err() {
+            let alone = self.alone();
+            made = real::form(alone, rule)
+                .and_then(|form| real::extract(alone, &mut scratch, form, level));
+        }
+        self.scratch = Some(scratch);
+        Ok(Rule { name: rule.name.clone(), ..made? })
     }
 
     /// The key of a rule.
@@ -95,12 +145,25 @@ impl Canonicalizer {
     }
 
     fn real_key(&mut self, rule: &Rule) -> Result<Key, Limit> {
+        let level = self.level;
         let reals = self.reals.as_mut().ok_or(Limit)?;
         if reals.next_rule() {
             self.operands.clear();
         }
-        let form = real::form(reals, rule)?;
-        real::key(reals, form, self.level)
+        let key = real::form(reals, rule).and_then(|form| real::key(reals, form, level));
+        key.or_else(|Limit| {
+            let alone = self.alone();
+            let form = real::form(alone, rule)?;
+            real::key(alone, form, level)
+        })
+    }
+
+    /// An empty arena: what passes a limit among other rules may not do so alone.
+    fn alone(&mut self) -> &mut Reals {
+        let alone = self.alone.get_or_insert_with(|| Box::new(Reals::of_one()));
+        alone.clear();
+        alone.next_rule();
+        alone
     }
 
     /// The key of a bare token string, such as `g m id sign mul`; the quickest way to a key.
@@ -113,8 +176,16 @@ impl Canonicalizer {
             if reals.next_rule() {
                 self.operands.clear();
             }
-            if let Ok(key) = real::key_of_tokens(reals, &mut self.operands, tokens, self.level) {
-                return Ok(key);
+            let level = self.level;
+            match real::key_of_tokens(reals, &mut self.operands, tokens, level) {
+                Ok(key) => return Ok(key),
+                Err(Unread::Limit) => {
+                    let (alone, mut operands) = (self.alone(), Operands::default());
+                    if let Ok(key) = real::key_of_tokens(alone, &mut operands, tokens, level) {
+                        return Ok(key);
+                    }
+                }
+                Err(Unread::Tokens) => {}
             }
         }
         Ok(self.key(&Rule::from_tokens(tokens)?))

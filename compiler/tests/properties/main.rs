@@ -8,5 +8,6 @@ mod formatting;
 mod generated_rules;
 mod limits;
 mod messages;
+mod normal_forms;
 mod support;
 mod written_text;

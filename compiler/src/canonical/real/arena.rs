@@ -14,6 +14,8 @@
 use hashbrown::HashTable;
 
 use super::interval::Interval;
+use super::memo::Memo;
+use super::operands::Quantity;
 use super::rational::{Bounded, Limit, Rational};
 use super::structure::Structure;
 use super::sum::Content;
@@ -22,13 +24,8 @@ use super::sum::Content;
 const MAX_DEPTH: u8 = 24;
 /// Most terms of a sum.
 pub(crate) const MAX_TERMS: usize = 96;
-/// Work that one rule may cost, in values looked at.
-const BUDGET: u32 = 60_000;
 /// The arena is emptied between rules when it has grown beyond this many entries.
 const MAX_ENTRIES: usize = 2_000_000;
-/// Entries of the table of results; a power of two.
-const CACHE: usize = 1 << 20;
-
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -73,11 +70,11 @@ pub(crate) struct Term {
     pub(crate) coefficient: Rational,
 }
 
-/// A quantity that is what it is.
+/// A quantity that is what it is, and the hash of that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Variable {
-    /// An input of the step, a decay, a constant such as pi: by the hash of what it is.
-    Named(u128),
+pub(crate) struct Variable {
+    pub(crate) name: u128,
+    pub(crate) quantity: Quantity,
 }
 
 /// What a factor is a power of.
@@ -179,35 +176,6 @@ pub(crate) struct ValueEntry {
     pub(crate) info: Info,
 }
 
-/// What a [`Question`] can be about.
-pub(crate) mod operation {
-    pub(crate) const RESTRICT: u32 = 1;
-    pub(crate) const ADD: u32 = 2;
-    pub(crate) const MUL: u32 = 3;
-    pub(crate) const POWER: u32 = 4;
-    pub(crate) const EQUAL: u32 = 5;
-    pub(crate) const LESS: u32 = 6;
-    /// And from here on, a number for each function.
-    pub(crate) const FUNCTION: u32 = 16;
-}
-
-/// What [`Reals::remember`] is asked by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Question {
-    pub(crate) operation: u32,
-    pub(crate) a: u32,
-    pub(crate) b: u32,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Answer {
-    question: Question,
-    value: ValueId,
-}
-
-const NO_ANSWER: Answer =
-    Answer { question: Question { operation: 0, a: u32::MAX, b: u32::MAX }, value: ValueId(0) };
-
 /// The arena, with what has been worked out so far.
 pub(crate) struct Reals {
     factors: Vec<Factor>,
@@ -218,10 +186,9 @@ pub(crate) struct Reals {
     tests: Vec<TestEntry>,
     values: Vec<ValueEntry>,
     index: HashTable<(u64, u32)>,
-    answers: Vec<Answer>,
     contents: Vec<Option<Content>>,
     parameters: Vec<Rational>,
-    budget: u32,
+    pub(super) memo: Memo,
 }
 
 impl std::fmt::Debug for Reals {
@@ -254,7 +221,17 @@ impl Reals {
     pub(crate) const ZERO_SUM: SumId = SumId(0);
     pub(crate) const ONE_SUM: SumId = SumId(1);
 
-    pub(crate) fn new() -> Reals {
+    /// An empty arena for many rules.
+    pub(crate) fn of_many() -> Reals {
+        Reals::new(Memo::of_many())
+    }
+
+    /// An empty arena for one rule at a time.
+    pub(crate) fn of_one() -> Reals {
+        Reals::new(Memo::complete())
+    }
+
+    fn new(memo: Memo) -> Reals {
         let mut reals = Reals {
             factors: Vec::new(),
             monomials: Vec::new(),
@@ -264,10 +241,9 @@ impl Reals {
             tests: Vec::new(),
             values: Vec::new(),
             index: HashTable::new(),
-            answers: vec![NO_ANSWER; CACHE],
             contents: Vec::new(),
             parameters: Vec::new(),
-            budget: BUDGET,
+            memo,
         };
         reals.begin();
         reals
@@ -296,42 +272,28 @@ impl Reals {
 
     /// Starts the next rule. Returns whether everything from before is gone.
     pub(crate) fn next_rule(&mut self) -> bool {
-        self.budget = BUDGET;
+        self.memo.next_rule();
         let full = self.index.len() > MAX_ENTRIES;
         if full {
-            self.factors.clear();
-            self.monomials.clear();
-            self.terms.clear();
-            self.sums.clear();
-            self.contents.clear();
-            self.parameters.clear();
-            self.bases.clear();
-            self.tests.clear();
-            self.values.clear();
-            self.index.clear();
-            self.answers.fill(NO_ANSWER);
-            self.begin();
+            self.clear();
         }
         full
     }
 
-    /// Counts work against the budget of the rule.
-    pub(crate) fn spend(&mut self, work: u32) -> Bounded<()> {
-        self.budget = self.budget.checked_sub(work).ok_or(Limit)?;
-        Ok(())
-    }
-
-    /// The answer to a question, if it is still known.
-    #[inline]
-    pub(crate) fn recall(&self, question: Question) -> Option<ValueId> {
-        let answer = &self.answers[slot(question)];
-        (answer.question == question).then_some(answer.value)
-    }
-
-    #[inline]
-    pub(crate) fn remember(&mut self, question: Question, value: ValueId) -> ValueId {
-        self.answers[slot(question)] = Answer { question, value };
-        value
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.factors.clear();
+        self.monomials.clear();
+        self.terms.clear();
+        self.sums.clear();
+        self.contents.clear();
+        self.parameters.clear();
+        self.bases.clear();
+        self.tests.clear();
+        self.values.clear();
+        self.index.clear();
+        self.memo.clear();
+        self.begin();
     }
 
     fn find(&self, hash: u128, kind: Kind) -> Option<u32> {
@@ -413,7 +375,7 @@ impl Reals {
     pub(crate) fn new_base(&mut self, base: Base, range: Interval) -> Bounded<BaseId> {
         let structure = Structure::new(Kind::Base as u64);
         let (structure, inner) = match base {
-            Base::Variable(Variable::Named(name)) => (structure.word(1).wide(name), None),
+            Base::Variable(variable) => (structure.word(1).wide(variable.name), None),
             Base::Prime(number) => (structure.word(2).wide(number as u128), None),
             Base::Sum(sum) => (structure.word(3), Some(self.sum_info(sum))),
             Base::Exp(monomial) => (structure.word(4), Some(self.monomial_info(monomial))),
@@ -589,12 +551,4 @@ impl Reals {
     pub(crate) fn sum_info(&self, sum: SumId) -> Info {
         self.sums[sum.0 as usize].info
     }
-}
-
-#[inline]
-fn slot(question: Question) -> usize {
-    let mixed = (u64::from(question.a) << 32 | u64::from(question.b))
-        .wrapping_add(u64::from(question.operation).wrapping_mul(0xa076_1d64_78bd_642f))
-        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed >> 40) as usize & (CACHE - 1)
 }

@@ -60,6 +60,12 @@ impl Reals {
         if range.lo >= -limit.lo && range.hi <= limit.lo {
             return Ok(self.leaf(sum));
         }
+        if let Some((coefficient, odd, inner, own)) = self.as_clip_of_sum(sum) {
+            // `clip(c * clip(x, a), b)` is `c * clip(x, min(a, b/|c|))`.
+            let bound = bound.mul(coefficient.abs().recip()?)?;
+            let bound = if own.compare(bound)?.is_lt() { own } else { bound };
+            return self.clip_of_base(coefficient, odd, inner, bound);
+        }
         let (mut signs, inner) = self.without_signs(sum)?;
         // `c * clip(x, b)` within `c * b`: the first coefficient is 1, so that multiples meet.
         let lead = self.lead(inner);
@@ -90,6 +96,38 @@ impl Reals {
         signs.push(base, true, Rational::ONE);
         self.normalize(&mut signs)?;
         self.product_value(&signs)
+    }
+
+    /// `c * clip(x, bound)`, or of its magnitude, where x has both signs.
+    fn clip_of_base(
+        &mut self,
+        coefficient: Rational,
+        odd: bool,
+        inner: SumId,
+        bound: Rational,
+    ) -> Bounded<ValueId> {
+        let range = self.range(inner).clamp(Interval::near(bound.value()).hi);
+        let base = self.new_base(Base::Clip(inner, bound), range)?;
+        let mut product = Product::new(coefficient);
+        product.push(base, odd, Rational::ONE);
+        self.normalize(&mut product)?;
+        self.product_value(&product)
+    }
+
+    /// Coefficient, oddness, argument and bound of `c * clip(x, bound)` or `c * |clip(x, bound)|`, where x has
+    /// both signs.
+    fn as_clip_of_sum(&self, sum: SumId) -> Option<(Rational, bool, SumId, Rational)> {
+        let [term] = self.terms(sum) else { return None };
+        let [factor] = self.factors(term.monomial) else { return None };
+        let entry = self.base(factor.base);
+        match entry.base {
+            Base::Clip(inner, bound)
+                if factor.exponent.is_one() && !entry.range.is_nonnegative() =>
+            {
+                Some((term.coefficient, factor.odd, inner, bound))
+            }
+            _ => None,
+        }
     }
 
     /// The argument and bound, if the sum is `clip(...)` or `|clip(...)|`, times 1.

@@ -2,13 +2,14 @@
 
 use smallvec::SmallVec;
 
-use super::arena::{Base, BaseId, Reals, SumId, Test, TestId, Value, ValueId, operation};
+use super::arena::{Base, BaseId, Reals, SumId, Test, TestId, Value, ValueId};
 use super::interval::Interval;
+use super::memo::operation;
 use super::rational::{Bounded, Limit, Rational};
 use super::sum::Terms;
 
 /// Most signs that a sum of signs is decided by.
-const MAX_SIGNS: usize = 5;
+pub(crate) const MAX_SIGNS: usize = 5;
 
 impl Reals {
     /// 1 where the value is 0, else 0.
@@ -174,7 +175,8 @@ impl Reals {
         self.each_sign(value, &bases, of)
     }
 
-    fn each_sign(
+    /// A function of a value, by the signs of bases.
+    pub(crate) fn each_sign(
         &mut self,
         value: ValueId,
         bases: &[BaseId],

@@ -6,9 +6,8 @@
 
 use smallvec::SmallVec;
 
-use super::arena::{
-    Base, BaseId, Factor, Question, Reals, SumId, Term, Test, TestId, Value, ValueId, operation,
-};
+use super::arena::{Base, BaseId, Factor, Reals, SumId, Term, Test, TestId, Value, ValueId};
+use super::memo::{Question, Recalled, operation};
 use super::product::Product;
 use super::rational::{Bounded, Rational};
 use super::sum::Terms;
@@ -61,9 +60,10 @@ impl Reals {
         leaves: Binary,
     ) -> Bounded<ValueId> {
         let question = Question { operation, a: a.0, b: b.0 };
-        if let Some(known) = self.recall(question) {
-            return Ok(known);
-        }
+        let open = match self.recall(question)? {
+            Recalled::Known(value) => return Ok(value),
+            Recalled::Open(open) => open,
+        };
         self.spend(1)?;
         let value = if let Some(test) = self.first_test(a, b) {
             let ((a_yes, a_no), (b_yes, b_no)) = (self.branches(a, test), self.branches(b, test));
@@ -73,7 +73,7 @@ impl Reals {
         } else {
             leaves(self, a, b)?
         };
-        Ok(self.remember(question, value))
+        Ok(self.remember(open, value))
     }
 
     /// `yes` where the test holds, else `no`.
@@ -218,9 +218,10 @@ impl Reals {
             a: value.0,
             b: test.0 * 2 + u32::from(holds),
         };
-        if let Some(known) = self.recall(question) {
-            return Ok(known);
-        }
+        let open = match self.recall(question)? {
+            Recalled::Known(value) => return Ok(value),
+            Recalled::Open(open) => open,
+        };
         self.spend(1)?;
         let result = match self.at(value) {
             Value::Choice { test: found, yes, no } if found == test => {
@@ -235,7 +236,7 @@ impl Reals {
             Value::Leaf(sum) => self.put_in(sum, base, known, test)?,
             _ => value,
         };
-        Ok(self.remember(question, result))
+        Ok(self.remember(open, result))
     }
 
     /// The value without a test that is decided.
@@ -252,14 +253,15 @@ impl Reals {
             a: value.0,
             b: test.0 * 2 + u32::from(holds),
         };
-        if let Some(known) = self.recall(question) {
-            return Ok(known);
-        }
+        let open = match self.recall(question)? {
+            Recalled::Known(value) => return Ok(value),
+            Recalled::Open(open) => open,
+        };
         self.spend(1)?;
         let yes = self.prune(yes, test, holds)?;
         let no = self.prune(no, test, holds)?;
         let result = self.choose(found, yes, no)?;
-        Ok(self.remember(question, result))
+        Ok(self.remember(open, result))
     }
 
     /// Another test with what is known put in, as 1 or 0.

@@ -9,7 +9,7 @@ use super::rational::{Bounded, Limit};
 use super::structure::Structure;
 
 /// Most draws that matter.
-const MAX_SITES: usize = 8;
+pub(crate) const MAX_SITES: usize = 8;
 /// Most orders that are tried.
 const MAX_ORDERS: usize = 720;
 

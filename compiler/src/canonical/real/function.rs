@@ -6,10 +6,12 @@
 
 use smallvec::SmallVec;
 
-use super::arena::{Base, BaseId, Factor, Question, Reals, SumId, Term, Value, ValueId, operation};
+use super::arena::{Base, BaseId, Factor, Reals, SumId, Term, Value, ValueId};
+use super::condition::MAX_SIGNS;
 use super::interval::Interval;
+use super::memo::{Question, Recalled, operation};
 use super::product::Product;
-use super::rational::{Bounded, Rational, factors};
+use super::rational::{Bounded, Limit, Rational, factors};
 use super::sum::Terms;
 
 /// Functions of one value.
@@ -47,7 +49,13 @@ impl Reals {
         if b == Reals::ZERO {
             return Ok(a);
         }
-        self.apply(operation::ADD, (a.min(b), a.max(b)), Reals::add, Reals::sum_of_leaves)
+        let both = self.ordered(a, b);
+        self.apply(operation::ADD, both, Reals::add, Reals::sum_of_leaves)
+    }
+
+    /// The two in an order that does not depend on what was made first.
+    fn ordered(&self, a: ValueId, b: ValueId) -> (ValueId, ValueId) {
+        if self.info(a).hash <= self.info(b).hash { (a, b) } else { (b, a) }
     }
 
     fn sum_of_leaves(&mut self, a: ValueId, b: ValueId) -> Bounded<ValueId> {
@@ -83,7 +91,8 @@ impl Reals {
         if b == Reals::ONE {
             return Ok(a);
         }
-        self.apply(operation::MUL, (a.min(b), a.max(b)), Reals::mul, Reals::product_of_leaves)
+        let both = self.ordered(a, b);
+        self.apply(operation::MUL, both, Reals::mul, Reals::product_of_leaves)
     }
 
     fn product_of_leaves(&mut self, a: ValueId, b: ValueId) -> Bounded<ValueId> {
@@ -116,9 +125,10 @@ impl Reals {
         };
         let parameter = if parameter.is_zero() { u32::MAX } else { self.parameter(parameter) };
         let question = Question { operation: operation::FUNCTION + code, a: value.0, b: parameter };
-        if let Some(known) = self.recall(question) {
-            return Ok(known);
-        }
+        let open = match self.recall(question)? {
+            Recalled::Known(value) => return Ok(value),
+            Recalled::Open(open) => open,
+        };
         self.spend(1)?;
         let result = match self.at(value) {
             Value::Choice { test, yes, no } => {
@@ -131,7 +141,7 @@ impl Reals {
             Value::Infinite { negative } => self.of_infinite(function, negative)?,
             Value::Leaf(sum) => self.of_sum(function, sum)?,
         };
-        Ok(self.remember(question, result))
+        Ok(self.remember(open, result))
     }
 
     fn of_infinite(&mut self, function: Function, negative: bool) -> Bounded<ValueId> {
@@ -277,14 +287,16 @@ impl Reals {
     }
 
     fn exp_of_sum(&mut self, sum: SumId) -> Bounded<ValueId> {
+        let signs = self.signs_of_logarithms(sum)?;
+        if !signs.is_empty() {
+            let value = self.leaf(sum);
+            return self.each_sign(value, &signs, &mut |reals, value| reals.exp(value));
+        }
         let mut product = Product::new(Rational::ONE);
         let terms: Terms = SmallVec::from_slice(self.terms(sum));
         for term in terms {
             let logarithm = match self.factors(term.monomial) {
-                [one] if one.exponent.is_one() => match self.base(one.base).base {
-                    Base::Log(of) => Some(of),
-                    _ => None,
-                },
+                [one] => self.logarithm(one),
                 _ => None,
             };
             let base = match logarithm {
@@ -295,6 +307,39 @@ impl Reals {
         }
         self.normalize(&mut product)?;
         self.product_value(&product)
+    }
+
+    /// The signs that logarithms are multiplied by: with them decided, `exp(sign(x) * log(2))` is 2 or 1/2, as
+    /// `2^sign(x)` is.
+    fn signs_of_logarithms(&self, sum: SumId) -> Bounded<SmallVec<[BaseId; 8]>> {
+        let mut signs = SmallVec::new();
+        for term in self.terms(sum) {
+            let factors = self.factors(term.monomial);
+            let mut others = factors.iter().filter(|factor| !factor.exponent.is_zero());
+            let is_log = others.next().is_some_and(|factor| self.logarithm(factor).is_some());
+            if !is_log || others.next().is_some() {
+                continue;
+            }
+            for factor in factors.iter().filter(|factor| factor.exponent.is_zero()) {
+                if !signs.contains(&factor.base) {
+                    signs.push(factor.base);
+                }
+            }
+        }
+        if signs.len() > MAX_SIGNS { Err(Limit) } else { Ok(signs) }
+    }
+
+    /// What a factor is the logarithm of. `|log(x)|` is none but where it is `log(x)`.
+    fn logarithm(&self, factor: &Factor) -> Option<BaseId> {
+        let entry = self.base(factor.base);
+        match entry.base {
+            Base::Log(of)
+                if factor.exponent.is_one() && (factor.odd || entry.range.is_nonnegative()) =>
+            {
+                Some(of)
+            }
+            _ => None,
+        }
     }
 
     fn exp_base(&mut self, monomial: super::arena::MonomialId) -> Bounded<BaseId> {

@@ -31,6 +31,7 @@ mod rational;
 mod interval;
 mod structure;
 mod arena;
+mod memo;
 mod sum;
 mod product;
 mod function;
@@ -43,13 +44,16 @@ mod scale;
 mod operands;
 mod tokens;
 mod rule;
+mod extract;
 
 pub(super) use arena::Reals;
 pub(super) use operands::Operands;
 pub(super) use rational::Limit;
 pub(super) use rule::form;
+pub(super) use tokens::Unread;
 
 use super::{Key, Level};
+use crate::tree::Rule;
 use arena::ValueId;
 use rational::Bounded;
 use structure::Structure;
@@ -76,13 +80,27 @@ pub(super) fn key(reals: &mut Reals, form: Form, level: Level) -> Bounded<Key> {
     Ok(Key(key.to_le_bytes()))
 }
 
+/// A rule that stands for all rules of a form at this level.
+pub(super) fn extract(
+    reals: &mut Reals,
+    scratch: &mut Reals,
+    form: Form,
+    level: Level,
+) -> Bounded<Rule> {
+    let update = match level {
+        Level::Scale => scale::scaled(reals, form.update)?,
+        _ => form.update,
+    };
+    extract::extract(reals, scratch, Form { update, ..form })
+}
+
 /// The key of a bare token string.
 pub(super) fn key_of_tokens(
     reals: &mut Reals,
     operands: &mut Operands,
     tokens: &str,
     level: Level,
-) -> Result<Key, tokens::Unread> {
+) -> Result<Key, Unread> {
     let update = tokens::update(reals, operands, tokens)?;
     Ok(key(reals, Form { update, schedule: Reals::ONE }, level)?)
 }

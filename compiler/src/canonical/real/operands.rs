@@ -4,6 +4,8 @@ use std::hash::Hasher;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 
+use crate::primitive::{Cosine, Operand};
+
 use super::arena::{Reals, ValueId, Variable};
 use super::interval::Interval;
 use super::rational::{Bounded, Limit, Rational};
@@ -17,36 +19,66 @@ pub(crate) struct Operands {
 /// Most tokens that are kept: `cd_N` takes any number.
 const MAX_TOKENS: usize = 1024;
 
-/// The identity of a quantity: what kind it is, and a number.
-fn name(kind: &str, number: u128) -> Variable {
+/// What a variable of a rule is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Quantity {
+    /// An input of the step; the noise of a schedule is drawn apart.
+    Operand { operand: Operand, apart: bool },
+    /// `cd(n)` or `rd(n)`, with the bits of n.
+    Decay(Cosine, u64),
+    /// `debias(ema(x, decay))`
+    Average { x: ValueId, decay: ValueId },
+    /// `1/(1 - decay^(t+1))`
+    Debias { decay: ValueId },
+    /// A state before the step, by how it moves.
+    Previous(u128),
+    /// The ratio of a circle's circumference to its diameter.
+    Pi,
+}
+
+impl Quantity {
+    /// An input of the step.
+    pub(crate) fn operand(operand: Operand) -> Quantity {
+        Quantity::Operand { operand, apart: false }
+    }
+
+    /// What is hashed: a kind and a number.
+    fn identity(self, reals: &Reals) -> (&'static str, u128) {
+        match self {
+            Quantity::Operand { operand, apart } => (operand.name(), u128::from(apart)),
+            Quantity::Decay(Cosine::Cosine, bits) => ("cd", u128::from(bits)),
+            Quantity::Decay(Cosine::Restart, bits) => ("rd", u128::from(bits)),
+            Quantity::Average { x, decay } => {
+                let (x, decay) = (reals.info(x).hash, reals.info(decay).hash);
+                ("average", x ^ decay.rotate_left(64).wrapping_mul(3))
+            }
+            Quantity::Debias { decay } => ("debias", reals.info(decay).hash),
+            Quantity::Previous(colour) => ("previous", colour),
+            Quantity::Pi => ("pi", 0),
+        }
+    }
+}
+
+/// A quantity with a range.
+pub(crate) fn quantity(reals: &mut Reals, quantity: Quantity, range: Interval) -> Bounded<ValueId> {
+    let (kind, number) = quantity.identity(reals);
     let mut hasher = SipHasher13::new();
     hasher.write(kind.as_bytes());
     hasher.write_u8(0xff);
     hasher.write_u64(number as u64);
     hasher.write_u64((number >> 64) as u64);
-    Variable::Named(hasher.finish128().as_u128())
+    reals.variable(Variable { name: hasher.finish128().as_u128(), quantity }, range)
 }
 
-/// A quantity with a range.
-pub(crate) fn quantity(
-    reals: &mut Reals,
-    kind: &str,
-    number: u128,
-    range: Interval,
-) -> Bounded<ValueId> {
-    reals.variable(name(kind, number), range)
-}
-
-/// `cd(n)` or `rd(n)`; `kind` is `cd` or `rd`.
-pub(crate) fn decay(reals: &mut Reals, kind: &str, number: f64) -> Bounded<ValueId> {
-    quantity(reals, kind, u128::from(number.to_bits()), Interval::closed(0.0, 1.0))
+/// `cd(n)` or `rd(n)`
+pub(crate) fn decay(reals: &mut Reals, kind: Cosine, number: f64) -> Bounded<ValueId> {
+    quantity(reals, Quantity::Decay(kind, number.to_bits()), Interval::closed(0.0, 1.0))
 }
 
 /// `debias(ema(x, decay))`: finite, and not negative if x is not.
 pub(crate) fn average(reals: &mut Reals, x: ValueId, decay: ValueId) -> Bounded<ValueId> {
-    let (x_hash, decay_hash) = (reals.info(x).hash, reals.info(decay).hash);
     let range = if reals.is_nonnegative(x)? { Interval::NONNEGATIVE } else { Interval::REAL };
-    quantity(reals, "average", x_hash ^ decay_hash.rotate_left(64).wrapping_mul(3), range)
+    quantity(reals, Quantity::Average { x, decay }, range)
 }
 
 impl Operands {
@@ -60,7 +92,8 @@ impl Operands {
         if let Some(known) = self.tokens.get(token) {
             return Ok(Some(*known));
         }
-        let Some(value) = token_value(reals, token)? else { return Ok(None) };
+        let value = reals.at_no_cost(|reals| token_value(reals, token))?;
+        let Some(value) = value else { return Ok(None) };
         if self.tokens.len() >= MAX_TOKENS {
             self.tokens.clear();
         }
@@ -71,8 +104,13 @@ impl Operands {
 
 fn token_value(reals: &mut Reals, token: &str) -> Bounded<Option<ValueId>> {
     let value = match token {
-        "g" | "eps" | "eps_t" => quantity(reals, token, 0, Interval::REAL)?,
-        "ld" => quantity(reals, token, 0, Interval::closed(0.0, 1.0))?,
+        "g" => gradient_power(reals, 1)?,
+        "eps" => quantity(reals, Quantity::operand(Operand::Noise), Interval::REAL)?,
+        "eps_t" => quantity(reals, Quantity::operand(Operand::DecayingNoise), Interval::REAL)?,
+        "ld" => {
+            let ld = Quantity::operand(Operand::LinearDecay);
+            quantity(reals, ld, Interval::closed(0.0, 1.0))?
+        }
         "1" => Reals::ONE,
         "2" => reals.number(Rational::integer(2))?,
         "g2" => gradient_power(reals, 2)?,
@@ -100,7 +138,7 @@ fn token_value(reals: &mut Reals, token: &str) -> Bounded<Option<ValueId>> {
             let g = gradient_power(reals, 1)?;
             scaled(reals, g)?
         }
-        "cd" => decay(reals, "cd", 0.5)?,
+        "cd" => decay(reals, Cosine::Cosine, 0.5)?,
         _ => return numbered(reals, token),
     };
     Ok(Some(value))
@@ -108,7 +146,7 @@ fn token_value(reals: &mut Reals, token: &str) -> Bounded<Option<ValueId>> {
 
 /// `cd_N` or `rd_N`.
 fn numbered(reals: &mut Reals, token: &str) -> Bounded<Option<ValueId>> {
-    let found = [("cd", "cd_"), ("rd", "rd_")]
+    let found = [(Cosine::Cosine, "cd_"), (Cosine::Restart, "rd_")]
         .into_iter()
         .find_map(|(kind, prefix)| Some((kind, token.strip_prefix(prefix)?)));
     let Some((kind, number)) = found else { return Ok(None) };
@@ -121,8 +159,9 @@ fn numbered(reals: &mut Reals, token: &str) -> Bounded<Option<ValueId>> {
     }
 }
 
-fn gradient_power(reals: &mut Reals, power: i128) -> Bounded<ValueId> {
-    let g = quantity(reals, "g", 0, Interval::REAL)?;
+/// A power of the gradient.
+pub(crate) fn gradient_power(reals: &mut Reals, power: i128) -> Bounded<ValueId> {
+    let g = quantity(reals, Quantity::operand(Operand::Gradient), Interval::REAL)?;
     reals.signed_power(g, power % 2 == 1, Rational::integer(power))
 }
 
@@ -136,7 +175,7 @@ fn moment(reals: &mut Reals, power: i128, decay: f64) -> Bounded<ValueId> {
 
 /// `w/n`
 fn weight(reals: &mut Reals, divisor: i128) -> Bounded<ValueId> {
-    let w = quantity(reals, "w", 0, Interval::REAL)?;
+    let w = quantity(reals, Quantity::operand(Operand::Weight), Interval::REAL)?;
     let factor = reals.number(Rational::new(1, divisor)?)?;
     reals.mul(factor, w)
 }

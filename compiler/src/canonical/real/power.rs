@@ -4,7 +4,8 @@
 //! reals); below 0 it is `|x|^y` times `(-1)^y` where y is a whole number, and undefined elsewhere. `x^0`
 //! and `1^y` are 1 even where the other one is undefined.
 
-use super::arena::{Reals, SumId, Value, ValueId, operation};
+use super::arena::{Base, Factor, Reals, SumId, Value, ValueId};
+use super::memo::operation;
 use super::rational::{Bounded, Rational};
 
 /// Whole powers beyond this are left as powers of sums of many terms.
@@ -88,6 +89,12 @@ impl Reals {
         if let Some(exponent) = self.as_number(y) {
             return self.pow_of_number(x, exponent);
         }
+        if self.is_exponential(x) {
+            let log = self.log_of_sum(x)?;
+            let exponent = self.leaf(y);
+            let exponent = self.mul(exponent, log)?;
+            return self.exp(exponent);
+        }
         if self.is_of_signs(y) {
             let a = self.leaf(x);
             return self.by_signs(y, &mut |reals, exponent| reals.pow(a, exponent));
@@ -117,6 +124,16 @@ impl Reals {
             self.whole_of(y, signed, Reals::UNDEFINED)?
         };
         self.by_sign(x, below, at_zero, above)
+    }
+
+    /// Whether a sum is a power of e, whose powers are exponentials as they are.
+    fn is_exponential(&self, sum: SumId) -> bool {
+        let [term] = self.terms(sum) else { return false };
+        let is_exp = |factor: &Factor| {
+            let entry = self.base(factor.base);
+            entry.constant && matches!(entry.base, Base::Exp(_))
+        };
+        term.coefficient.is_one() && self.factors(term.monomial).iter().all(is_exp)
     }
 
     /// A power of a negative number by an exponent from -1 to 1: the whole ones are those ends and 0.

@@ -5,12 +5,12 @@
 //! States are told apart by how they move: two that start alike and move alike are one (partition
 //! refinement from all alike).
 
-use crate::primitive::{Binary, Comparison, Cosine, Operand, Unary};
-use crate::tree::{Node, NodeId, Rule, StateId, StateKind};
+use crate::primitive::{Binary, Comparison, Operand, Unary};
+use crate::tree::{Node, NodeId, Parameter, Rule, State, StateId, StateKind, Tree};
 
 use super::arena::{Reals, ValueId};
 use super::interval::Interval;
-use super::operands::{average, decay, quantity};
+use super::operands::{Quantity, average, decay, quantity};
 use super::rational::{Bounded, Limit, Rational};
 use super::structure::Structure;
 use super::{Form, tokens};
@@ -101,18 +101,24 @@ fn values(
 ) -> Bounded<Vec<Option<ValueId>>> {
     let mut values: Vec<Option<ValueId>> = vec![None; rule.tree.len()];
     for (id, node) in rule.tree.iter().filter(|(id, _)| live[id.index()]) {
-        let mut walk = Walk { reals, rule, colours, values: &values, schedule };
+        let (tree, parameters, states) = (&rule.tree, &rule.parameters[..], &rule.states[..]);
+        let mut walk = Walk { reals, tree, parameters, states, colours, values: &values, schedule };
         values[id.index()] = Some(walk.node(node)?);
     }
     Ok(values)
 }
 
-struct Walk<'a> {
-    reals: &'a mut Reals,
-    rule: &'a Rule,
-    colours: &'a [u128],
-    values: &'a [Option<ValueId>],
-    schedule: bool,
+/// Works out a node of a rule from the values of the nodes before it.
+pub(super) struct Walk<'a> {
+    pub(super) reals: &'a mut Reals,
+    pub(super) tree: &'a Tree,
+    pub(super) parameters: &'a [Parameter],
+    pub(super) states: &'a [State],
+    /// By state: how it moves.
+    pub(super) colours: &'a [u128],
+    pub(super) values: &'a [Option<ValueId>],
+    /// Whether noise is that of the schedule.
+    pub(super) schedule: bool,
 }
 
 impl Walk<'_> {
@@ -120,25 +126,19 @@ impl Walk<'_> {
         of(self.values, node)
     }
 
-    fn node(&mut self, node: Node) -> Bounded<ValueId> {
+    pub(super) fn node(&mut self, node: Node) -> Bounded<ValueId> {
         match node {
             Node::Constant(number) => constant(self.reals, number.value()),
             Node::Operand(operand) => self.operand(operand),
-            Node::Decay(kind, number) => {
-                let kind = match kind {
-                    Cosine::Cosine => "cd",
-                    Cosine::Restart => "rd",
-                };
-                decay(self.reals, kind, number.value())
-            }
+            Node::Decay(kind, number) => decay(self.reals, kind, number.value()),
             Node::Parameter(parameter) => {
-                constant(self.reals, self.rule.parameters[parameter.index()].default)
+                constant(self.reals, self.parameters[parameter.index()].default)
             }
             Node::State(state) => self.state(state),
             Node::Previous(state) => self.previous(state),
             Node::Debias(state) => Ok(self.average(state)?.0),
             Node::Unary(op @ (Unary::Log | Unary::Sqrt), x)
-                if let Node::Unary(Unary::Abs, inner) = self.rule.tree.node(x) =>
+                if let Node::Unary(Unary::Abs, inner) = self.tree.node(x) =>
             {
                 // In one step, as the tokens are read.
                 let inner = self.at(inner)?;
@@ -184,25 +184,24 @@ impl Walk<'_> {
         };
         let noise = matches!(operand, Operand::Noise | Operand::DecayingNoise);
         // A schedule draws apart from the update.
-        let number = u128::from(self.schedule && noise);
-        quantity(self.reals, operand.name(), number, range)
+        let apart = self.schedule && noise;
+        quantity(self.reals, Quantity::Operand { operand, apart }, range)
     }
 
     /// `debias(ema(x, decay))` and `1/(1 - decay^(t+1))`.
     fn average(&mut self, state: StateId) -> Bounded<(ValueId, ValueId)> {
-        let StateKind::Average { x, decay } = self.rule.states[state.index()].kind else {
+        let StateKind::Average { x, decay } = self.states[state.index()].kind else {
             return Err(Limit);
         };
         let (x, decay) = (self.at(x)?, self.at(decay)?);
         let average = average(self.reals, x, decay)?;
-        let hash = self.reals.info(decay).hash;
-        let factor = quantity(self.reals, "debias", hash, Interval::POSITIVE)?;
+        let factor = quantity(self.reals, Quantity::Debias { decay }, Interval::POSITIVE)?;
         Ok((average, factor))
     }
 
     /// A state after the step.
     fn state(&mut self, state: StateId) -> Bounded<ValueId> {
-        match self.rule.states[state.index()].kind {
+        match self.states[state.index()].kind {
             StateKind::Average { .. } => {
                 let (average, factor) = self.average(state)?;
                 self.reals.div(average, factor)
@@ -213,7 +212,8 @@ impl Walk<'_> {
 
     /// A state before the step.
     fn previous(&mut self, state: StateId) -> Bounded<ValueId> {
-        quantity(self.reals, "previous", self.colours[state.index()], Interval::REAL)
+        let colour = self.colours[state.index()];
+        quantity(self.reals, Quantity::Previous(colour), Interval::REAL)
     }
 
     fn unary(&mut self, op: Unary, x: ValueId) -> Bounded<ValueId> {
@@ -309,7 +309,7 @@ fn constant(reals: &mut Reals, value: f64) -> Bounded<ValueId> {
         return reals.exp(Reals::ONE);
     }
     if value == std::f64::consts::PI {
-        return quantity(reals, "pi", 0, Interval::near(value));
+        return quantity(reals, Quantity::Pi, Interval::near(value));
     }
     if value.is_nan() {
         return Ok(Reals::UNDEFINED);

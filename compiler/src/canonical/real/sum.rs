@@ -152,9 +152,15 @@ impl Reals {
         if let Some(content) = self.known_content(sum) {
             return Ok(content);
         }
-        let common = self.common_factors(&terms);
+        let content = self.at_no_cost(|reals| reals.new_content(&terms))?;
+        self.know_content(sum, content);
+        Ok(content)
+    }
+
+    fn new_content(&mut self, terms: &[Term]) -> Bounded<Content> {
+        let common = self.common_factors(terms);
         let mut reduced = Terms::new();
-        for term in &terms {
+        for term in terms {
             let monomial = self.without(term.monomial, &common)?;
             reduced.push(Term { monomial, ..*term });
         }
@@ -169,9 +175,7 @@ impl Reals {
         let rest = self.sum(&reduced)?;
         let range = self.range(rest);
         let rest = Some(self.new_base(Base::Sum(rest), range)?);
-        let content = Content { coefficient: lead, monomial: self.monomial(&common)?, rest };
-        self.know_content(sum, content);
-        Ok(content)
+        Ok(Content { coefficient: lead, monomial: self.monomial(&common)?, rest })
     }
 
     /// The factors that divide every term.

@@ -1,0 +1,171 @@
+//! What has been worked out so far, and what it costs to work out.
+//!
+//! Whether a rule stays within its budget must not depend on the rules before it. So in an arena that has seen
+//! others, an answer that is already there costs what it would have cost at most: such a rule may fail where it
+//! would succeed alone, and is then worked out alone ([`Memo::complete`]); it never succeeds where it would
+//! fail.
+
+use hashbrown::HashMap;
+
+use super::arena::{Reals, ValueId};
+use super::rational::{Bounded, Limit};
+
+/// Work that one rule may cost, in values looked at.
+const BUDGET: u32 = 60_000;
+/// Entries of the table of an arena for many rules; a power of two.
+const TABLE: usize = 1 << 20;
+
+/// What a [`Question`] can be about.
+pub(crate) mod operation {
+    pub(crate) const RESTRICT: u32 = 1;
+    pub(crate) const ADD: u32 = 2;
+    pub(crate) const MUL: u32 = 3;
+    pub(crate) const POWER: u32 = 4;
+    pub(crate) const EQUAL: u32 = 5;
+    pub(crate) const LESS: u32 = 6;
+    /// And from here on, a number for each function.
+    pub(crate) const FUNCTION: u32 = 16;
+}
+
+/// What [`Reals::recall`] is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Question {
+    pub(crate) operation: u32,
+    pub(crate) a: u32,
+    pub(crate) b: u32,
+}
+
+/// What comes back.
+pub(crate) enum Recalled {
+    Known(ValueId),
+    /// Nothing yet: the answer goes to [`Reals::remember`].
+    Open(Open),
+}
+
+/// A question that is being worked out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Open {
+    question: Question,
+    /// [`Memo::work`] at its beginning.
+    since: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Answer {
+    question: Question,
+    value: ValueId,
+    /// At least the work of an arena that knows nothing.
+    cost: u32,
+    /// The last rule that has paid for it.
+    paid: u32,
+}
+
+const NO_ANSWER: Answer = Answer {
+    question: Question { operation: 0, a: u32::MAX, b: u32::MAX },
+    value: ValueId(0),
+    cost: 0,
+    paid: 0,
+};
+
+/// Answers and the budget.
+pub(crate) struct Memo {
+    /// By a hash of the question; the newer of two of one place stays.
+    table: Vec<Answer>,
+    /// Every answer, in an arena for one rule.
+    all: Option<HashMap<Question, ValueId>>,
+    rule: u32,
+    budget: u32,
+    /// Work of all rules, with answers that were known counted as often as they were asked for.
+    work: u64,
+}
+
+impl Memo {
+    /// For many rules.
+    pub(crate) fn of_many() -> Memo {
+        Memo { table: vec![NO_ANSWER; TABLE], all: None, rule: 0, budget: BUDGET, work: 0 }
+    }
+
+    /// For one rule: each question costs once.
+    pub(crate) fn complete() -> Memo {
+        Memo { table: Vec::new(), all: Some(HashMap::new()), rule: 0, budget: BUDGET, work: 0 }
+    }
+
+    /// Starts the next rule.
+    pub(crate) fn next_rule(&mut self) {
+        self.budget = BUDGET;
+        self.rule = self.rule.wrapping_add(1);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.table.fill(NO_ANSWER);
+        if let Some(all) = &mut self.all {
+            all.clear();
+        }
+    }
+
+    fn spend(&mut self, work: u32) -> Bounded<()> {
+        self.work += u64::from(work);
+        self.budget = self.budget.checked_sub(work).ok_or(Limit)?;
+        Ok(())
+    }
+}
+
+impl Reals {
+    /// Counts work against the budget of the rule.
+    #[inline]
+    pub(crate) fn spend(&mut self, work: u32) -> Bounded<()> {
+        self.memo.spend(work)
+    }
+
+    /// Work that is bounded by itself, and may have been done before: it costs nothing.
+    pub(crate) fn at_no_cost<T>(&mut self, body: impl FnOnce(&mut Reals) -> T) -> T {
+        let (budget, work) = (self.memo.budget, self.memo.work);
+        self.memo.budget = BUDGET;
+        let result = body(self);
+        (self.memo.budget, self.memo.work) = (budget, work);
+        result
+    }
+
+    /// The answer to a question, if it is still known.
+    #[inline]
+    pub(crate) fn recall(&mut self, question: Question) -> Bounded<Recalled> {
+        let memo = &mut self.memo;
+        let open = Recalled::Open(Open { question, since: memo.work });
+        if let Some(all) = &memo.all {
+            return Ok(all.get(&question).map_or(open, |value| Recalled::Known(*value)));
+        }
+        let answer = &mut memo.table[slot(question)];
+        if answer.question != question {
+            return Ok(open);
+        }
+        let (value, cost) = (answer.value, answer.cost);
+        if answer.paid == memo.rule {
+            memo.work += u64::from(cost);
+        } else {
+            answer.paid = memo.rule;
+            memo.spend(cost)?;
+        }
+        Ok(Recalled::Known(value))
+    }
+
+    #[inline]
+    pub(crate) fn remember(&mut self, open: Open, value: ValueId) -> ValueId {
+        let memo = &mut self.memo;
+        if let Some(all) = &mut memo.all {
+            all.insert(open.question, value);
+            return value;
+        }
+        let cost = u32::try_from(memo.work - open.since).unwrap_or(u32::MAX);
+        memo.table[slot(open.question)] =
+            Answer { question: open.question, value, cost, paid: memo.rule };
+        value
+    }
+}
+
+#[inline]
+fn slot(question: Question) -> usize {
+    let mixed = (u64::from(question.a) << 32 | u64::from(question.b))
+        .wrapping_add(u64::from(question.operation).wrapping_mul(0xa076_1d64_78bd_642f))
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 40) as usize & (TABLE - 1)
+}
