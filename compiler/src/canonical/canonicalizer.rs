@@ -3,7 +3,7 @@
 use crate::file::CompileErrors;
 use crate::tree::Rule;
 
-use super::real::{self, Limit, Operands, Reals, Unread};
+use super::real::{self, Limit, Operands, Reach, Reals, Unread};
 use super::{CanonicalRule, Key, Level};
 
 /// A rule with its key at a level, and the rule that stands for all rules of that key.
@@ -66,19 +66,41 @@ pub fn equivalent(a: &Rule, b: &Rule, level: Level) -> bool {
 pub struct Canonicalizer {
     level: Level,
     /// `None` at the level `exact`.
-    reals: Option<Box<Reals>>,
+    near: Option<Workspace>,
+    /// For token strings of one group.
+    far: Option<Workspace>,
     /// Where a rule is worked out alone.
     alone: Option<Box<Reals>>,
     /// Where a form becomes a rule.
     scratch: Option<Box<Reals>>,
+}
+
+/// An arena, with the values of operand tokens in it.
+#[derive(Debug)]
+struct Workspace {
+    reals: Box<Reals>,
     operands: Operands,
+}
+
+impl Workspace {
+    fn new(reach: Reach) -> Workspace {
+        Workspace { reals: Box::new(Reals::of_many(reach)), operands: Operands::default() }
+    }
+
+    /// Starts the next rule.
+    fn next_rule(&mut self) -> (&mut Reals, &mut Operands) {
+        if self.reals.next_rule() {
+            self.operands.clear();
+        }
+        (&mut self.reals, &mut self.operands)
+    }
 }
 
 impl Canonicalizer {
     /// A workspace for a level.
     pub fn new(level: Level) -> Canonicalizer {
-        let reals = (level != Level::Exact).then(|| Box::new(Reals::of_many()));
-        Canonicalizer { level, reals, alone: None, scratch: None, operands: Operands::default() }
+        let near = (level != Level::Exact).then(|| Workspace::new(Reach::Near));
+        Canonicalizer { level, near, far: None, alone: None, scratch: None }
     }
 
     /// Its level.
@@ -116,10 +138,7 @@ impl Canonicalizer {
     fn extracted(&mut self, rule: &Rule) -> Result<Rule, Limit> {
         let level = self.level;
         let mut scratch = self.scratch.take().unwrap_or_else(|| Box::new(Reals::of_one()));
-        let reals = self.reals.as_mut().ok_or(Limit)?;
-        if reals.next_rule() {
-            self.operands.clear();
-        }
+        let (reals, _) = self.near.as_mut().ok_or(Limit)?.next_rule();
         let mut made = real::form(reals, rule)
             .and_then(|form| real::extract(reals, &mut scratch, form, level));
         if made.is_err() {
@@ -146,10 +165,7 @@ impl Canonicalizer {
 
     fn real_key(&mut self, rule: &Rule) -> Result<Key, Limit> {
         let level = self.level;
-        let reals = self.reals.as_mut().ok_or(Limit)?;
-        if reals.next_rule() {
-            self.operands.clear();
-        }
+        let (reals, _) = self.near.as_mut().ok_or(Limit)?.next_rule();
         let key = real::form(reals, rule).and_then(|form| real::key(reals, form, level));
         key.or_else(|Limit| {
             let alone = self.alone();
@@ -172,12 +188,15 @@ impl Canonicalizer {
     ///
     /// The problems of a string that is no rule.
     pub fn key_of_tokens(&mut self, tokens: &str) -> Result<Key, CompileErrors> {
-        if let Some(reals) = self.reals.as_mut() {
-            if reals.next_rule() {
-                self.operands.clear();
-            }
+        if let Some(near) = self.near.as_mut() {
+            let workspace = if real::is_one_group(tokens) {
+                self.far.get_or_insert_with(|| Workspace::new(Reach::Far))
+            } else {
+                near
+            };
             let level = self.level;
-            match real::key_of_tokens(reals, &mut self.operands, tokens, level) {
+            let (reals, operands) = workspace.next_rule();
+            match real::key_of_tokens(reals, operands, tokens, level) {
                 Ok(key) => return Ok(key),
                 Err(Unread::Limit) => {
                     let (alone, mut operands) = (self.alone(), Operands::default());

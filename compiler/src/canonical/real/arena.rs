@@ -8,24 +8,43 @@
 //! decision = a draw is kept | base != 0 | base < 0 | sum is a whole number
 //! ```
 //!
-//! Equal values are one: each has a 128-bit hash of its structure, which does not depend on the arena, and
-//! is found again by it.
+//! Equal values are one ([`super::intern`]), and each has a 128-bit hash of its structure, which does not depend
+//! on the arena.
 
-use hashbrown::HashTable;
-
+use super::intern::Places;
 use super::interval::Interval;
 use super::memo::Memo;
 use super::operands::Quantity;
-use super::rational::{Bounded, Limit, Rational};
-use super::structure::Structure;
+use super::rational::Rational;
 use super::sum::Content;
 
-/// Deepest nest of bases.
-const MAX_DEPTH: u8 = 24;
-/// Most terms of a sum.
-pub(crate) const MAX_TERMS: usize = 96;
-/// The arena is emptied between rules when it has grown beyond this many entries.
-const MAX_ENTRIES: usize = 2_000_000;
+/// How much an arena for many rules keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// What the processor's caches hold: longer rules have little in common but their beginnings.
+    Near,
+    /// All operations on two operands, of which there are a few hundred thousand.
+    Far,
+}
+
+impl Reach {
+    /// The arena is emptied between rules when it has grown beyond this many entries.
+    fn entries(self) -> usize {
+        match self {
+            Reach::Near => 20_000,
+            Reach::Far => 1_000_000,
+        }
+    }
+
+    /// Entries of the table of answers.
+    fn answers(self) -> usize {
+        match self {
+            Reach::Near => 1 << 15,
+            Reach::Far => 1 << 20,
+        }
+    }
+}
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -137,11 +156,19 @@ pub(crate) struct Info {
     pub(crate) depth: u8,
 }
 
+/// A stretch of factors or terms.
 #[derive(Debug, Clone, Copy)]
-struct Stretch {
-    start: u32,
-    len: u32,
-    info: Info,
+pub(super) struct Stretch {
+    pub(super) start: u32,
+    pub(super) len: u32,
+    pub(super) info: Info,
+}
+
+impl Stretch {
+    #[inline]
+    pub(super) fn of<T>(self, all: &[T]) -> &[T] {
+        &all[self.start as usize..(self.start + self.len) as usize]
+    }
 }
 
 /// A base and what is known of it.
@@ -166,7 +193,7 @@ pub(crate) struct TestEntry {
     /// Class, then hash of what is tested, then kind: tests of one base stand together, draws first.
     pub(crate) order: (u8, u128, u8),
     pub(crate) bloom: u64,
-    hash: u128,
+    pub(super) hash: u128,
 }
 
 /// A value and what is common to all entries.
@@ -178,16 +205,17 @@ pub(crate) struct ValueEntry {
 
 /// The arena, with what has been worked out so far.
 pub(crate) struct Reals {
-    factors: Vec<Factor>,
-    monomials: Vec<Stretch>,
-    terms: Vec<Term>,
-    sums: Vec<Stretch>,
-    bases: Vec<BaseEntry>,
-    tests: Vec<TestEntry>,
-    values: Vec<ValueEntry>,
-    index: HashTable<(u64, u32)>,
-    contents: Vec<Option<Content>>,
+    pub(super) factors: Vec<Factor>,
+    pub(super) monomials: Vec<Stretch>,
+    pub(super) terms: Vec<Term>,
+    pub(super) sums: Vec<Stretch>,
+    pub(super) bases: Vec<BaseEntry>,
+    pub(super) tests: Vec<TestEntry>,
+    pub(super) values: Vec<ValueEntry>,
+    pub(super) places: Places,
+    pub(super) contents: Vec<Option<Content>>,
     parameters: Vec<Rational>,
+    max_entries: usize,
     pub(super) memo: Memo,
 }
 
@@ -195,17 +223,6 @@ impl std::fmt::Debug for Reals {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Reals({} values)", self.values.len())
     }
-}
-
-/// Tags that keep entries of different kinds apart.
-#[derive(Clone, Copy)]
-#[repr(u64)]
-enum Kind {
-    Monomial = 1,
-    Sum,
-    Base,
-    Test,
-    Value,
 }
 
 impl Reals {
@@ -222,16 +239,16 @@ impl Reals {
     pub(crate) const ONE_SUM: SumId = SumId(1);
 
     /// An empty arena for many rules.
-    pub(crate) fn of_many() -> Reals {
-        Reals::new(Memo::of_many())
+    pub(crate) fn of_many(reach: Reach) -> Reals {
+        Reals::new(Memo::of_many(reach.answers()), reach.entries())
     }
 
     /// An empty arena for one rule at a time.
     pub(crate) fn of_one() -> Reals {
-        Reals::new(Memo::complete())
+        Reals::new(Memo::complete(), usize::MAX)
     }
 
-    fn new(memo: Memo) -> Reals {
+    fn new(memo: Memo, max_entries: usize) -> Reals {
         let mut reals = Reals {
             factors: Vec::new(),
             monomials: Vec::new(),
@@ -240,9 +257,10 @@ impl Reals {
             bases: Vec::new(),
             tests: Vec::new(),
             values: Vec::new(),
-            index: HashTable::new(),
+            places: Places::default(),
             contents: Vec::new(),
             parameters: Vec::new(),
+            max_entries,
             memo,
         };
         reals.begin();
@@ -273,7 +291,7 @@ impl Reals {
     /// Starts the next rule. Returns whether everything from before is gone.
     pub(crate) fn next_rule(&mut self) -> bool {
         self.memo.next_rule();
-        let full = self.index.len() > MAX_ENTRIES;
+        let full = self.places.len() > self.max_entries;
         if full {
             self.clear();
         }
@@ -291,179 +309,9 @@ impl Reals {
         self.bases.clear();
         self.tests.clear();
         self.values.clear();
-        self.index.clear();
+        self.places.clear();
         self.memo.clear();
         self.begin();
-    }
-
-    fn find(&self, hash: u128, kind: Kind) -> Option<u32> {
-        let place = hash as u64;
-        let same = |entry: &(u64, u32)| {
-            entry.0 == place
-                && match kind {
-                    Kind::Monomial => self.monomials.get(entry.1 as usize).map(|e| e.info.hash),
-                    Kind::Sum => self.sums.get(entry.1 as usize).map(|e| e.info.hash),
-                    Kind::Base => self.bases.get(entry.1 as usize).map(|e| e.info.hash),
-                    Kind::Test => self.tests.get(entry.1 as usize).map(|e| e.hash),
-                    Kind::Value => self.values.get(entry.1 as usize).map(|e| e.info.hash),
-                } == Some(hash)
-        };
-        self.index.find(place, same).map(|entry| entry.1)
-    }
-
-    fn enter(&mut self, hash: u128, index: usize) -> u32 {
-        self.index.insert_unique(hash as u64, (hash as u64, index as u32), |entry| entry.0);
-        index as u32
-    }
-
-    /// The monomial of factors that are sorted, normal and no two of one base.
-    pub(crate) fn monomial(&mut self, factors: &[Factor]) -> Bounded<MonomialId> {
-        self.spend(factors.len() as u32)?;
-        let mut structure = Structure::new(Kind::Monomial as u64);
-        for factor in factors {
-            structure = structure
-                .wide(self.base(factor.base).info.hash)
-                .word(u64::from(factor.odd))
-                .rational(factor.exponent);
-        }
-        let hash = structure.finish();
-        if let Some(found) = self.find(hash, Kind::Monomial) {
-            return Ok(MonomialId(found));
-        }
-        let (mut bloom, mut depth) = (0, 0);
-        for factor in factors {
-            let base = self.base(factor.base);
-            bloom |= base.info.bloom;
-            depth = depth.max(base.info.depth);
-        }
-        let start = self.factors.len() as u32;
-        self.factors.extend_from_slice(factors);
-        let info = Info { hash, bloom, depth };
-        self.monomials.push(Stretch { start, len: factors.len() as u32, info });
-        Ok(MonomialId(self.enter(hash, self.monomials.len() - 1)))
-    }
-
-    /// The sum of terms that are sorted, not 0 and no two of one monomial.
-    pub(crate) fn sum(&mut self, terms: &[Term]) -> Bounded<SumId> {
-        if terms.len() > MAX_TERMS {
-            return Err(Limit);
-        }
-        let mut structure = Structure::new(Kind::Sum as u64);
-        for term in terms {
-            structure =
-                structure.wide(self.monomial_info(term.monomial).hash).rational(term.coefficient);
-        }
-        let hash = structure.finish();
-        if let Some(found) = self.find(hash, Kind::Sum) {
-            return Ok(SumId(found));
-        }
-        let (mut bloom, mut depth) = (0, 0);
-        for term in terms {
-            let info = self.monomial_info(term.monomial);
-            bloom |= info.bloom;
-            depth = depth.max(info.depth);
-        }
-        let start = self.terms.len() as u32;
-        self.terms.extend_from_slice(terms);
-        let info = Info { hash, bloom, depth };
-        self.sums.push(Stretch { start, len: terms.len() as u32, info });
-        self.contents.push(None);
-        Ok(SumId(self.enter(hash, self.sums.len() - 1)))
-    }
-
-    /// A base with its range.
-    pub(crate) fn new_base(&mut self, base: Base, range: Interval) -> Bounded<BaseId> {
-        let structure = Structure::new(Kind::Base as u64);
-        let (structure, inner) = match base {
-            Base::Variable(variable) => (structure.word(1).wide(variable.name), None),
-            Base::Prime(number) => (structure.word(2).wide(number as u128), None),
-            Base::Sum(sum) => (structure.word(3), Some(self.sum_info(sum))),
-            Base::Exp(monomial) => (structure.word(4), Some(self.monomial_info(monomial))),
-            Base::Log(base) => (structure.word(5), Some(self.base(base).info)),
-            Base::Clip(sum, bound) => (structure.word(6).rational(bound), Some(self.sum_info(sum))),
-            Base::Tanh(sum) => (structure.word(7), Some(self.sum_info(sum))),
-            Base::Sigmoid(sum) => (structure.word(8), Some(self.sum_info(sum))),
-            Base::Parity(sum) => (structure.word(9), Some(self.sum_info(sum))),
-        };
-        let hash = structure.wide(inner.map_or(0, |info| info.hash)).finish();
-        if let Some(found) = self.find(hash, Kind::Base) {
-            return Ok(BaseId(found));
-        }
-        let depth = inner.map_or(0, |info| info.depth + 1);
-        if depth > MAX_DEPTH {
-            return Err(Limit);
-        }
-        let bit = 1 << (hash >> 64 & 63);
-        let info = Info { hash, bloom: bit | inner.map_or(0, |info| info.bloom), depth };
-        let nonzero = range.is_nonzero() || matches!(base, Base::Parity(_));
-        let constant = match base {
-            Base::Variable(_) => false,
-            Base::Prime(_) => true,
-            Base::Log(of) => self.base(of).constant,
-            Base::Exp(monomial) => self.all_constant(monomial),
-            Base::Sum(sum)
-            | Base::Clip(sum, _)
-            | Base::Tanh(sum)
-            | Base::Sigmoid(sum)
-            | Base::Parity(sum) => self.is_number(sum),
-        };
-        self.bases.push(BaseEntry { base, info, range, nonzero, constant, bit });
-        Ok(BaseId(self.enter(hash, self.bases.len() - 1)))
-    }
-
-    /// A test.
-    pub(crate) fn test(&mut self, test: Test) -> TestId {
-        let structure = Structure::new(Kind::Test as u64);
-        let (hash, order, bloom) = match test {
-            Test::Kept { site, probability } => (
-                structure.word(1).word(u64::from(site)).word(probability),
-                (0, u128::from(site), 0),
-                0,
-            ),
-            Test::NonZero(base) => {
-                let info = self.base(base).info;
-                (structure.word(2).wide(info.hash), (1, info.hash, 0), info.bloom)
-            }
-            Test::Negative(base) => {
-                let info = self.base(base).info;
-                (structure.word(3).wide(info.hash), (1, info.hash, 1), info.bloom)
-            }
-            Test::Whole(sum) => {
-                let info = self.sum_info(sum);
-                (structure.word(4).wide(info.hash), (2, info.hash, 2), info.bloom)
-            }
-        };
-        let hash = hash.finish();
-        if let Some(found) = self.find(hash, Kind::Test) {
-            return TestId(found);
-        }
-        self.tests.push(TestEntry { test, order, bloom, hash });
-        TestId(self.enter(hash, self.tests.len() - 1))
-    }
-
-    /// A value.
-    pub(crate) fn value(&mut self, value: Value) -> ValueId {
-        let structure = Structure::new(Kind::Value as u64);
-        let (hash, bloom, depth) = match value {
-            Value::Undefined => (structure.word(1), 0, 0),
-            Value::Infinite { negative } => (structure.word(2).word(u64::from(negative)), 0, 0),
-            Value::Invalid => (structure.word(3), 0, 0),
-            Value::Leaf(sum) => {
-                let info = self.sum_info(sum);
-                (structure.word(4).wide(info.hash), info.bloom, info.depth)
-            }
-            Value::Choice { test, yes, no } => {
-                let (test, yes, no) = (self.tests[test.0 as usize], self.info(yes), self.info(no));
-                let hash = structure.word(5).wide(test.hash).wide(yes.hash).wide(no.hash);
-                (hash, test.bloom | yes.bloom | no.bloom, yes.depth.max(no.depth))
-            }
-        };
-        let hash = hash.finish();
-        if let Some(found) = self.find(hash, Kind::Value) {
-            return ValueId(found);
-        }
-        self.values.push(ValueEntry { value, info: Info { hash, bloom, depth } });
-        ValueId(self.enter(hash, self.values.len() - 1))
     }
 
     pub(crate) fn known_content(&self, sum: SumId) -> Option<Content> {
@@ -487,7 +335,7 @@ impl Reals {
         self.base(base).constant
     }
 
-    fn all_constant(&self, monomial: MonomialId) -> bool {
+    pub(super) fn all_constant(&self, monomial: MonomialId) -> bool {
         self.factors(monomial).iter().all(|factor| self.base(factor.base).constant)
     }
 
@@ -532,14 +380,12 @@ impl Reals {
 
     #[inline]
     pub(crate) fn factors(&self, monomial: MonomialId) -> &[Factor] {
-        let at = self.monomials[monomial.0 as usize];
-        &self.factors[at.start as usize..(at.start + at.len) as usize]
+        self.monomials[monomial.0 as usize].of(&self.factors)
     }
 
     #[inline]
     pub(crate) fn terms(&self, sum: SumId) -> &[Term] {
-        let at = self.sums[sum.0 as usize];
-        &self.terms[at.start as usize..(at.start + at.len) as usize]
+        self.sums[sum.0 as usize].of(&self.terms)
     }
 
     #[inline]

@@ -12,8 +12,6 @@ use super::rational::{Bounded, Limit};
 
 /// Work that one rule may cost, in values looked at.
 const BUDGET: u32 = 60_000;
-/// Entries of the table of an arena for many rules; a power of two.
-const TABLE: usize = 1 << 20;
 
 /// What a [`Question`] can be about.
 pub(crate) mod operation {
@@ -52,20 +50,18 @@ pub(crate) struct Open {
 
 #[derive(Debug, Clone, Copy)]
 struct Answer {
-    question: Question,
+    a: u32,
+    b: u32,
     value: ValueId,
-    /// At least the work of an arena that knows nothing.
-    cost: u32,
-    /// The last rule that has paid for it.
-    paid: u32,
+    /// The operation, and 24 bits of what the answer costs: at least the work of an arena that knows nothing.
+    operation_and_cost: u32,
 }
 
-const NO_ANSWER: Answer = Answer {
-    question: Question { operation: 0, a: u32::MAX, b: u32::MAX },
-    value: ValueId(0),
-    cost: 0,
-    paid: 0,
-};
+const NO_ANSWER: Answer =
+    Answer { a: u32::MAX, b: u32::MAX, value: ValueId(0), operation_and_cost: 0 };
+
+/// No budget is as large.
+const MAX_COST: u64 = (1 << 24) - 1;
 
 /// Answers and the budget.
 pub(crate) struct Memo {
@@ -73,27 +69,25 @@ pub(crate) struct Memo {
     table: Vec<Answer>,
     /// Every answer, in an arena for one rule.
     all: Option<HashMap<Question, ValueId>>,
-    rule: u32,
     budget: u32,
-    /// Work of all rules, with answers that were known counted as often as they were asked for.
+    /// Work of all rules.
     work: u64,
 }
 
 impl Memo {
-    /// For many rules.
-    pub(crate) fn of_many() -> Memo {
-        Memo { table: vec![NO_ANSWER; TABLE], all: None, rule: 0, budget: BUDGET, work: 0 }
+    /// For many rules, with so many answers; a power of two.
+    pub(crate) fn of_many(answers: usize) -> Memo {
+        Memo { table: vec![NO_ANSWER; answers], all: None, budget: BUDGET, work: 0 }
     }
 
     /// For one rule: each question costs once.
     pub(crate) fn complete() -> Memo {
-        Memo { table: Vec::new(), all: Some(HashMap::new()), rule: 0, budget: BUDGET, work: 0 }
+        Memo { table: Vec::new(), all: Some(HashMap::new()), budget: BUDGET, work: 0 }
     }
 
     /// Starts the next rule.
     pub(crate) fn next_rule(&mut self) {
         self.budget = BUDGET;
-        self.rule = self.rule.wrapping_add(1);
     }
 
     pub(crate) fn clear(&mut self) {
@@ -101,6 +95,14 @@ impl Memo {
         if let Some(all) = &mut self.all {
             all.clear();
         }
+    }
+
+    #[inline]
+    fn slot(&self, question: Question) -> usize {
+        let mixed = (u64::from(question.a) << 32 | u64::from(question.b))
+            .wrapping_add(u64::from(question.operation).wrapping_mul(0xa076_1d64_78bd_642f))
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> 40) as usize & (self.table.len() - 1)
     }
 
     fn spend(&mut self, work: u32) -> Bounded<()> {
@@ -134,18 +136,14 @@ impl Reals {
         if let Some(all) = &memo.all {
             return Ok(all.get(&question).map_or(open, |value| Recalled::Known(*value)));
         }
-        let answer = &mut memo.table[slot(question)];
-        if answer.question != question {
+        let answer = memo.table[memo.slot(question)];
+        let is_known = (answer.a, answer.b) == (question.a, question.b)
+            && answer.operation_and_cost & 0xff == question.operation;
+        if !is_known {
             return Ok(open);
         }
-        let (value, cost) = (answer.value, answer.cost);
-        if answer.paid == memo.rule {
-            memo.work += u64::from(cost);
-        } else {
-            answer.paid = memo.rule;
-            memo.spend(cost)?;
-        }
-        Ok(Recalled::Known(value))
+        memo.spend(answer.operation_and_cost >> 8)?;
+        Ok(Recalled::Known(answer.value))
     }
 
     #[inline]
@@ -155,17 +153,10 @@ impl Reals {
             all.insert(open.question, value);
             return value;
         }
-        let cost = u32::try_from(memo.work - open.since).unwrap_or(u32::MAX);
-        memo.table[slot(open.question)] =
-            Answer { question: open.question, value, cost, paid: memo.rule };
+        let Question { operation, a, b } = open.question;
+        let cost = (memo.work - open.since).min(MAX_COST) as u32;
+        let slot = memo.slot(open.question);
+        memo.table[slot] = Answer { a, b, value, operation_and_cost: cost << 8 | operation };
         value
     }
-}
-
-#[inline]
-fn slot(question: Question) -> usize {
-    let mixed = (u64::from(question.a) << 32 | u64::from(question.b))
-        .wrapping_add(u64::from(question.operation).wrapping_mul(0xa076_1d64_78bd_642f))
-        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed >> 40) as usize & (TABLE - 1)
 }

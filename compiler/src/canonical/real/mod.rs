@@ -31,6 +31,7 @@ mod rational;
 mod interval;
 mod structure;
 mod arena;
+mod intern;
 mod memo;
 mod sum;
 mod product;
@@ -46,11 +47,11 @@ mod tokens;
 mod rule;
 mod extract;
 
-pub(super) use arena::Reals;
+pub(super) use arena::{Reach, Reals};
 pub(super) use operands::Operands;
 pub(super) use rational::Limit;
 pub(super) use rule::form;
-pub(super) use tokens::Unread;
+pub(super) use tokens::{Unread, is_one_group};
 
 use super::{Key, Level};
 use crate::tree::Rule;

@@ -54,6 +54,12 @@ pub(crate) fn update(
     Ok(bank[groups.len() - 1])
 }
 
+/// Whether a token string has one group.
+pub(crate) fn is_one_group(text: &str) -> bool {
+    let mut tokens = text.split([' ', '\t']).filter(|token| !token.is_empty());
+    tokens.nth(4).is_some() && tokens.next().is_none()
+}
+
 /// The groups that the last one needs, as bits; every `%k` is of an earlier group.
 fn used(groups: &[Group<'_>]) -> Result<u32, Unread> {
     let mut used = 1u32 << (groups.len() - 1);
