@@ -170,8 +170,7 @@ const GAPS: &[(&str, f64)] = &[
     ("self_quotient", 0.3),
     ("exp_cancels", 0.016),
     ("pow_of_neg", 0.02),
-    // An exponent that is a sign decides, and under `exp` it does not: `e^sign(g)`, `exp(m)^sign(g)`.
-    ("power_sign", 0.85),
+    // An exponent that is a sign decides, and under `exp` it does not: `exp(m)^sign(g)`.
     ("e_to_a_power", 0.086),
     ("pow_of_exp", 0.064),
     ("pow_of_pow", 0.104),
