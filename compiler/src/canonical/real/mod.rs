@@ -23,7 +23,7 @@
 //! | ranges that make decisions unnecessary | [`interval`] |
 //! | draws: only those that matter, up to renaming | [`draws`] |
 //! | a positive factor, for `scale` | [`scale`] |
-//! | from a form to the formula that stands for it | [`extract`] |
+//! | from a form to the formula that stands for it | [`mod@extract`] |
 //! | the budget of a rule, whatever rules came before | [`memo`] |
 //!
 //! Nothing here searches: the work on a rule is bounded, and a rule that passes the bound keeps the key of
