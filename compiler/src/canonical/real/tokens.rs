@@ -31,14 +31,19 @@ pub(crate) fn update(
     text: &str,
 ) -> Result<ValueId, Unread> {
     let mut groups: [Group<'_>; MAX_GROUPS] = [[""; 5]; MAX_GROUPS];
-    let mut count = 0;
+    let (mut count, mut ends_in_comma) = (0, false);
     // Other white space is left to the slow path, which refuses some of it.
     for token in text.split([' ', '\t']).filter(|token| !token.is_empty()) {
         let group = groups.get_mut(count / 5).ok_or(Unread::Tokens)?;
-        group[count % 5] = token;
+        // A comma may follow a group that is not the last one.
+        let (word, comma) = match token.strip_suffix(',') {
+            Some(word) if count % 5 == 4 => (word, true),
+            _ => (token, false),
+        };
+        (group[count % 5], ends_in_comma) = (word, comma);
         count += 1;
     }
-    if count == 0 || count % 5 != 0 {
+    if count == 0 || count % 5 != 0 || ends_in_comma {
         return Err(Unread::Tokens);
     }
     let groups = &groups[..count / 5];
@@ -187,6 +192,13 @@ mod tests {
             assert!(canonicalizer.key_of_tokens(text).is_err(), "{text:?}");
         }
         assert!(canonicalizer.key_of_tokens("g\tm  id id mul").is_ok());
+        let keys = ["g m id id mul %0 v id id add", "g m id id mul, %0 v id id add"]
+            .map(|tokens| canonicalizer.key_of_tokens(tokens).unwrap());
+        assert_eq!(keys[0], keys[1]);
+        for text in ["g m id id mul,", "g, m id id mul", "g m id id mul,, g m id id add"] {
+            let is_rule = Rule::from_tokens(text).is_ok();
+            assert_eq!(canonicalizer.key_of_tokens(text).is_ok(), is_rule, "{text:?}");
+        }
     }
 
     /// `log|clip(x)|` is -Inf at 0, and so is not a number there that could be put into a sum.
