@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use clap::Args;
-use nosc_compiler::canonical::{Canonical, Canonicalizer, FORM_VERSION, Key};
+use nosc_compiler::canonical::{Canonical, Canonicalizer, FORM_VERSION, Key, Level};
 use serde_json::{Value, json};
 
 use crate::arguments::{Colour, RuleSource};
@@ -81,13 +81,15 @@ fn json_of(name: &str, form: &Canonical) -> Value {
         "level": form.level.name(),
         "form_version": FORM_VERSION,
         "text": form.text,
+        "is_normal": form.is_normal,
         "key": form.key.to_string(),
     })
 }
 
 fn text_of(name: &str, form: &Canonical) -> String {
     let text = form.text.trim_end().replace('\n', "\n            ");
-    let level = form.level.name();
+    // The few rules without a text of their own at a level show their exact form.
+    let level = if form.is_normal { form.level } else { Level::Exact }.name();
     format!("{:<12}{name}\n{level:<12}{text}\n{:<12}{}\n", "rule", "key", form.key)
 }
 

@@ -110,8 +110,8 @@ impl Canonicalizer {
 
     /// The canonical form of a rule.
     pub fn canonicalize(&mut self, rule: &Rule) -> Canonical {
-        let exact = CanonicalRule::new(rule);
         if self.level == Level::Exact {
+            let exact = CanonicalRule::new(rule);
             return Canonical::new(self.level, exact.key, exact, true);
         }
         let key = self.key(rule);
@@ -121,7 +121,7 @@ impl Canonicalizer {
                 return normal;
             }
         }
-        let exact = Canonical::new(self.level, key, exact, false);
+        let exact = Canonical::new(self.level, key, CanonicalRule::new(rule), false);
         if self.has_key(&exact) {
             return exact;
         }
@@ -138,14 +138,13 @@ impl Canonicalizer {
     fn extracted(&mut self, rule: &Rule) -> Result<Rule, Limit> {
         let level = self.level;
         let mut scratch = self.scratch.take().unwrap_or_else(|| Box::new(Reals::of_one()));
+        let mut isolated = |reals: &mut Reals| {
+            let form = real::form(reals, rule)?;
+            real::isolate(reals, form, level, &mut scratch)
+        };
         let (reals, _) = self.near.as_mut().ok_or(Limit)?.next_rule();
-        let mut made = real::form(reals, rule)
-            .and_then(|form| real::extract(reals, &mut scratch, form, level));
-        if made.is_err() {
-            let alone = self.alone();
-            made = real::form(alone, rule)
-                .and_then(|form| real::extract(alone, &mut scratch, form, level));
-        }
+        let form = isolated(reals).or_else(|Limit| isolated(self.alone()));
+        let made = form.and_then(|form| real::extract(&mut scratch, form));
         self.scratch = Some(scratch);
         Ok(Rule { name: rule.name.clone(), ..made? })
     }

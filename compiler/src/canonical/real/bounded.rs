@@ -8,6 +8,15 @@ use super::interval::Interval;
 use super::product::Product;
 use super::rational::{Bounded, Rational};
 
+/// `coefficient * clip(inner, bound)`, or of its magnitude if it is not odd.
+struct Clip {
+    coefficient: Rational,
+    odd: bool,
+    inner: SumId,
+    bound: Rational,
+    is_nonnegative: bool,
+}
+
 impl Reals {
     /// The signs that all terms share, and the sum without them; its first coefficient is positive.
     fn without_signs(&mut self, sum: SumId) -> Bounded<(Product, SumId)> {
@@ -60,11 +69,11 @@ impl Reals {
         if range.lo >= -limit.lo && range.hi <= limit.lo {
             return Ok(self.leaf(sum));
         }
-        if let Some((coefficient, odd, inner, own)) = self.as_clip_of_sum(sum) {
+        if let Some(clip) = self.as_clip(sum).filter(|clip| !clip.is_nonnegative) {
             // `clip(c * clip(x, a), b)` is `c * clip(x, min(a, b/|c|))`.
-            let bound = bound.mul(coefficient.abs().recip()?)?;
-            let bound = if own.compare(bound)?.is_lt() { own } else { bound };
-            return self.clip_of_base(coefficient, odd, inner, bound);
+            let bound = bound.mul(clip.coefficient.abs().recip()?)?;
+            let bound = if clip.bound.compare(bound)?.is_lt() { clip.bound } else { bound };
+            return self.clip_under(Product::new(clip.coefficient), clip.odd, clip.inner, bound);
         }
         let (mut signs, inner) = self.without_signs(sum)?;
         // `c * clip(x, b)` within `c * b`: the first coefficient is 1, so that multiples meet.
@@ -75,73 +84,41 @@ impl Reals {
         if let Some(number) = self.as_number(inner) {
             let smaller = number.compare(bound)?.is_lt();
             signs.coefficient = signs.coefficient.mul(if smaller { number } else { bound })?;
-        } else if let Some((inner, own)) = self.as_clip(inner) {
-            let bound = if own.compare(bound)?.is_lt() { own } else { bound };
-            return self.clip_under(signs, inner, bound);
+        } else if let Some(clip) = self.as_clip(inner).filter(|clip| clip.is_nonnegative) {
+            let bound = if clip.bound.compare(bound)?.is_lt() { clip.bound } else { bound };
+            return self.clip_under(signs, true, clip.inner, bound);
         } else {
-            return self.clip_under(signs, inner, bound);
+            return self.clip_under(signs, true, inner, bound);
         }
         self.normalize(&mut signs)?;
         self.product_value(&signs)
     }
 
+    /// The clip of a sum, or its magnitude, times a product.
     fn clip_under(
         &mut self,
-        mut signs: Product,
-        inner: SumId,
-        bound: Rational,
-    ) -> Bounded<ValueId> {
-        let range = self.range(inner).clamp(Interval::near(bound.value()).hi);
-        let base = self.new_base(Base::Clip(inner, bound), range)?;
-        signs.push(base, true, Rational::ONE);
-        self.normalize(&mut signs)?;
-        self.product_value(&signs)
-    }
-
-    /// `c * clip(x, bound)`, or of its magnitude, where x has both signs.
-    fn clip_of_base(
-        &mut self,
-        coefficient: Rational,
+        mut product: Product,
         odd: bool,
         inner: SumId,
         bound: Rational,
     ) -> Bounded<ValueId> {
         let range = self.range(inner).clamp(Interval::near(bound.value()).hi);
         let base = self.new_base(Base::Clip(inner, bound), range)?;
-        let mut product = Product::new(coefficient);
         product.push(base, odd, Rational::ONE);
         self.normalize(&mut product)?;
         self.product_value(&product)
     }
 
-    /// Coefficient, oddness, argument and bound of `c * clip(x, bound)` or `c * |clip(x, bound)|`, where x has
-    /// both signs.
-    fn as_clip_of_sum(&self, sum: SumId) -> Option<(Rational, bool, SumId, Rational)> {
+    /// What the sum is a clip of, if it is a multiple of `clip(...)` or `|clip(...)|`.
+    fn as_clip(&self, sum: SumId) -> Option<Clip> {
         let [term] = self.terms(sum) else { return None };
         let [factor] = self.factors(term.monomial) else { return None };
         let entry = self.base(factor.base);
-        match entry.base {
-            Base::Clip(inner, bound)
-                if factor.exponent.is_one() && !entry.range.is_nonnegative() =>
-            {
-                Some((term.coefficient, factor.odd, inner, bound))
-            }
-            _ => None,
-        }
-    }
-
-    /// The argument and bound, if the sum is `clip(...)` or `|clip(...)|`, times 1.
-    fn as_clip(&self, sum: SumId) -> Option<(SumId, Rational)> {
-        let [term] = self.terms(sum) else { return None };
-        let [factor] = self.factors(term.monomial) else { return None };
-        match self.base(factor.base).base {
-            Base::Clip(inner, bound)
-                if factor.exponent.is_one() && self.base(factor.base).range.is_nonnegative() =>
-            {
-                Some((inner, bound))
-            }
-            _ => None,
-        }
+        let Base::Clip(inner, bound) = entry.base else { return None };
+        let (coefficient, odd) = (term.coefficient, factor.odd);
+        let is_nonnegative = entry.range.is_nonnegative();
+        let clip = Clip { coefficient, odd, inner, bound, is_nonnegative };
+        factor.exponent.is_one().then_some(clip)
     }
 
     /// The first coefficient of a sum that is not 0, a number's last.

@@ -7,7 +7,7 @@
 use smallvec::SmallVec;
 
 use super::arena::{Base, BaseId, Factor, Reals, SumId, Term, Test, TestId, Value, ValueId};
-use super::memo::{Question, Recalled, operation};
+use super::memo::Question;
 use super::product::Product;
 use super::rational::{Bounded, Rational};
 use super::sum::Terms;
@@ -59,21 +59,13 @@ impl Reals {
         whole: Binary,
         leaves: Binary,
     ) -> Bounded<ValueId> {
-        let question = Question { operation, a: a.0, b: b.0 };
-        let open = match self.recall(question)? {
-            Recalled::Known(value) => return Ok(value),
-            Recalled::Open(open) => open,
-        };
-        self.spend(1)?;
-        let value = if let Some(test) = self.first_test(a, b) {
-            let ((a_yes, a_no), (b_yes, b_no)) = (self.branches(a, test), self.branches(b, test));
-            let yes = whole(self, a_yes, b_yes)?;
-            let no = whole(self, a_no, b_no)?;
-            self.choose(test, yes, no)?
-        } else {
-            leaves(self, a, b)?
-        };
-        Ok(self.remember(open, value))
+        self.answer(Question { operation, a: a.0, b: b.0 }, |reals| {
+            let Some(test) = reals.first_test(a, b) else { return leaves(reals, a, b) };
+            let ((a_yes, a_no), (b_yes, b_no)) = (reals.branches(a, test), reals.branches(b, test));
+            let yes = whole(reals, a_yes, b_yes)?;
+            let no = whole(reals, a_no, b_no)?;
+            reals.choose(test, yes, no)
+        })
     }
 
     /// `yes` where the test holds, else `no`.
@@ -213,30 +205,19 @@ impl Reals {
         if !self.may_hold(self.info(value).bloom, base) {
             return Ok(value);
         }
-        let question = Question {
-            operation: operation::RESTRICT,
-            a: value.0,
-            b: test.0 * 2 + u32::from(holds),
-        };
-        let open = match self.recall(question)? {
-            Recalled::Known(value) => return Ok(value),
-            Recalled::Open(open) => open,
-        };
-        self.spend(1)?;
-        let result = match self.at(value) {
+        self.answer(Question::restricted(value, test, holds), |reals| match reals.at(value) {
             Value::Choice { test: found, yes, no } if found == test => {
-                self.restrict(if holds { yes } else { no }, test, holds)?
+                reals.restrict(if holds { yes } else { no }, test, holds)
             }
             Value::Choice { test: found, yes, no } => {
-                let yes = self.restrict(yes, test, holds)?;
-                let no = self.restrict(no, test, holds)?;
-                let condition = self.restricted_test(found, base, known, test)?;
-                self.select(condition, yes, no)?
+                let yes = reals.restrict(yes, test, holds)?;
+                let no = reals.restrict(no, test, holds)?;
+                let condition = reals.restricted_test(found, base, known, test)?;
+                reals.select(condition, yes, no)
             }
-            Value::Leaf(sum) => self.put_in(sum, base, known, test)?,
-            _ => value,
-        };
-        Ok(self.remember(open, result))
+            Value::Leaf(sum) => reals.put_in(sum, base, known, test),
+            _ => Ok(value),
+        })
     }
 
     /// The value without a test that is decided.
@@ -248,20 +229,11 @@ impl Reals {
         if self.test_at(found).order > self.test_at(test).order {
             return Ok(value);
         }
-        let question = Question {
-            operation: operation::RESTRICT,
-            a: value.0,
-            b: test.0 * 2 + u32::from(holds),
-        };
-        let open = match self.recall(question)? {
-            Recalled::Known(value) => return Ok(value),
-            Recalled::Open(open) => open,
-        };
-        self.spend(1)?;
-        let yes = self.prune(yes, test, holds)?;
-        let no = self.prune(no, test, holds)?;
-        let result = self.choose(found, yes, no)?;
-        Ok(self.remember(open, result))
+        self.answer(Question::restricted(value, test, holds), |reals| {
+            let yes = reals.prune(yes, test, holds)?;
+            let no = reals.prune(no, test, holds)?;
+            reals.choose(found, yes, no)
+        })
     }
 
     /// Another test with what is known put in, as 1 or 0.

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::arena::{Base, BaseId, Factor, Reals, SumId, Term, Value, ValueId};
 use super::condition::MAX_SIGNS;
 use super::interval::Interval;
-use super::memo::{Question, Recalled, operation};
+use super::memo::{Question, operation};
 use super::product::Product;
 use super::rational::{Bounded, Limit, Rational, factors};
 use super::sum::Terms;
@@ -125,23 +125,17 @@ impl Reals {
         };
         let parameter = if parameter.is_zero() { u32::MAX } else { self.parameter(parameter) };
         let question = Question { operation: operation::FUNCTION + code, a: value.0, b: parameter };
-        let open = match self.recall(question)? {
-            Recalled::Known(value) => return Ok(value),
-            Recalled::Open(open) => open,
-        };
-        self.spend(1)?;
-        let result = match self.at(value) {
+        self.answer(question, |reals| match reals.at(value) {
             Value::Choice { test, yes, no } => {
-                let yes = self.function(function, yes)?;
-                let no = self.function(function, no)?;
-                self.choose(test, yes, no)?
+                let yes = reals.function(function, yes)?;
+                let no = reals.function(function, no)?;
+                reals.choose(test, yes, no)
             }
-            Value::Undefined => Reals::UNDEFINED,
-            Value::Invalid => Reals::INVALID,
-            Value::Infinite { negative } => self.of_infinite(function, negative)?,
-            Value::Leaf(sum) => self.of_sum(function, sum)?,
-        };
-        Ok(self.remember(open, result))
+            Value::Undefined => Ok(Reals::UNDEFINED),
+            Value::Invalid => Ok(Reals::INVALID),
+            Value::Infinite { negative } => reals.of_infinite(function, negative),
+            Value::Leaf(sum) => reals.of_sum(function, sum),
+        })
     }
 
     fn of_infinite(&mut self, function: Function, negative: bool) -> Bounded<ValueId> {

@@ -7,7 +7,7 @@
 
 use hashbrown::HashMap;
 
-use super::arena::{Reals, ValueId};
+use super::arena::{Reals, TestId, ValueId};
 use super::rational::{Bounded, Limit};
 
 /// Work that one rule may cost, in values looked at.
@@ -25,7 +25,7 @@ pub(crate) mod operation {
     pub(crate) const FUNCTION: u32 = 16;
 }
 
-/// What [`Reals::recall`] is asked.
+/// What [`Reals::answer`] is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Question {
     pub(crate) operation: u32,
@@ -33,19 +33,12 @@ pub(crate) struct Question {
     pub(crate) b: u32,
 }
 
-/// What comes back.
-pub(crate) enum Recalled {
-    Known(ValueId),
-    /// Nothing yet: the answer goes to [`Reals::remember`].
-    Open(Open),
-}
-
-/// A question that is being worked out.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Open {
-    question: Question,
-    /// [`Memo::work`] at its beginning.
-    since: u64,
+impl Question {
+    /// A value where a test holds, or fails.
+    pub(crate) fn restricted(value: ValueId, test: TestId, holds: bool) -> Question {
+        let operation = operation::RESTRICT;
+        Question { operation, a: value.0, b: test.0 * 2 + u32::from(holds) }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -128,35 +121,50 @@ impl Reals {
         result
     }
 
-    /// The answer to a question, if it is still known.
+    /// The answer to a question: what is known, or what the work on it gives.
     #[inline]
-    pub(crate) fn recall(&mut self, question: Question) -> Bounded<Recalled> {
+    pub(crate) fn answer(
+        &mut self,
+        question: Question,
+        work: impl FnOnce(&mut Reals) -> Bounded<ValueId>,
+    ) -> Bounded<ValueId> {
+        if let Some(known) = self.recall(question)? {
+            return Ok(known);
+        }
+        let since = self.memo.work;
+        self.spend(1)?;
+        let value = work(self)?;
+        self.remember(question, value, since);
+        Ok(value)
+    }
+
+    #[inline]
+    fn recall(&mut self, question: Question) -> Bounded<Option<ValueId>> {
         let memo = &mut self.memo;
-        let open = Recalled::Open(Open { question, since: memo.work });
         if let Some(all) = &memo.all {
-            return Ok(all.get(&question).map_or(open, |value| Recalled::Known(*value)));
+            return Ok(all.get(&question).copied());
         }
         let answer = memo.table[memo.slot(question)];
         let is_known = (answer.a, answer.b) == (question.a, question.b)
             && answer.operation_and_cost & 0xff == question.operation;
         if !is_known {
-            return Ok(open);
+            return Ok(None);
         }
         memo.spend(answer.operation_and_cost >> 8)?;
-        Ok(Recalled::Known(answer.value))
+        Ok(Some(answer.value))
     }
 
+    /// `since` is the work that had been done when the question came.
     #[inline]
-    pub(crate) fn remember(&mut self, open: Open, value: ValueId) -> ValueId {
+    fn remember(&mut self, question: Question, value: ValueId, since: u64) {
         let memo = &mut self.memo;
         if let Some(all) = &mut memo.all {
-            all.insert(open.question, value);
-            return value;
+            all.insert(question, value);
+            return;
         }
-        let Question { operation, a, b } = open.question;
-        let cost = (memo.work - open.since).min(MAX_COST) as u32;
-        let slot = memo.slot(open.question);
+        let Question { operation, a, b } = question;
+        let cost = (memo.work - since).min(MAX_COST) as u32;
+        let slot = memo.slot(question);
         memo.table[slot] = Answer { a, b, value, operation_and_cost: cost << 8 | operation };
-        value
     }
 }

@@ -50,13 +50,13 @@ mod rule;
 mod extract;
 
 pub(super) use arena::{Reach, Reals};
+pub(super) use extract::extract;
 pub(super) use operands::Operands;
 pub(super) use rational::Limit;
 pub(super) use rule::form;
 pub(super) use tokens::{Unread, is_one_group};
 
 use super::{Key, Level};
-use crate::tree::Rule;
 use arena::ValueId;
 use rational::Bounded;
 use structure::Structure;
@@ -73,28 +73,26 @@ pub(super) struct Form {
 
 /// The key of a form.
 pub(super) fn key(reals: &mut Reals, form: Form, level: Level) -> Bounded<Key> {
-    let update = match level {
-        Level::Scale => scale::scaled(reals, form.update)?,
-        _ => form.update,
-    };
+    let update = at_level(reals, form.update, level)?;
     let update = draws::hash(reals, update)?;
     let schedule = draws::hash(reals, form.schedule)?;
     let key = Structure::new(100 + level as u64).wide(update).wide(schedule).finish();
     Ok(Key(key.to_le_bytes()))
 }
 
-/// A rule that stands for all rules of a form at this level.
-pub(super) fn extract(
+/// A form at a level, alone in another arena.
+pub(super) fn isolate(
     reals: &mut Reals,
-    scratch: &mut Reals,
     form: Form,
     level: Level,
-) -> Bounded<Rule> {
-    let update = match level {
-        Level::Scale => scale::scaled(reals, form.update)?,
-        _ => form.update,
-    };
-    extract::extract(reals, scratch, Form { update, ..form })
+    alone: &mut Reals,
+) -> Bounded<Form> {
+    let update = at_level(reals, form.update, level)?;
+    extract::isolate(reals, Form { update, ..form }, alone)
+}
+
+fn at_level(reals: &mut Reals, update: ValueId, level: Level) -> Bounded<ValueId> {
+    if level == Level::Scale { scale::scaled(reals, update) } else { Ok(update) }
 }
 
 /// The key of a bare token string.

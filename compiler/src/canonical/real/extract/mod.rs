@@ -19,29 +19,32 @@ mod writer;
 use crate::tree::{NodeId, Rule};
 
 use super::Form;
-use super::arena::{Reals, Test, Value, ValueId};
+use super::arena::{Reals, Test, ValueId};
 use super::draws::{self, Drawn};
 use super::rational::{Bounded, Limit};
 use transfer::Transfer;
 use writer::Writer;
 
-/// A rule of this form, worked out in an arena of its own. It is one to a reader; whoever needs certainty works
-/// out its key.
-pub(crate) fn extract(reals: &mut Reals, scratch: &mut Reals, form: Form) -> Bounded<Rule> {
+/// A form alone in an arena, its draws in canonical order, from the arena where it was made.
+pub(crate) fn isolate(reals: &mut Reals, form: Form, alone: &mut Reals) -> Bounded<Form> {
     let update = numbered(reals, form.update, 0)?;
     let schedule = numbered(reals, form.schedule, draws::MAX_SITES as u32)?;
-    scratch.clear();
-    scratch.next_rule();
-    let mut transfer = Transfer::new(reals, scratch);
-    let (update, schedule) = (transfer.value(update)?, transfer.value(schedule)?);
-    scratch.next_rule();
-    let mut writer = Writer::new(scratch);
-    let update = root(&mut writer, update)?;
-    let schedule = if schedule == Reals::ONE {
+    alone.clear();
+    alone.next_rule();
+    let mut transfer = Transfer::new(reals, alone);
+    Ok(Form { update: transfer.value(update)?, schedule: transfer.value(schedule)? })
+}
+
+/// A rule of a form that is alone in its arena. It is one to a reader; whoever needs certainty works out its key.
+pub(crate) fn extract(alone: &mut Reals, form: Form) -> Bounded<Rule> {
+    alone.next_rule();
+    let mut writer = Writer::new(alone);
+    let update = root(&mut writer, form.update)?;
+    let schedule = if form.schedule == Reals::ONE {
         None
     } else {
         writer.begin_schedule()?;
-        Some(root(&mut writer, schedule)?)
+        Some(root(&mut writer, form.schedule)?)
     };
     writer.finish(update, schedule)
 }
@@ -61,23 +64,12 @@ fn numbered(reals: &mut Reals, value: ValueId, first: u32) -> Bounded<ValueId> {
 fn rebuild(reals: &mut Reals, value: ValueId, order: &[Drawn], site: u32) -> Bounded<ValueId> {
     let Some((drawn, rest)) = order.split_first() else { return Ok(value) };
     reals.spend(1)?;
-    let yes = fallen(reals, value, *drawn, true)?;
-    let no = fallen(reals, value, *drawn, false)?;
+    let probability = drawn.probability;
+    let old = reals.test(Test::Kept { site: drawn.site, probability });
+    let yes = reals.restrict(value, old, true)?;
+    let no = reals.restrict(value, old, false)?;
     let yes = rebuild(reals, yes, rest, site + 1)?;
     let no = rebuild(reals, no, rest, site + 1)?;
-    let test = reals.test(Test::Kept { site, probability: drawn.probability });
-    reals.choose(test, yes, no)
-}
-
-/// What is left where a draw has fallen; draws are the first decisions.
-fn fallen(reals: &mut Reals, value: ValueId, drawn: Drawn, kept: bool) -> Bounded<ValueId> {
-    reals.spend(1)?;
-    let Value::Choice { test, yes, no } = reals.at(value) else { return Ok(value) };
-    let Test::Kept { site, .. } = reals.test_at(test).test else { return Ok(value) };
-    if site == drawn.site {
-        return Ok(if kept { yes } else { no });
-    }
-    let yes = fallen(reals, yes, drawn, kept)?;
-    let no = fallen(reals, no, drawn, kept)?;
-    reals.choose(test, yes, no)
+    let new = reals.test(Test::Kept { site, probability });
+    reals.choose(new, yes, no)
 }

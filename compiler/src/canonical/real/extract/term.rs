@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::primitive::{Binary, Unary};
+use crate::primitive::{Binary, Meaning, PRIMITIVES, Unary, primitive};
 use crate::tree::{Node, NodeId};
 
 use super::super::arena::{Base, BaseId, Factor, MonomialId, Reals, SumId, Term, ValueId};
@@ -11,8 +11,6 @@ use super::super::rational::{Bounded, Limit, Rational};
 use super::super::sum::Terms;
 use super::writer::{Writer, literal};
 
-/// Averages with a name: the power of the gradient, the parameter, and its default.
-const MOMENTS: [(u8, &str, f64); 3] = [(1, "beta1", 0.9), (2, "beta2", 0.999), (3, "beta3", 0.999)];
 /// Whole powers up to here are products.
 const MAX_PRODUCT: i128 = 4;
 
@@ -262,11 +260,16 @@ impl Writer<'_> {
 
     /// `debias(ema(x, decay))` and `ema(x, decay)`.
     fn average_of(&mut self, x: ValueId, decay: ValueId) -> Bounded<(NodeId, NodeId)> {
-        for (power, name, default) in MOMENTS {
+        for row in PRIMITIVES {
+            let Meaning::Average { power, decay: parameter } = row.meaning else { continue };
+            let Some(Meaning::Parameter(default)) = primitive(parameter).map(|row| row.meaning)
+            else {
+                continue;
+            };
             let of = gradient_power(self.reals, i128::from(power))?;
             let default = Rational::from_decimal(default)?;
             if of == x && self.reals.as_constant(decay) == Some(default) {
-                return self.moment(power, name);
+                return self.moment(power, parameter);
             }
         }
         let (x, decay) = (self.value(x)?, self.value(decay)?);
