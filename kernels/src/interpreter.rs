@@ -11,8 +11,13 @@
 
 use std::sync::Arc;
 
-use crate::kernel::{CallError, Elements, Kernel, Uniforms, check_call};
-use crate::plan::{Array, BinaryOp, Instruction, Plan, ShiftOp, UnaryOp, Value, Word, semantics};
+use half::{bf16, f16};
+
+use crate::floats::{Floats, FloatsMut};
+use crate::kernel::{CallError, Demands, Elements, Kernel, Uniforms};
+use crate::plan::{
+    Array, BinaryOp, Instruction, Plan, ShiftOp, UnaryOp, Value, Word, Written, semantics,
+};
 
 /// Elements that go through the program together.
 const LANES: usize = 32;
@@ -40,8 +45,7 @@ impl Interpreter {
 
 impl Kernel for Interpreter {
     fn run(&self, elements: &mut Elements<'_>, uniforms: Uniforms<'_>) -> Result<(), CallError> {
-        let (states, scalars) = (usize::from(self.plan.states), usize::from(self.plan.scalars));
-        check_call(states, scalars, elements, &uniforms)?;
+        Demands::of(&self.plan).check(elements, &uniforms)?;
         let mut registers = vec![[0; LANES]; self.plan.instructions.len()];
         let count = elements.parameters.len();
         for start in (0..count).step_by(LANES) {
@@ -62,7 +66,16 @@ impl Kernel for Interpreter {
                 }
             }
             for store in &self.plan.stores {
-                block.store(store.array, &registers[store.value.index()], elements);
+                match store.value {
+                    Written::Value(value) => {
+                        block.store(store.array, &registers[value.index()], elements);
+                    }
+                    Written::Descent { scale, update } => {
+                        let (scale, update) =
+                            (&registers[scale.index()], &registers[update.index()]);
+                        block.descend(scale, update, elements);
+                    }
+                }
             }
         }
         Ok(())
@@ -78,24 +91,51 @@ struct Block {
 
 impl Block {
     fn load(self, array: Array, elements: &Elements<'_>, result: &mut Lanes) {
-        let source: &[f32] = match array {
-            Array::Parameter => elements.parameters,
+        let source = match array {
+            Array::Parameter => elements.parameters.as_floats(),
             Array::Gradient => elements.gradients,
-            Array::State(slot) => elements.states[usize::from(slot)],
+            Array::State(slot) => Floats::F32(elements.states[usize::from(slot)]),
         };
-        let source = &source[self.start..self.start + self.length];
-        result.iter_mut().zip(source).for_each(|(to, from)| *to = from.to_bits());
+        let to = result.iter_mut();
+        match source.part(self.start..self.start + self.length) {
+            Floats::F32(from) => to.zip(from).for_each(|(to, from)| *to = from.to_bits()),
+            Floats::F64(from) => to.zip(from).for_each(|(to, from)| *to = (*from as f32).to_bits()),
+            Floats::F16(from) => to.zip(from).for_each(|(to, from)| *to = from.to_bits().into()),
+            Floats::Bf16(from) => to.zip(from).for_each(|(to, from)| *to = from.to_bits().into()),
+        }
     }
 
     fn store(self, array: Array, value: &Lanes, elements: &mut Elements<'_>) {
-        let target: &mut [f32] = match array {
-            Array::Parameter => elements.parameters,
-            Array::State(slot) => elements.states[usize::from(slot)],
+        let target = match array {
+            Array::Parameter => elements.parameters.reborrow(),
+            Array::State(slot) => FloatsMut::F32(elements.states[usize::from(slot)]),
             // No verified plan writes the gradient.
             Array::Gradient => return,
         };
-        let target = &mut target[self.start..self.start + self.length];
-        target.iter_mut().zip(value).for_each(|(to, from)| *to = f32::from_bits(*from));
+        let from = value[..self.length].iter();
+        match target.split_at(self.start).1 {
+            FloatsMut::F32(to) => to.iter_mut().zip(from).for_each(|(to, from)| {
+                *to = f32::from_bits(*from);
+            }),
+            FloatsMut::F16(to) => to.iter_mut().zip(from).for_each(|(to, from)| {
+                *to = f16::from_bits(*from as u16);
+            }),
+            FloatsMut::Bf16(to) => to.iter_mut().zip(from).for_each(|(to, from)| {
+                *to = bf16::from_bits(*from as u16);
+            }),
+            // A verified plan descends there.
+            FloatsMut::F64(_) => {}
+        }
+    }
+
+    /// Moves parameters of binary64, in binary64.
+    fn descend(self, scale: &Lanes, update: &Lanes, elements: &mut Elements<'_>) {
+        let FloatsMut::F64(parameters) = &mut elements.parameters else { return };
+        let factors = scale.iter().zip(update);
+        let target = &mut parameters[self.start..self.start + self.length];
+        for (to, (scale, update)) in target.iter_mut().zip(factors) {
+            *to -= f64::from(f32::from_bits(*scale)) * f64::from(f32::from_bits(*update));
+        }
     }
 
     fn word(self, word: Word, first_element: u64, uniforms: &Uniforms<'_>, result: &mut Lanes) {
@@ -104,8 +144,8 @@ impl Block {
             Word::KeyLow => result.fill(uniforms.key[0]),
             Word::KeyHigh => result.fill(uniforms.key[1]),
             Word::Step => result.fill(uniforms.step),
-            Word::ElementLow => fill(result, |i| first.wrapping_add(i as u64) as u32),
-            Word::ElementHigh => fill(result, |i| (first.wrapping_add(i as u64) >> 32) as u32),
+            Word::BlockLow => fill(result, |i| (first.wrapping_add(i as u64) / 4) as u32),
+            Word::BlockHigh => fill(result, |i| (first.wrapping_add(i as u64) >> 34) as u32),
         }
     }
 }
@@ -125,6 +165,8 @@ fn compute(instruction: &Instruction, registers: &[Lanes], result: &mut Lanes) {
             let (mask, a, b) = (at(mask), at(a), at(b));
             fill(result, |i| semantics::select(mask[i], a[i], b[i]));
         }
+        // Runs and blocks of lanes start at multiples of 4.
+        Instruction::Pick(values) => fill(result, |i| at(values[i % 4])[i]),
         Instruction::Load(_)
         | Instruction::Scalar(_)
         | Instruction::Word(_)
@@ -181,40 +223,49 @@ fn shift(op: ShiftOp, a: &Lanes, by: u8, result: &mut Lanes) {
 mod tests {
     use super::*;
     use crate::math::Ops;
-    use crate::plan::PlanBuilder;
+    use crate::plan::{PlanBuilder, verify};
 
-    /// Moves `count` elements by a plan with one state that remembers the element's place.
+    /// Moves `count` elements by a plan that writes the element's place: its block, of which the halves
+    /// are xored, times 4 and its number in the block.
     fn places(count: usize, first_element: u64) -> Vec<u32> {
         let mut plan = PlanBuilder::new();
-        let low = plan.word(Word::ElementLow);
-        let high = plan.word(Word::ElementHigh);
-        let place = plan.ixor(low, high);
+        let low = plan.word(Word::BlockLow);
+        let high = plan.word(Word::BlockHigh);
+        let block = plan.ixor(low, high);
+        let block = plan.shl(block, 2);
+        let numbers = [0, 1, 2, 3].map(|number| plan.integer(number));
+        let places = numbers.map(|number| plan.iadd(block, number));
+        let place = plan.pick((), places);
         let value = plan.from_bits(place);
         plan.store(Array::Parameter, value);
-        let mut parameters = vec![0.0; count];
-        let gradients = vec![0.0; count];
+        let mut parameters = vec![0.0_f32; count];
+        let gradients = vec![0.0_f32; count];
         let mut elements = Elements {
-            parameters: &mut parameters,
-            gradients: &gradients,
+            parameters: (&mut parameters).into(),
+            gradients: (&gradients).into(),
             states: &mut [],
             first_element,
         };
         let uniforms = Uniforms { scalars: &[], key: [0, 0], step: 0 };
-        Interpreter::new(plan.finish()).run(&mut elements, uniforms).unwrap();
+        let plan = plan.finish();
+        verify(&plan).unwrap();
+        Interpreter::new(plan).run(&mut elements, uniforms).unwrap();
         parameters.into_iter().map(f32::to_bits).collect()
     }
 
     #[test]
-    fn element_words_count_across_blocks() {
+    fn places_count_across_blocks() {
         assert_eq!(places(67, 8), (8..75).collect::<Vec<u32>>());
     }
 
     #[test]
-    fn element_words_carry_into_the_high_half() {
-        let first = (1 << 32) - 36;
-        let wanted: Vec<u32> =
-            (0..40_u64).map(|i| first + i).map(|p| (p ^ (p >> 32)) as u32).collect();
-        assert_eq!(places(40, first), wanted);
+    fn blocks_carry_into_the_high_half() {
+        let first = (1 << 34) - 36;
+        let wanted = (0..40_u64).map(|i| first + i).map(|place| {
+            let block = place / 4;
+            ((block ^ (block >> 32)) << 2) as u32 + (place % 4) as u32
+        });
+        assert_eq!(places(40, first), wanted.collect::<Vec<u32>>());
     }
 
     #[test]
@@ -225,8 +276,8 @@ mod tests {
         plan.store(Array::State(0), w);
         let (mut parameters, mut state) = (vec![1.0_f32; 40], vec![2.0_f32; 40]);
         let mut elements = Elements {
-            parameters: &mut parameters,
-            gradients: &[0.0; 40],
+            parameters: (&mut parameters).into(),
+            gradients: (&[0.0_f32; 40]).into(),
             states: &mut [&mut state],
             first_element: 0,
         };
@@ -240,10 +291,10 @@ mod tests {
         let mut plan = PlanBuilder::new();
         let zero = plan.float(0.0);
         plan.store(Array::Parameter, zero);
-        let mut parameters = [1.0, 2.0];
+        let mut parameters = [1.0_f32, 2.0];
         let mut elements = Elements {
-            parameters: &mut parameters,
-            gradients: &[0.0],
+            parameters: (&mut parameters).into(),
+            gradients: (&[0.0_f32]).into(),
             states: &mut [],
             first_element: 0,
         };

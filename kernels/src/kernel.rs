@@ -2,15 +2,18 @@
 
 use std::fmt;
 
+use crate::floats::{Floats, FloatsMut};
+use crate::plan::{ElementType, Plan};
+
 /// One run over `count` neighbouring elements of one tensor.
 ///
 /// All slices have the same length, and `states` has one slice for each state of the plan.
 #[derive(Debug)]
 pub struct Elements<'a> {
     /// `w`, updated in place.
-    pub parameters: &'a mut [f32],
+    pub parameters: FloatsMut<'a>,
     /// `g`.
-    pub gradients: &'a [f32],
+    pub gradients: Floats<'a>,
     /// State slots in the order of the plan, updated in place.
     pub states: &'a mut [&'a mut [f32]],
     /// Index of the first of these elements in its tensor; a multiple of 4.
@@ -61,37 +64,73 @@ pub enum CallError {
         /// How many the plan has.
         expected: usize,
     },
+    /// Elements of another type than the kernel was made for.
+    #[error("`{array}` has elements of {found}, the kernel takes {expected}")]
+    ElementType {
+        /// "parameters" or "gradients".
+        array: &'static str,
+        /// Type of its elements.
+        found: ElementType,
+        /// The type of the plan.
+        expected: ElementType,
+    },
     /// The run does not start at a multiple of 4.
     #[error("a run starts at element {0}, expected a multiple of 4")]
     Start(u64),
 }
 
-/// Checks what every kernel demands of its arguments.
-pub(crate) fn check_call(
-    plan_states: usize,
-    plan_scalars: usize,
-    elements: &Elements<'_>,
-    uniforms: &Uniforms<'_>,
-) -> Result<(), CallError> {
-    let expected = elements.parameters.len();
-    let length = |array: &str, found: usize| {
-        if found == expected {
-            Ok(())
-        } else {
-            Err(CallError::Length { array: array.to_owned(), found, expected })
+/// What a kernel demands of its arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Demands {
+    pub(crate) states: u16,
+    pub(crate) scalars: u16,
+    pub(crate) parameter: ElementType,
+    pub(crate) gradient: ElementType,
+}
+
+impl Demands {
+    /// The demands of a plan.
+    pub(crate) fn of(plan: &Plan) -> Demands {
+        let (states, scalars) = (plan.states, plan.scalars);
+        Demands { states, scalars, parameter: plan.parameter, gradient: plan.gradient }
+    }
+
+    /// Checks what every kernel demands of its arguments.
+    pub(crate) fn check(
+        self,
+        elements: &Elements<'_>,
+        uniforms: &Uniforms<'_>,
+    ) -> Result<(), CallError> {
+        let expected = elements.parameters.len();
+        let length = |array: &dyn fmt::Display, found: usize| {
+            if found == expected {
+                Ok(())
+            } else {
+                Err(CallError::Length { array: array.to_string(), found, expected })
+            }
+        };
+        let count = |what, found: usize, expected: u16| {
+            let expected = usize::from(expected);
+            if found == expected { Ok(()) } else { Err(CallError::Count { what, found, expected }) }
+        };
+        let kind = |array, found, expected| {
+            if found == expected {
+                Ok(())
+            } else {
+                Err(CallError::ElementType { array, found, expected })
+            }
+        };
+        count("states", elements.states.len(), self.states)?;
+        count("scalars", uniforms.scalars.len(), self.scalars)?;
+        kind("parameters", elements.parameters.element_type(), self.parameter)?;
+        kind("gradients", elements.gradients.element_type(), self.gradient)?;
+        length(&"gradients", elements.gradients.len())?;
+        for (slot, state) in elements.states.iter().enumerate() {
+            length(&format_args!("state {slot}"), state.len())?;
         }
-    };
-    let count = |what, found: usize, expected: usize| {
-        if found == expected { Ok(()) } else { Err(CallError::Count { what, found, expected }) }
-    };
-    count("states", elements.states.len(), plan_states)?;
-    count("scalars", uniforms.scalars.len(), plan_scalars)?;
-    length("gradients", elements.gradients.len())?;
-    for (slot, state) in elements.states.iter().enumerate() {
-        length(&format!("state {slot}"), state.len())?;
+        if !elements.first_element.is_multiple_of(4) {
+            return Err(CallError::Start(elements.first_element));
+        }
+        Ok(())
     }
-    if !elements.first_element.is_multiple_of(4) {
-        return Err(CallError::Start(elements.first_element));
-    }
-    Ok(())
 }

@@ -15,6 +15,7 @@ mod value_set;
 pub mod derived;
 pub mod scalars;
 mod lowered;
+pub mod floats;
 pub mod kernel;
 pub mod interpreter;
 pub mod cpu;
@@ -22,3 +23,4 @@ mod compile;
 
 pub use compile::{Backend, Compiled, KernelCache, compile};
 pub use lowered::{LowerError, LoweredRule, MAX_PLAN};
+pub use plan::ElementType;

@@ -268,11 +268,12 @@ impl Lowering<'_> {
         self.canonical.draws.get(&id).copied().unwrap_or_default()
     }
 
-    fn place(&mut self) -> Place<Value> {
+    fn place(&mut self) -> Place<Value, ()> {
         Place {
             key: [self.plan.word(Word::KeyLow), self.plan.word(Word::KeyHigh)],
             step: self.plan.word(Word::Step),
-            element: [self.plan.word(Word::ElementLow), self.plan.word(Word::ElementHigh)],
+            block: [self.plan.word(Word::BlockLow), self.plan.word(Word::BlockHigh)],
+            lane: (),
         }
     }
 

@@ -330,8 +330,8 @@ fn state_value(
     }
 }
 
-fn schedule_place(inputs: &StepInputs<'_>) -> Place<u32> {
-    Place { key: key(inputs.seed, SCHEDULE_TENSOR), step: inputs.step as u32, element: [0, 0] }
+fn schedule_place(inputs: &StepInputs<'_>) -> Place<u32, u32> {
+    Place::of_element(key(inputs.seed, SCHEDULE_TENSOR), inputs.step as u32, 0)
 }
 
 fn schedule_normal(inputs: &StepInputs<'_>, site: u32, scale: f32) -> f32 {

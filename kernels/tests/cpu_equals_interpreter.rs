@@ -8,10 +8,11 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use nosc_kernels::cpu::{CpuKernel, CpuOptions, Optimization};
+use nosc_kernels::floats::{Floats, FloatsMut, bf16, f16};
 use nosc_kernels::interpreter::Interpreter;
 use nosc_kernels::kernel::{Elements, Kernel, Uniforms};
-use nosc_kernels::math::Ops;
-use nosc_kernels::plan::{Array, Plan, PlanBuilder, Value, Word};
+use nosc_kernels::math::{Ops, from_bf16, from_f16, to_bf16, to_f16};
+use nosc_kernels::plan::{Array, ElementType, Plan, PlanBuilder, Value, Word};
 
 const PLANS: u64 = 300;
 const STATES: usize = 3;
@@ -77,24 +78,43 @@ impl Random {
 
 /// A plan in the making, with its values by type.
 struct Author {
+    /// Of parameters and gradients.
+    types: [ElementType; 2],
     plan: PlanBuilder,
     floats: Vec<Value>,
     integers: Vec<Value>,
     masks: Vec<Value>,
+    /// Integers of a block of four elements.
+    blocks: Vec<Value>,
 }
 
 impl Author {
     fn new(random: &mut Random) -> Author {
-        let mut plan = PlanBuilder::new();
-        let mut floats = vec![plan.load(Array::Parameter), plan.load(Array::Gradient)];
+        let types = [0; 2].map(|_| match random.below(2) {
+            0 => ElementType::F32,
+            _ => random.pick(&ElementType::ALL),
+        });
+        let mut plan = PlanBuilder::with_types(types[0], types[1]);
+        let mut loaded = |array: Array, of: ElementType| {
+            let value = plan.load(array);
+            match of {
+                ElementType::F32 | ElementType::F64 => value,
+                ElementType::F16 => from_f16(&mut plan, value),
+                ElementType::Bf16 => from_bf16(&mut plan, value),
+            }
+        };
+        let mut floats =
+            vec![loaded(Array::Parameter, types[0]), loaded(Array::Gradient, types[1])];
         (0..STATES).for_each(|slot| floats.push(plan.load(Array::State(slot as u16))));
         (0..SCALARS).for_each(|number| floats.push(plan.scalar(number as u16)));
-        let words = [Word::KeyLow, Word::KeyHigh, Word::Step, Word::ElementLow, Word::ElementHigh];
+        let words = [Word::KeyLow, Word::KeyHigh, Word::Step];
         let mut integers: Vec<Value> = words.into_iter().map(|word| plan.word(word)).collect();
+        let mut blocks = integers.clone();
+        blocks.extend([Word::BlockLow, Word::BlockHigh].map(|word| plan.word(word)));
         floats.push(plan.float(random.float()));
         integers.push(plan.integer(random.word()));
         let masks = vec![plan.lt(floats[0], floats[1]), plan.lt(floats[5], floats[6])];
-        Author { plan, floats, integers, masks }
+        Author { types, plan, floats, integers, masks, blocks }
     }
 
     /// A recent value more often than an old one, so that plans are deep.
@@ -154,6 +174,29 @@ impl Author {
         self.integers.push(self.plan.integer(random.word()));
     }
 
+    /// An integer of a block, or the way from four of them to an element.
+    fn add_of_block(&mut self, random: &mut Random) {
+        let [a, b, c, d] = [0; 4].map(|_| Author::of(random, &self.blocks));
+        let by = random.below(32) as u8;
+        let plan = &mut self.plan;
+        let value = match random.below(8) {
+            0 => plan.imul(a, b),
+            1 | 2 => plan.umulhi(a, b),
+            3 => plan.ixor(a, b),
+            4 => plan.iadd(a, b),
+            5 => plan.ushr(a, by),
+            6 => {
+                let mask = plan.ilt(a, b);
+                plan.iselect(mask, c, d)
+            }
+            _ => {
+                self.integers.push(plan.pick((), [a, b, c, d]));
+                return;
+            }
+        };
+        self.blocks.push(value);
+    }
+
     fn add_mask(&mut self, random: &mut Random) {
         let [a, b] = [0; 2].map(|_| Author::of(random, &self.floats));
         let [i, j] = [0; 2].map(|_| Author::of(random, &self.integers));
@@ -189,7 +232,19 @@ impl Author {
             sum = plan.add(sum, term);
         }
         let last = self.floats.len() - 1;
-        plan.store(Array::Parameter, self.floats[last]);
+        let value = self.floats[last];
+        match self.types[0] {
+            ElementType::F32 => plan.store(Array::Parameter, value),
+            ElementType::F64 => plan.descend(value, self.floats[last - 2]),
+            ElementType::F16 => {
+                let bits = to_f16(plan, value);
+                plan.store(Array::Parameter, bits);
+            }
+            ElementType::Bf16 => {
+                let bits = to_bf16(plan, value);
+                plan.store(Array::Parameter, bits);
+            }
+        }
         plan.store(Array::State(0), self.floats[last - 1]);
         plan.store(Array::State(1), word);
         plan.store(Array::State(2), sum);
@@ -200,9 +255,10 @@ impl Author {
 fn random_plan(random: &mut Random, operations: usize) -> Plan {
     let mut author = Author::new(random);
     for _ in 0..operations {
-        match random.below(5) {
+        match random.below(6) {
             0 => author.add_integer(random),
             1 => author.add_mask(random),
+            2 => author.add_of_block(random),
             _ => author.add_float(random),
         }
     }
@@ -235,25 +291,78 @@ impl Input {
         }
     }
 
-    /// The arrays after one step, margins included.
-    fn after(&self, kernel: &dyn Kernel) -> [Vec<f32>; 2 + STATES] {
+    /// The numbers of all arrays after one step, margins included.
+    fn after(&self, plan: &Plan, kernel: &dyn Kernel) -> Vec<Vec<f64>> {
         let mut arrays = self.arrays.clone();
         let range = MARGIN..MARGIN + self.count;
         let [parameters, gradients, states @ ..] = &mut arrays;
-        let mut states = states.each_mut().map(|state| &mut state[range.clone()]);
+        let mut parameters = Typed::new(parameters, plan.parameter);
+        let gradients = Typed::new(gradients, plan.gradient);
+        let mut views = states.each_mut().map(|state| &mut state[range.clone()]);
+        let (_, from_start) = parameters.view_mut().split_at(MARGIN);
         let mut elements = Elements {
-            parameters: &mut parameters[range.clone()],
-            gradients: &gradients[range],
-            states: &mut states,
+            parameters: from_start.split_at(self.count).0,
+            gradients: gradients.view().part(range),
+            states: &mut views,
             first_element: self.first_element,
         };
         let uniforms = Uniforms { scalars: &self.scalars, key: self.key, step: self.step };
         kernel.run(&mut elements, uniforms).unwrap();
-        arrays
+        let numbers = [parameters, gradients].map(|array| array.numbers());
+        let states = states.iter().map(|state| Typed::F32(state.clone()).numbers());
+        numbers.into_iter().chain(states).collect()
     }
 }
 
-fn same(a: f32, b: f32) -> bool {
+/// An array of elements of some type.
+enum Typed {
+    F32(Vec<f32>),
+    F64(Vec<f64>),
+    F16(Vec<f16>),
+    Bf16(Vec<bf16>),
+}
+
+impl Typed {
+    fn new(values: &[f32], of: ElementType) -> Typed {
+        let values = values.iter().copied();
+        match of {
+            ElementType::F32 => Typed::F32(values.collect()),
+            // With digits that binary32 does not hold.
+            ElementType::F64 => Typed::F64(values.map(|x| f64::from(x) * 1.000_000_03).collect()),
+            ElementType::F16 => {
+                Typed::F16(values.map(|x| f16::from_bits((x.to_bits() >> 11) as u16)).collect())
+            }
+            ElementType::Bf16 => {
+                Typed::Bf16(values.map(|x| bf16::from_bits((x.to_bits() >> 16) as u16)).collect())
+            }
+        }
+    }
+
+    fn view(&self) -> Floats<'_> {
+        match self {
+            Typed::F32(values) => values.into(),
+            Typed::F64(values) => values.into(),
+            Typed::F16(values) => values.into(),
+            Typed::Bf16(values) => values.into(),
+        }
+    }
+
+    fn view_mut(&mut self) -> FloatsMut<'_> {
+        match self {
+            Typed::F32(values) => values.into(),
+            Typed::F64(values) => values.into(),
+            Typed::F16(values) => values.into(),
+            Typed::Bf16(values) => values.into(),
+        }
+    }
+
+    fn numbers(&self) -> Vec<f64> {
+        let view = self.view();
+        (0..view.len()).map(|index| view.get(index).unwrap()).collect()
+    }
+}
+
+fn same(a: f64, b: f64) -> bool {
     a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
 }
 
@@ -261,16 +370,16 @@ fn check_equal(
     input: &Input,
     plan: &Plan,
     interpreter: &Interpreter,
-    kernel: &CpuKernel,
+    kernel: &dyn Kernel,
     how: &str,
 ) {
-    let (wanted, found) = (input.after(interpreter), input.after(kernel));
+    let (wanted, found) = (input.after(plan, interpreter), input.after(plan, kernel));
     for (array, (wanted, found)) in wanted.iter().zip(&found).enumerate() {
         for (place, (w, f)) in wanted.iter().zip(found).enumerate() {
             assert!(
                 same(*w, *f),
-                "{how}, {} elements, array {array}, element {}: expected {w:?} {:08x}, found {f:?} \
-                 {:08x}\n{plan}",
+                "{how}, {} elements, array {array}, element {}: expected {w:e} {:016x}, found {f:e} \
+                 {:016x}\n{plan}",
                 input.count,
                 place as i64 - MARGIN as i64,
                 w.to_bits(),
@@ -352,8 +461,9 @@ fn every_operation_comes_up() {
         "word key_low",
         "word key_high",
         "word step",
-        "word element_low",
-        "word element_high",
+        "word block_low",
+        "word block_high",
+        "pick",
         "f32",
         "i32",
         "fneg",

@@ -269,8 +269,8 @@ impl Optimizer {
             let uniforms = Uniforms { scalars, key, step };
             let mut states: Vec<&mut [f32]> = chunk.states.iter_mut().map(|s| &mut **s).collect();
             let mut elements = Elements {
-                parameters: chunk.parameters,
-                gradients: chunk.gradients,
+                parameters: chunk.parameters.into(),
+                gradients: chunk.gradients.into(),
                 states: &mut states,
                 first_element: chunk.first_element,
             };

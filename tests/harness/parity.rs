@@ -185,8 +185,8 @@ fn move_arrays(
 ) {
     let mut states: Vec<&mut [f32]> = arrays.states.iter_mut().map(Vec::as_mut_slice).collect();
     let mut elements = Elements {
-        parameters: &mut arrays.parameters,
-        gradients,
+        parameters: (&mut arrays.parameters).into(),
+        gradients: gradients.into(),
         states: &mut states,
         first_element,
     };

@@ -165,8 +165,7 @@ impl<'a> Scalars<'a> {
 
     fn leaf(&mut self, id: NodeId, node: Node, operands: &[(NodeId, f64)]) -> f64 {
         let (t, total) = (self.step as f64, TOTAL as f64);
-        let place =
-            Place { key: key(SEED, SCHEDULE_TENSOR), step: self.step as u32, element: [0, 0] };
+        let place = Place::of_element(key(SEED, SCHEDULE_TENSOR), self.step as u32, 0);
         let site = || {
             assert!(self.in_schedule, "a draw in a step scalar");
             self.reference.canonical.unwrap().schedule_draws[&id]
@@ -292,8 +291,8 @@ impl Element<'_> {
         }
     }
 
-    fn place(&self) -> Place<u32> {
-        Place { key: key(SEED, 0), step: self.scalars.step as u32, element: [self.index as u32, 0] }
+    fn place(&self) -> Place<u32, u32> {
+        Place::of_element(key(SEED, 0), self.scalars.step as u32, self.index as u64)
     }
 
     fn site(&self, id: NodeId) -> u32 {

@@ -102,10 +102,11 @@ fn noise_has_its_variance() {
 /// Bits of parameters that were 0, after one step with gradients of 1 in one run of a kernel: tensor 2,
 /// seed 1.
 fn moved(kernel: &dyn Kernel, first_element: u64, count: usize) -> Vec<u32> {
-    let mut parameters = vec![0.0; count];
+    let mut parameters = vec![0.0_f32; count];
+    let gradients = vec![1.0_f32; count];
     let mut elements = Elements {
-        parameters: &mut parameters,
-        gradients: &vec![1.0; count],
+        parameters: (&mut parameters).into(),
+        gradients: (&gradients).into(),
         states: &mut [],
         first_element,
     };

@@ -361,8 +361,8 @@ impl<'a> Running<'a> {
         let mut w = vec![-0.0; ELEMENTS];
         let mut states: Vec<&mut [f32]> = self.states.iter_mut().map(Vec::as_mut_slice).collect();
         let mut elements = Elements {
-            parameters: &mut w,
-            gradients: given("g")?,
+            parameters: (&mut w).into(),
+            gradients: given("g")?.into(),
             states: &mut states,
             first_element: 0,
         };

@@ -1,22 +1,22 @@
 //! How compiled code is called: the one place that fixes order and meaning of the arguments.
 //!
 //! ```c
-//! void kernel(float *parameters, const float *gradients, float *const *states,
+//! void kernel(T *parameters, const G *gradients, float *const *states,
 //!             const float *scalars, const uint32_t *words,
 //!             uint64_t first_element, uint64_t count);
 //! ```
 //!
 //! | argument        | points to                                       |
 //! |-----------------|-------------------------------------------------|
-//! | `parameters`    | `count` floats, updated in place                |
-//! | `gradients`     | `count` floats                                  |
+//! | `parameters`    | `count` elements of the plan's type, updated in place |
+//! | `gradients`     | `count` elements of the plan's type             |
 //! | `states`        | a pointer to `count` floats for each state slot |
 //! | `scalars`       | a float for each step scalar of the plan        |
 //! | `words`         | [`WORDS`] integers: key low, key high, step     |
 //! | `first_element` | index of the first element in its tensor, a multiple of 4 |
 //! | `count`         | number of elements, at most 2^61                |
 //!
-//! Arrays need the alignment of a float, do not overlap, and may dangle where nothing is read. The
+//! Arrays need the alignment of their elements, do not overlap, and may dangle where nothing is read. The
 //! function keeps no pointer and calls nothing. [`super::header()`] prints this for C.
 
 use cranelift_codegen::ir::{AbiParam, Signature, types};
@@ -27,8 +27,8 @@ pub const WORDS: usize = 3;
 
 /// A compiled kernel as Rust calls it.
 pub(super) type EntryPoint = unsafe extern "C" fn(
-    parameters: *mut f32,
-    gradients: *const f32,
+    parameters: *mut u8,
+    gradients: *const u8,
     states: *const *mut f32,
     scalars: *const f32,
     words: *const u32,

@@ -14,18 +14,18 @@ use cranelift_codegen::Context;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{Module, default_libcall_names};
+use smallvec::SmallVec;
 
 use super::abi::{EntryPoint, WORDS};
 use super::error::CpuError;
 use super::lower::{Strategy, lower};
-use crate::kernel::{CallError, Elements, Uniforms, check_call};
+use crate::kernel::{CallError, Demands, Elements, Uniforms};
 use crate::plan::Plan;
 
 /// Executable code of one plan.
 pub(super) struct KernelCode {
     entry: EntryPoint,
-    states: usize,
-    scalars: usize,
+    demands: Demands,
     bytes: usize,
     /// Nobody locks it: the mutex makes a module, which is no `Sync`, part of a value that is.
     _memory: Mutex<CodeMemory>,
@@ -61,8 +61,8 @@ impl KernelCode {
         // SAFETY: `address` is the start of a finalized function whose signature is
         // `abi::signature` under the host's C convention, of which `EntryPoint` is the Rust type.
         let entry = unsafe { std::mem::transmute::<*const u8, EntryPoint>(address) };
-        let (states, scalars) = (usize::from(plan.states), usize::from(plan.scalars));
-        Ok(KernelCode { entry, states, scalars, bytes, _memory: Mutex::new(memory) })
+        let demands = Demands::of(plan);
+        Ok(KernelCode { entry, demands, bytes, _memory: Mutex::new(memory) })
     }
 
     /// Size of the machine code, constants included.
@@ -76,15 +76,16 @@ impl KernelCode {
         elements: &mut Elements<'_>,
         uniforms: Uniforms<'_>,
     ) -> Result<(), CallError> {
-        check_call(self.states, self.scalars, elements, &uniforms)?;
+        self.demands.check(elements, &uniforms)?;
         let [key_low, key_high] = uniforms.key;
         let words: [u32; WORDS] = [key_low, key_high, uniforms.step];
-        let states: Vec<*mut f32> = elements.states.iter_mut().map(|s| s.as_mut_ptr()).collect();
-        let (gradients, scalars) = (elements.gradients.as_ptr(), uniforms.scalars.as_ptr());
+        let states: SmallVec<[*mut f32; 16]> =
+            elements.states.iter_mut().map(|s| s.as_mut_ptr()).collect();
+        let (gradients, scalars) = (elements.gradients.start(), uniforms.scalars.as_ptr());
         let count = elements.parameters.len() as u64;
-        let parameters = elements.parameters.as_mut_ptr();
-        // SAFETY: `self` keeps the code in memory during the call. `check_call` has found that all
-        // arrays have `count` elements, that `states` has a pointer for each slot of the plan and
+        let parameters = elements.parameters.start();
+        // SAFETY: `self` keeps the code in memory during the call. `Demands::check` has found that all
+        // arrays have `count` elements of the plan's types, that `states` has a pointer for each slot of the plan and
         // `scalars` a float for each of its scalars; `words` has `WORDS` integers. `lower` takes
         // verified plans only, and the code it makes touches arrays at elements below `count`,
         // slots and scalars below the plan's numbers, and writes parameters and states only, which
@@ -107,8 +108,7 @@ impl KernelCode {
 impl fmt::Debug for KernelCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KernelCode")
-            .field("states", &self.states)
-            .field("scalars", &self.scalars)
+            .field("demands", &self.demands)
             .field("bytes", &self.bytes)
             .finish_non_exhaustive()
     }

@@ -11,11 +11,12 @@ pub(super) fn momentum() -> Plan {
     let m = plan.load(Array::State(0));
     let (beta, rate) = (plan.scalar(0), plan.scalar(1));
     let m = plan.fma(beta, m, g);
-    let (low, key) = (plan.word(Word::ElementLow), plan.word(Word::KeyHigh));
-    let (high, step) = (plan.word(Word::ElementHigh), plan.word(Word::Step));
+    let (low, key) = (plan.word(Word::BlockLow), plan.word(Word::KeyHigh));
+    let (high, step) = (plan.word(Word::BlockHigh), plan.word(Word::Step));
     let mixed = plan.umulhi(low, key);
     let mixed = plan.ixor(mixed, high);
     let mixed = plan.iadd(mixed, step);
+    let mixed = plan.pick((), [mixed, low, step, mixed]);
     let noise = plan.to_float(mixed);
     let moved = plan.fma(rate, m, noise);
     let w = plan.sub(w, moved);
@@ -42,8 +43,12 @@ pub(super) fn parameters_after(
     mut parameters: Vec<f32>,
     gradients: &[f32],
 ) -> Vec<f32> {
-    let mut elements =
-        Elements { parameters: &mut parameters, gradients, states: &mut [], first_element: 0 };
+    let mut elements = Elements {
+        parameters: (&mut parameters).into(),
+        gradients: gradients.into(),
+        states: &mut [],
+        first_element: 0,
+    };
     let uniforms = Uniforms { scalars: &[], key: [0, 0], step: 0 };
     kernel.run(&mut elements, uniforms).unwrap();
     parameters
@@ -60,8 +65,8 @@ pub(super) fn after_momentum(
     let mut state = vec![0.25; count];
     for step in 0..steps {
         let mut elements = Elements {
-            parameters: &mut parameters,
-            gradients: &gradients,
+            parameters: (&mut parameters).into(),
+            gradients: (&gradients).into(),
             states: &mut [&mut state],
             first_element: 8,
         };

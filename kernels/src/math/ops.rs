@@ -14,6 +14,11 @@ pub trait Ops {
     type Integer: Copy;
     /// The result of a comparison.
     type Mask: Copy;
+    /// What [`Ops::pick`] needs to know of the element.
+    type Lane: Copy;
+
+    /// The one of four integers of a block that belongs to the element.
+    fn pick(&mut self, lane: Self::Lane, of: [Self::Integer; 4]) -> Self::Integer;
 
     /// A constant.
     fn float(&mut self, value: f32) -> Self::Float;
@@ -152,7 +157,13 @@ impl Ops for Direct {
     type Float = f32;
     type Integer = u32;
     type Mask = bool;
+    /// The element's index modulo 4.
+    type Lane = u32;
 
+    #[inline(always)]
+    fn pick(&mut self, lane: u32, of: [u32; 4]) -> u32 {
+        of[lane as usize % 4]
+    }
     #[inline(always)]
     fn float(&mut self, value: f32) -> f32 {
         value

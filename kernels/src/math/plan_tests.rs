@@ -1,6 +1,6 @@
 //! The math library inside a plan: what it costs, and that it computes what [`Direct`] does.
 
-use super::testing::{check_same, evaluate, operations, plan_of};
+use super::testing::{check_same, evaluate, evaluate_at, operations, plan_of};
 use super::{
     Direct, Place, exp, log, normal_draw, pow, sigmoid, sin_cos_turns, tanh, uniform_draw,
 };
@@ -68,11 +68,12 @@ fn pow_is_the_same_in_a_plan() {
 }
 
 /// The place made of the plan's words.
-fn place(builder: &mut PlanBuilder) -> Place<Value> {
+fn place(builder: &mut PlanBuilder) -> Place<Value, ()> {
     Place {
         key: [builder.word(Word::KeyLow), builder.word(Word::KeyHigh)],
         step: builder.word(Word::Step),
-        element: [builder.word(Word::ElementLow), builder.word(Word::ElementHigh)],
+        block: [builder.word(Word::BlockLow), builder.word(Word::BlockHigh)],
+        lane: (),
     }
 }
 
@@ -90,18 +91,18 @@ fn draws_are_the_same_in_a_plan() {
     check_operations("normal_draw", &normal_plan, 160);
     for element in 0..64_u64 {
         let element = (element << 30) + element;
-        let place =
-            Place { key: [7, 11], step: 13, element: [element as u32, (element >> 32) as u32] };
+        let place = Place::of_element([7, 11], 13, element);
         let leaf = |input: &Instruction| match input {
             Instruction::Word(Word::KeyLow) => place.key[0],
             Instruction::Word(Word::KeyHigh) => place.key[1],
             Instruction::Word(Word::Step) => place.step,
-            Instruction::Word(Word::ElementLow) => place.element[0],
-            _ => place.element[1],
+            Instruction::Word(Word::BlockLow) => place.block[0],
+            _ => place.block[1],
         };
         let expected = uniform_draw(&mut Direct, &place, 3);
-        check_same(evaluate(&uniform_plan, leaf), expected, "uniform_draw");
+        let lane = place.lane as usize;
+        check_same(evaluate_at(&uniform_plan, lane, leaf), expected, "uniform_draw");
         let expected = normal_draw(&mut Direct, &place, 3);
-        check_same(evaluate(&normal_plan, leaf), expected, "normal_draw");
+        check_same(evaluate_at(&normal_plan, lane, leaf), expected, "normal_draw");
     }
 }

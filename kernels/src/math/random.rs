@@ -8,26 +8,41 @@ use super::log::log_positive;
 use super::trig::{cosine_or_sine, turn};
 use super::{Ops, philox};
 
-/// Which element of which tensor at which step, in 32-bit words.
+/// Which element of which tensor at which step, in 32-bit words. Four neighbours are a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place<I> {
+pub struct Place<I, L> {
     /// Philox key: low word of the seed; tensor id xor high word of the seed.
     pub key: [I; 2],
     /// Step number modulo 2^32.
     pub step: I,
-    /// Index of the element in its tensor, low word first.
-    pub element: [I; 2],
+    /// Index of the element in its tensor, divided by 4; low word first.
+    pub block: [I; 2],
+    /// Which of the four elements of the block.
+    pub lane: L,
 }
 
+impl Place<u32, u32> {
+    /// The place of an element by its index in the tensor.
+    pub fn of_element(key: [u32; 2], step: u32, element: u64) -> Place<u32, u32> {
+        let block = element / 4;
+        let block = [block as u32, (block >> 32) as u32];
+        Place { key, step, block, lane: element as u32 % 4 }
+    }
+}
+
+type At<O> = Place<<O as Ops>::Integer, <O as Ops>::Lane>;
+
 /// The four words of the block that the element is in; `site` numbers the draws of a rule.
-pub fn random_words<O: Ops>(o: &mut O, place: &Place<O::Integer>, site: u32) -> [O::Integer; 4] {
-    let [low, high] = place.element;
-    let carried = o.shl(high, 30);
-    let block_low = o.ushr(low, 2);
-    let block_low = o.ior(block_low, carried);
-    let block_high = o.ushr(high, 2);
+pub fn random_words<O: Ops>(o: &mut O, place: &At<O>, site: u32) -> [O::Integer; 4] {
+    let [low, high] = place.block;
     let site = o.integer(site);
-    philox(o, [block_low, block_high, place.step, site], place.key)
+    philox(o, [low, high, place.step, site], place.key)
+}
+
+/// The element's word of its block.
+pub fn random_word<O: Ops>(o: &mut O, place: &At<O>, site: u32) -> O::Integer {
+    let words = random_words(o, place, site);
+    o.pick(place.lane, words)
 }
 
 /// `(word >> 8) * 2^-24`, exactly: a multiple of 2^-24 in [0, 1).
@@ -39,18 +54,13 @@ pub fn uniform<O: Ops>(o: &mut O, word: O::Integer) -> O::Float {
 }
 
 /// The element's uniform number in [0, 1).
-pub fn uniform_draw<O: Ops>(o: &mut O, place: &Place<O::Integer>, site: u32) -> O::Float {
-    let words = random_words(o, place, site);
-    let odd = lane_bit(o, place, 1);
-    let second_pair = lane_bit(o, place, 2);
-    let first = o.iselect(odd, words[1], words[0]);
-    let second = o.iselect(odd, words[3], words[2]);
-    let word = o.iselect(second_pair, second, first);
+pub fn uniform_draw<O: Ops>(o: &mut O, place: &At<O>, site: u32) -> O::Float {
+    let word = random_word(o, place, site);
     uniform(o, word)
 }
 
 /// Whether the element is dropped, which happens with probability `p`.
-pub fn drop_mask<O: Ops>(o: &mut O, place: &Place<O::Integer>, site: u32, p: O::Float) -> O::Mask {
+pub fn drop_mask<O: Ops>(o: &mut O, place: &At<O>, site: u32, p: O::Float) -> O::Mask {
     let u = uniform_draw(o, place, site);
     o.lt(u, p)
 }
@@ -58,17 +68,16 @@ pub fn drop_mask<O: Ops>(o: &mut O, place: &Place<O::Integer>, site: u32, p: O::
 /// The element's normal number of mean 0 and variance 1, by Box and Muller (1958): with the
 /// uniforms u0, u1 of its pair of words, `r cos(2 pi u1)` for an even element and `r sin(2 pi u1)`
 /// for an odd one, where `r = sqrt(-2 log(1 - u0))`.
-pub fn normal_draw<O: Ops>(o: &mut O, place: &Place<O::Integer>, site: u32) -> O::Float {
-    let words = random_words(o, place, site);
-    let second_pair = lane_bit(o, place, 2);
-    let word0 = o.iselect(second_pair, words[2], words[0]);
-    let word1 = o.iselect(second_pair, words[3], words[1]);
+pub fn normal_draw<O: Ops>(o: &mut O, place: &At<O>, site: u32) -> O::Float {
+    let [a, b, c, d] = random_words(o, place, site);
+    let word0 = o.pick(place.lane, [a, a, c, c]);
+    let word1 = o.pick(place.lane, [b, b, d, d]);
     let (u0, u1) = (uniform(o, word0), uniform(o, word1));
 
     let radius = radius(o, u0);
     let turn = turn(o, u1);
-    let one = o.integer(1);
-    let odd = o.iand(place.element[0], one);
+    let (even, odd) = (o.integer(0), o.integer(1));
+    let odd = o.pick(place.lane, [even, odd, even, odd]);
     let direction = cosine_or_sine(o, &turn, odd);
     o.mul(radius, direction)
 }
@@ -82,22 +91,14 @@ fn radius<O: Ops>(o: &mut O, u: O::Float) -> O::Float {
     o.sqrt(square)
 }
 
-/// Whether a bit of the element's index is set.
-fn lane_bit<O: Ops>(o: &mut O, place: &Place<O::Integer>, bit: u32) -> O::Mask {
-    let bit = o.integer(bit);
-    let masked = o.iand(place.element[0], bit);
-    o.ieq(masked, bit)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::math::Direct;
     use crate::math::testing::ulps;
 
-    fn place(element: u64) -> Place<u32> {
-        let element = [element as u32, (element >> 32) as u32];
-        Place { key: [0x1234_5678, 0x9abc_def0], step: 17, element }
+    fn place(element: u64) -> Place<u32, u32> {
+        Place::of_element([0x1234_5678, 0x9abc_def0], 17, element)
     }
 
     #[test]

@@ -76,6 +76,11 @@ pub(super) fn operations(plan: &Plan) -> usize {
 
 /// What the plan stores first; `leaf` gives the inputs.
 pub(super) fn evaluate(plan: &Plan, leaf: impl Fn(&Instruction) -> u32) -> f32 {
+    evaluate_at(plan, 0, leaf)
+}
+
+/// [`evaluate`] for an element at a place in its block.
+pub(super) fn evaluate_at(plan: &Plan, lane: usize, leaf: impl Fn(&Instruction) -> u32) -> f32 {
     let mut words: Vec<u32> = Vec::with_capacity(plan.instructions.len());
     for instruction in &plan.instructions {
         let at = |v: Value| words[v.index()];
@@ -88,9 +93,11 @@ pub(super) fn evaluate(plan: &Plan, leaf: impl Fn(&Instruction) -> u32) -> f32 {
             Instruction::FusedMultiplyAdd(a, b, c) => {
                 semantics::fused_multiply_add(at(a), at(b), at(c))
             }
+            Instruction::Pick(values) => at(values[lane]),
             ref input => leaf(input),
         };
         words.push(word);
     }
-    f32::from_bits(words[plan.stores[0].value.index()])
+    let stored = plan.stores[0].value.operands().next().expect("a stored value");
+    f32::from_bits(words[stored.index()])
 }

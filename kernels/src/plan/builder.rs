@@ -4,7 +4,9 @@
 
 use indexmap::IndexMap;
 
-use super::ir::{Array, BinaryOp, Instruction, Plan, ShiftOp, Store, UnaryOp, Value, Word};
+use super::ir::{
+    Array, BinaryOp, ElementType, Instruction, Plan, ShiftOp, Store, UnaryOp, Value, Word, Written,
+};
 use super::semantics;
 use crate::math::Ops;
 
@@ -15,12 +17,19 @@ pub struct PlanBuilder {
     stores: Vec<Store>,
     states: u16,
     scalars: u16,
+    parameter: ElementType,
+    gradient: ElementType,
 }
 
 impl PlanBuilder {
-    /// A builder with no instruction yet.
+    /// A builder with no instruction yet, for arrays of binary32.
     pub fn new() -> PlanBuilder {
         PlanBuilder::default()
+    }
+
+    /// A builder for parameters and gradients of other types.
+    pub fn with_types(parameter: ElementType, gradient: ElementType) -> PlanBuilder {
+        PlanBuilder { parameter, gradient, ..PlanBuilder::default() }
     }
 
     /// Number of instructions so far.
@@ -57,7 +66,13 @@ impl PlanBuilder {
         if let Array::State(slot) = array {
             self.states = self.states.max(slot + 1);
         }
-        self.stores.push(Store { array, value });
+        self.stores.push(Store { array, value: Written::Value(value) });
+    }
+
+    /// Moves a parameter of binary64 at the end of the step: [`Written::Descent`].
+    pub fn descend(&mut self, scale: Value, update: Value) {
+        let value = Written::Descent { scale, update };
+        self.stores.push(Store { array: Array::Parameter, value });
     }
 
     /// The finished plan, without instructions that no store needs.
@@ -65,7 +80,7 @@ impl PlanBuilder {
         let instructions: Vec<Instruction> = self.values.into_keys().collect();
         let mut needed = vec![false; instructions.len()];
         for store in &self.stores {
-            needed[store.value.index()] = true;
+            store.value.operands().for_each(|v| needed[v.index()] = true);
         }
         for index in (0..instructions.len()).rev() {
             if needed[index] {
@@ -81,12 +96,23 @@ impl PlanBuilder {
             }
         }
         let stores = self.stores.iter();
-        let stores = stores.map(|s| Store { array: s.array, value: moved[s.value.index()] });
+        let at = |v: Value| moved[v.index()];
+        let stores = stores.map(|store| Store {
+            array: store.array,
+            value: match store.value {
+                Written::Value(value) => Written::Value(at(value)),
+                Written::Descent { scale, update } => {
+                    Written::Descent { scale: at(scale), update: at(update) }
+                }
+            },
+        });
         Plan {
             instructions: kept,
             stores: stores.collect(),
             states: self.states,
             scalars: self.scalars,
+            parameter: self.parameter,
+            gradient: self.gradient,
         }
     }
 
@@ -144,6 +170,7 @@ fn renamed(instruction: Instruction, moved: &[Value]) -> Instruction {
         }
         Instruction::Shift(op, a, by) => Instruction::Shift(op, at(a), by),
         Instruction::Select(m, a, b) => Instruction::Select(at(m), at(a), at(b)),
+        Instruction::Pick(values) => Instruction::Pick(values.map(at)),
         leaf @ (Instruction::Load(_)
         | Instruction::Scalar(_)
         | Instruction::Word(_)
@@ -164,7 +191,11 @@ impl Ops for PlanBuilder {
     type Float = Value;
     type Integer = Value;
     type Mask = Value;
+    type Lane = ();
 
+    fn pick(&mut self, (): (), of: [Value; 4]) -> Value {
+        self.push(Instruction::Pick(of))
+    }
     fn float(&mut self, value: f32) -> Value {
         self.push(Instruction::Float(value.to_bits()))
     }

@@ -8,6 +8,8 @@
 //! canonical rule ─► [plan] ─► interpreter | Cranelift | CUDA
 //! ```
 
+use std::fmt;
+
 /// A 32-bit value of the plan: the index of the instruction that makes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Value(pub(crate) u32);
@@ -41,6 +43,60 @@ pub enum Array {
     State(u16),
 }
 
+/// A number type of an array. Arithmetic is in binary32 whatever the arrays hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum ElementType {
+    /// IEEE binary32.
+    #[default]
+    F32,
+    /// IEEE binary64.
+    F64,
+    /// IEEE binary16.
+    F16,
+    /// The upper half of a binary32.
+    Bf16,
+}
+
+impl ElementType {
+    /// All of them.
+    pub const ALL: [ElementType; 4] =
+        [ElementType::F32, ElementType::F64, ElementType::F16, ElementType::Bf16];
+
+    /// Bytes of an element.
+    pub fn bytes(self) -> usize {
+        match self {
+            ElementType::F64 => 8,
+            ElementType::F32 => 4,
+            ElementType::F16 | ElementType::Bf16 => 2,
+        }
+    }
+
+    /// `f32`, `f64`, `f16` or `bf16`.
+    pub fn name(self) -> &'static str {
+        match self {
+            ElementType::F32 => "f32",
+            ElementType::F64 => "f64",
+            ElementType::F16 => "f16",
+            ElementType::Bf16 => "bf16",
+        }
+    }
+
+    /// Type of a loaded element. Those of 16 bits are loaded as they are and converted by
+    /// instructions of the plan.
+    pub fn loaded(self) -> Type {
+        match self {
+            ElementType::F32 | ElementType::F64 => Type::Float,
+            ElementType::F16 | ElementType::Bf16 => Type::Integer,
+        }
+    }
+}
+
+impl fmt::Display for ElementType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// A 32-bit integer that the kernel is called with, or the place of the element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Word {
@@ -50,10 +106,11 @@ pub enum Word {
     KeyHigh,
     /// Step number modulo 2^32.
     Step,
-    /// Low half of the 64-bit index of the element in its tensor.
-    ElementLow,
-    /// High half of the 64-bit index of the element in its tensor.
-    ElementHigh,
+    /// Low half of the number of the block of four that the element is in: its index in the tensor
+    /// divided by 4.
+    BlockLow,
+    /// High half of that number.
+    BlockHigh,
 }
 
 /// Operations of one operand.
@@ -130,7 +187,8 @@ pub enum ShiftOp {
 /// One instruction; its operands stand before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Instruction {
-    /// The element of an array, as it was before the step. Float.
+    /// The element of an array, as it was before the step. Float, a binary64 element rounded to nearest
+    /// even; the bits of a 16-bit element, zero-extended, as an integer.
     Load(Array),
     /// Step scalar number `i`, the same for every element. Float.
     Scalar(u16),
@@ -150,6 +208,9 @@ pub enum Instruction {
     Shift(ShiftOp, Value, u8),
     /// `mask ? a : b`; a and b are both floats or both integers.
     Select(Value, Value, Value),
+    /// The integer operand that stands at the place of the element in its block of four: the way from
+    /// what is computed once a block to the elements.
+    Pick([Value; 4]),
 }
 
 /// A value that becomes the element of an array at the end of the step.
@@ -157,8 +218,35 @@ pub enum Instruction {
 pub struct Store {
     /// Where it goes: the parameter or a state.
     pub array: Array,
-    /// What is written, a float.
-    pub value: Value,
+    /// What is written.
+    pub value: Written,
+}
+
+/// The new element of an array.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Written {
+    /// A float for an array of binary32; for one of 16-bit elements an integer, of which the low half
+    /// is written.
+    Value(Value),
+    /// For a binary64 parameter: the old element less `scale * update`, all three widened; one product
+    /// and one difference, each rounded to binary64.
+    Descent {
+        /// A float.
+        scale: Value,
+        /// A float.
+        update: Value,
+    },
+}
+
+impl Written {
+    /// The values that are read.
+    pub fn operands(self) -> impl Iterator<Item = Value> {
+        let list = match self {
+            Written::Value(value) => [Some(value), None],
+            Written::Descent { scale, update } => [Some(scale), Some(update)],
+        };
+        list.into_iter().flatten()
+    }
 }
 
 /// One element's step. [`super::verify()`] states what holds for every plan.
@@ -172,6 +260,10 @@ pub struct Plan {
     pub states: u16,
     /// Number of step scalars that the kernel is called with.
     pub scalars: u16,
+    /// Type of the parameters.
+    pub parameter: ElementType,
+    /// Type of the gradients. States are binary32.
+    pub gradient: ElementType,
 }
 
 impl UnaryOp {
@@ -263,12 +355,13 @@ impl Instruction {
             | Instruction::Scalar(_)
             | Instruction::Word(_)
             | Instruction::Float(_)
-            | Instruction::Integer(_) => [None, None, None],
-            Instruction::Unary(_, a) | Instruction::Shift(_, a, _) => [Some(a), None, None],
-            Instruction::Binary(_, a, b) => [Some(a), Some(b), None],
+            | Instruction::Integer(_) => [None; 4],
+            Instruction::Unary(_, a) | Instruction::Shift(_, a, _) => [Some(a), None, None, None],
+            Instruction::Binary(_, a, b) => [Some(a), Some(b), None, None],
             Instruction::FusedMultiplyAdd(a, b, c) | Instruction::Select(a, b, c) => {
-                [Some(a), Some(b), Some(c)]
+                [Some(a), Some(b), Some(c), None]
             }
+            Instruction::Pick(values) => values.map(Some),
         };
         list.into_iter().flatten()
     }
@@ -282,6 +375,15 @@ impl Plan {
 
     /// Whether any value depends on the place of the element, that is, on random draws.
     pub fn is_random(&self) -> bool {
-        self.instructions.iter().any(|i| matches!(i, Instruction::Word(_)))
+        self.instructions.iter().any(|i| matches!(i, Instruction::Word(_) | Instruction::Pick(_)))
+    }
+
+    /// Type of the elements of an array.
+    pub fn element_type(&self, array: Array) -> ElementType {
+        match array {
+            Array::Parameter => self.parameter,
+            Array::Gradient => self.gradient,
+            Array::State(_) => ElementType::F32,
+        }
     }
 }

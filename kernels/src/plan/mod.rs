@@ -3,9 +3,14 @@
 mod builder;
 mod ir;
 mod print;
+mod rates;
 pub mod semantics;
 mod verify;
 
 pub use builder::PlanBuilder;
-pub use ir::{Array, BinaryOp, Instruction, Plan, ShiftOp, Store, Type, UnaryOp, Value, Word};
+pub use ir::{
+    Array, BinaryOp, ElementType, Instruction, Plan, ShiftOp, Store, Type, UnaryOp, Value, Word,
+    Written,
+};
+pub use rates::{Rate, rates};
 pub use verify::verify;

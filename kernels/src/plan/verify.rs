@@ -4,9 +4,13 @@
 //! 2. Operands have the types that the operation takes.
 //! 3. Shift counts are below 32.
 //! 4. State and scalar numbers are below the plan's counts.
-//! 5. Each array is stored at most once, never the gradient, and only floats are stored.
+//! 5. Each array is stored at most once, never the gradient. A state and a parameter of binary32 get
+//!    a float, a parameter of 16 bits an integer, one of binary64 a descent.
+//! 6. A value of the rate of a block is read by others of that rate and by picks only; picks read
+//!    nothing that varies within a block.
 
-use super::ir::{Array, Instruction, Plan, Type, Value};
+use super::ir::{Array, ElementType, Instruction, Plan, Type, Value, Written};
+use super::rates::{Rate, rates};
 
 /// Checks every invariant.
 ///
@@ -20,7 +24,7 @@ pub fn verify(plan: &Plan) -> Result<(), String> {
             return Err(format!("v{index} uses a value that stands after it"));
         }
         types(&known, instruction).map_err(|what| format!("v{index}: {what}"))?;
-        known.push(result(&known, instruction));
+        known.push(result(plan, &known, instruction));
         match *instruction {
             Instruction::Shift(_, _, by) if by > 31 => {
                 return Err(format!("v{index} shifts by {by}"));
@@ -34,17 +38,42 @@ pub fn verify(plan: &Plan) -> Result<(), String> {
             _ => {}
         }
     }
+    blocks(plan)?;
     stores(plan, &known)
 }
 
+/// Checks that nothing but a pick leads from blocks to elements.
+fn blocks(plan: &Plan) -> Result<(), String> {
+    let rates = rates(plan);
+    let of = |value: Value| rates.get(value.index()).copied();
+    for (index, instruction) in plan.instructions.iter().enumerate() {
+        let mut operands = instruction.operands();
+        let wrong = match instruction {
+            Instruction::Pick(_) => operands.any(|v| of(v) == Some(Rate::Element)),
+            _ => rates[index] == Rate::Element && operands.any(|v| of(v) == Some(Rate::Block)),
+        };
+        if wrong {
+            return Err(format!("v{index} mixes values of blocks and of elements"));
+        }
+    }
+    let mut stored = plan.stores.iter().flat_map(|store| store.value.operands());
+    if stored.any(|value| of(value) == Some(Rate::Block)) {
+        return Err("stores a value of a block".to_owned());
+    }
+    Ok(())
+}
+
 /// The type of an instruction whose operands' types are known.
-fn result(known: &[Type], instruction: &Instruction) -> Type {
+fn result(plan: &Plan, known: &[Type], instruction: &Instruction) -> Type {
     match *instruction {
-        Instruction::Load(_)
-        | Instruction::Scalar(_)
-        | Instruction::Float(_)
-        | Instruction::FusedMultiplyAdd(..) => Type::Float,
-        Instruction::Word(_) | Instruction::Integer(_) | Instruction::Shift(..) => Type::Integer,
+        Instruction::Load(array) => plan.element_type(array).loaded(),
+        Instruction::Scalar(_) | Instruction::Float(_) | Instruction::FusedMultiplyAdd(..) => {
+            Type::Float
+        }
+        Instruction::Word(_)
+        | Instruction::Integer(_)
+        | Instruction::Shift(..)
+        | Instruction::Pick(_) => Type::Integer,
         Instruction::Unary(op, _) => op.signature().1,
         Instruction::Binary(op, _, _) => op.signature().1,
         Instruction::Select(_, a, _) => known[a.index()],
@@ -74,6 +103,7 @@ fn types(known: &[Type], instruction: &Instruction) -> Result<(), String> {
             }
             expect(b, kind)
         }
+        Instruction::Pick(values) => values.into_iter().try_for_each(|v| expect(v, Type::Integer)),
         Instruction::Load(_)
         | Instruction::Scalar(_)
         | Instruction::Word(_)
@@ -91,9 +121,8 @@ fn stores(plan: &Plan, known: &[Type]) -> Result<(), String> {
                 Some("stores to a state that is not there")
             }
             _ if seen.contains(&store.array) => Some("stores twice to one array"),
-            _ if store.value.index() >= plan.instructions.len() => Some("stores nothing"),
-            _ if known[store.value.index()] != Type::Float => Some("stores what is not a float"),
-            _ => None,
+            _ if store.value.operands().any(|v| v.index() >= known.len()) => Some("stores nothing"),
+            _ => written(plan.element_type(store.array), store.value, known),
         };
         if let Some(what) = bad {
             return Err(format!("{what}: {:?}", store.array));
@@ -101,4 +130,17 @@ fn stores(plan: &Plan, known: &[Type]) -> Result<(), String> {
         seen.push(store.array);
     }
     Ok(())
+}
+
+/// What is wrong with a value for an array of a type.
+fn written(array: ElementType, value: Written, known: &[Type]) -> Option<&'static str> {
+    let all = |wanted| value.operands().all(|v| known[v.index()] == wanted);
+    let fits = match (array, value) {
+        (ElementType::F64, Written::Descent { .. }) | (ElementType::F32, Written::Value(_)) => {
+            all(Type::Float)
+        }
+        (ElementType::F16 | ElementType::Bf16, Written::Value(_)) => all(Type::Integer),
+        _ => false,
+    };
+    if fits { None } else { Some("stores what does not fit the array") }
 }

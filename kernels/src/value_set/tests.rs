@@ -75,8 +75,12 @@ fn after(lowered: &LoweredRule, seed: usize) -> Option<Vec<Vec<u32>>> {
     let mut states: Vec<Vec<f32>> =
         (0..lowered.slots.len()).map(|slot| array(&|i| (i / 16) * (slot + 1) + slot)).collect();
     let mut borrowed: Vec<&mut [f32]> = states.iter_mut().map(Vec::as_mut_slice).collect();
-    let mut elements =
-        Elements { parameters: &mut w, gradients: &g, states: &mut borrowed, first_element: 0 };
+    let mut elements = Elements {
+        parameters: (&mut w).into(),
+        gradients: (&g).into(),
+        states: &mut borrowed,
+        first_element: 0,
+    };
     let uniforms = Uniforms { scalars: &scalars, key: [1, 2], step: 3 };
     Interpreter::new(lowered.plan.clone()).run(&mut elements, uniforms).unwrap();
     let bits = |x: &f32| if x.is_nan() { 0x7fc0_0000 } else { x.to_bits() };

@@ -28,6 +28,12 @@ impl Body<'_> {
         })
     }
 
+    /// The Cranelift values of the operands of a pick.
+    pub(super) fn operands(&self, values: [Value; 4]) -> Result<[Clif; 4], CpuError> {
+        let [a, b, c, d] = values.map(|value| self.operand(value));
+        Ok([a?, b?, c?, d?])
+    }
+
     /// Computes a constant or an instruction with operands; `None` for what comes from memory.
     pub(super) fn compute(
         &self,
@@ -61,9 +67,11 @@ impl Body<'_> {
             }
             Instruction::Float(bits) => self.lanes.float_constant(builder, bits),
             Instruction::Integer(bits) => self.lanes.integer_constant(builder, bits),
-            Instruction::Load(_) | Instruction::Scalar(_) | Instruction::Word(_) => {
-                return Ok(None);
-            }
+            // What depends on memory or on the place of the element.
+            Instruction::Load(_)
+            | Instruction::Scalar(_)
+            | Instruction::Word(_)
+            | Instruction::Pick(_) => return Ok(None),
         };
         Ok(Some(result))
     }

@@ -2,7 +2,8 @@
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
-    Block, BlockArg, Function, InstBuilder, MemFlagsData, UserFuncName, Value as Clif, types,
+    Block, BlockArg, Function, InstBuilder, MemFlagsData, StackSlot, StackSlotData, StackSlotKind,
+    UserFuncName, Value as Clif, types,
 };
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -11,9 +12,10 @@ use super::super::abi::{self, Arguments};
 use super::super::error::CpuError;
 use super::super::options::MAX_INSTRUCTIONS;
 use super::body::Body;
-use super::lanes::{Lanes, broadcast, vector_constant};
+use super::lanes::{Lanes, broadcast};
+use super::memory;
 use super::uniform::{Uniformity, is_constant};
-use crate::plan::{Array, Instruction, Plan, Word, verify};
+use crate::plan::{Array, Instruction, Plan, Rate, Value, Word, Written, verify};
 
 /// How a plan is lowered for a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +26,8 @@ pub(in super::super) struct Strategy {
     pub(in super::super) native_fma: bool,
 }
 
-/// Memory of the arrays: there, but aligned as floats are.
-const ARRAY: MemFlagsData = MemFlagsData::new().with_notrap();
+/// Bytes of four binary32 numbers.
+const QUAD: i64 = 16;
 /// Memory that nothing writes during the call.
 const CONSTANT: MemFlagsData = MemFlagsData::trusted().with_readonly();
 
@@ -89,7 +91,7 @@ impl<'p> Frame<'p> {
         let values = std::mem::take(&mut self.uniforms);
         let mut body = self.body(Lanes::One, values);
         for (index, instruction) in self.plan.instructions.iter().enumerate() {
-            if !self.uniformity.uniform[index] {
+            if !self.uniformity.is_uniform(index) {
                 continue;
             }
             body.values[index] = match *instruction {
@@ -110,22 +112,29 @@ impl<'p> Frame<'p> {
         let offset = match word {
             Word::KeyLow => 0,
             Word::KeyHigh => 4,
-            Word::Step | Word::ElementLow | Word::ElementHigh => 8,
+            Word::Step | Word::BlockLow | Word::BlockHigh => 8,
         };
         builder.ins().load(types::I32, CONSTANT, self.arguments.words, offset)
     }
 
-    /// `quads` over the first multiple of four elements, `tail` over the rest.
+    /// Loops over as many elements at a time as there are, `tail` over the rest.
     fn loops(&mut self, builder: &mut FunctionBuilder<'_>) -> Result<(), CpuError> {
         let end = builder.ins().ishl_imm_u(self.arguments.count, 2);
         let exit = builder.create_block();
         let start = builder.ins().iconst(types::I64, 0);
         if self.strategy.simd {
-            let quads_end = builder.ins().band_imm_s(end, -16);
             let tail = builder.create_block();
-            self.one_loop(builder, Lanes::Four, (start, quads_end), tail)?;
+            let whole = if Uniformity::has_blocks(self.plan) {
+                let whole = builder.ins().band_imm_s(end, -4 * QUAD);
+                self.loop_over_blocks(builder, (start, whole), tail)?;
+                whole
+            } else {
+                let whole = builder.ins().band_imm_s(end, -QUAD);
+                self.one_loop(builder, Lanes::Four, (start, whole), tail)?;
+                whole
+            };
             builder.switch_to_block(tail);
-            self.one_loop(builder, Lanes::One, (quads_end, end), exit)?;
+            self.one_loop(builder, Lanes::One, (whole, end), exit)?;
         } else {
             self.one_loop(builder, Lanes::One, (start, end), exit)?;
         }
@@ -139,9 +148,52 @@ impl<'p> Frame<'p> {
         &mut self,
         builder: &mut FunctionBuilder<'_>,
         lanes: Lanes,
-        (from, to): (Clif, Clif),
+        range: (Clif, Clif),
         next: Block,
     ) -> Result<(), CpuError> {
+        let Loop { block, offset, values } = self.begin(builder, lanes, range, next);
+        let mut body = self.body(lanes, values);
+        self.elements(builder, &mut body, offset, None)?;
+        Loop::end(builder, (block, offset), lanes.stride(), range.1, next);
+        Ok(())
+    }
+
+    /// One loop over 16 elements at a time: first what belongs to their four blocks, with a block in each
+    /// lane, then a loop over the four quads.
+    fn loop_over_blocks(
+        &mut self,
+        builder: &mut FunctionBuilder<'_>,
+        range: (Clif, Clif),
+        next: Block,
+    ) -> Result<(), CpuError> {
+        let outer = self.begin(builder, Lanes::Four, range, next);
+        let mut body = self.body(Lanes::Four, outer.values.clone());
+        let picks = self.blocks(builder, &mut body, outer.offset)?;
+
+        let (quads, after) = (builder.create_block(), builder.create_block());
+        let zero = builder.ins().iconst(types::I64, 0);
+        builder.ins().jump(quads, &[BlockArg::Value(zero)]);
+        let place = builder.append_block_param(quads, types::I64);
+        builder.switch_to_block(quads);
+        let offset = builder.ins().iadd(outer.offset, place);
+        let mut body = self.body(Lanes::Four, outer.values);
+        self.elements(builder, &mut body, offset, Some((&picks, place)))?;
+        let sixteen = builder.ins().iconst(types::I64, 4 * QUAD);
+        Loop::end(builder, (quads, place), QUAD, sixteen, after);
+
+        builder.switch_to_block(after);
+        Loop::end(builder, (outer.block, outer.offset), 4 * QUAD, range.1, next);
+        Ok(())
+    }
+
+    /// The head of a loop: a jump to `next` if there is nothing to do, and the uniform values in lanes.
+    fn begin(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        lanes: Lanes,
+        (from, to): (Clif, Clif),
+        next: Block,
+    ) -> Loop {
         let (head, block) = (builder.create_block(), builder.create_block());
         let any = builder.ins().icmp(IntCC::UnsignedLessThan, from, to);
         builder.ins().brif(any, head, &[], next, &[]);
@@ -155,12 +207,7 @@ impl<'p> Frame<'p> {
 
         let offset = builder.append_block_param(block, types::I64);
         builder.switch_to_block(block);
-        let mut body = self.body(lanes, values);
-        self.elements(builder, &mut body, offset)?;
-        let after = builder.ins().iadd_imm_s(offset, lanes.stride());
-        let more = builder.ins().icmp(IntCC::UnsignedLessThan, after, to);
-        builder.ins().brif(more, block, &[BlockArg::Value(after)], next, &[]);
-        Ok(())
+        Loop { block, offset, values }
     }
 
     fn body(&self, lanes: Lanes, values: Vec<Option<Clif>>) -> Body<'p> {
@@ -173,75 +220,149 @@ impl<'p> Frame<'p> {
         values.map(|(value, read)| value.filter(|_| *read).map(|v| broadcast(builder, v))).collect()
     }
 
-    /// The plan for the elements at one byte offset.
+    /// What belongs to the four blocks at a byte offset; the picks of their 16 elements go to the stack.
+    fn blocks(
+        &self,
+        builder: &mut FunctionBuilder<'_>,
+        body: &mut Body<'_>,
+        offset: Clif,
+    ) -> Result<StackSlot, CpuError> {
+        let count = self.picks().count() as u32;
+        let bytes = count * 4 * QUAD as u32;
+        let data = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 4);
+        let slot = builder.create_sized_stack_slot(data);
+        for (index, instruction) in self.plan.instructions.iter().enumerate() {
+            body.values[index] = match *instruction {
+                Instruction::Word(word) if self.uniformity.rates[index] == Rate::Block => {
+                    let first = self.block(builder, offset);
+                    Some(memory::blocks(builder, first, word == Word::BlockHigh))
+                }
+                _ if self.uniformity.rates[index] == Rate::Block || is_constant(instruction) => {
+                    body.compute(builder, instruction)?
+                }
+                _ => continue,
+            };
+        }
+        for (place, (_, operands)) in self.picks().enumerate() {
+            let operands = body.operands(operands)?;
+            for (quad, vector) in memory::transposed(builder, operands).into_iter().enumerate() {
+                let at = (place * 4 + quad) as i32 * QUAD as i32;
+                let at = builder.ins().stack_addr(types::I64, slot, at);
+                builder.ins().store(MemFlagsData::trusted(), vector, at, 0);
+            }
+        }
+        Ok(slot)
+    }
+
+    /// The picks of the plan, by position.
+    fn picks(&self) -> impl Iterator<Item = (usize, [Value; 4])> {
+        let plan: &'p Plan = self.plan;
+        plan.instructions.iter().enumerate().filter_map(|(index, instruction)| match instruction {
+            Instruction::Pick(operands) => Some((index, *operands)),
+            _ => None,
+        })
+    }
+
+    /// The plan for the elements at one byte offset. `picks` is where their picks are on the stack, and
+    /// the offset of these elements there; without it they are worked out.
     fn elements(
         &self,
         builder: &mut FunctionBuilder<'_>,
         body: &mut Body<'_>,
         offset: Clif,
+        picks: Option<(&StackSlot, Clif)>,
     ) -> Result<(), CpuError> {
+        let mut pick = 0;
         for (index, instruction) in self.plan.instructions.iter().enumerate() {
             // Constants are made in the loop: loading one costs less than keeping it in one of 16
             // registers, and less than a spill.
-            if self.uniformity.uniform[index] && !is_constant(instruction) {
+            if self.uniformity.is_uniform(index) && !is_constant(instruction) {
                 continue;
             }
-            body.values[index] = match *instruction {
-                Instruction::Load(array) => {
-                    let address = self.address(builder, array, offset)?;
-                    Some(builder.ins().load(body.lanes.float(), ARRAY, address, 0))
+            let of_block = self.uniformity.rates[index] == Rate::Block;
+            body.values[index] = match (*instruction, picks) {
+                (Instruction::Pick(_), Some((slot, place))) => {
+                    let at = builder.ins().stack_addr(types::I64, *slot, pick * 4 * QUAD as i32);
+                    pick += 1;
+                    let at = builder.ins().iadd(at, place);
+                    Some(builder.ins().load(types::I32X4, MemFlagsData::trusted(), at, 0))
                 }
-                Instruction::Word(word) => Some(self.place(builder, body.lanes, word, offset)),
+                (Instruction::Pick(operands), None) => {
+                    let operands = body.operands(operands)?;
+                    Some(memory::picked(builder, offset, operands))
+                }
+                _ if of_block && picks.is_some() => continue,
+                (Instruction::Load(array), _) => {
+                    let of = self.plan.element_type(array);
+                    let address = memory::address(builder, of, self.base(array)?, offset);
+                    Some(memory::load(builder, body.lanes, of, address))
+                }
+                (Instruction::Word(word), _) => {
+                    let block = self.block(builder, offset);
+                    let high = word == Word::BlockHigh;
+                    let half = if high { builder.ins().ushr_imm_u(block, 32) } else { block };
+                    Some(builder.ins().ireduce(types::I32, half))
+                }
                 _ => body.compute(builder, instruction)?,
             };
         }
         // All values first: a store may not stand before a load of the same element.
         for store in &self.plan.stores {
-            let value = body.operand(store.value)?;
-            let address = self.address(builder, store.array, offset)?;
-            builder.ins().store(ARRAY, value, address, 0);
+            let of = self.plan.element_type(store.array);
+            let address = memory::address(builder, of, self.base(store.array)?, offset);
+            match store.value {
+                Written::Value(value) => {
+                    let value = body.operand(value)?;
+                    memory::store(builder, body.lanes, of, address, value);
+                }
+                Written::Descent { scale, update } => {
+                    let factors = [body.operand(scale)?, body.operand(update)?];
+                    memory::descend(builder, body.lanes, address, factors);
+                }
+            }
         }
         Ok(())
     }
 
-    fn address(
-        &self,
-        builder: &mut FunctionBuilder<'_>,
-        array: Array,
-        offset: Clif,
-    ) -> Result<Clif, CpuError> {
-        let base = match array {
-            Array::Parameter => self.arguments.parameters,
-            Array::Gradient => self.arguments.gradients,
-            Array::State(slot) => *self.states.get(usize::from(slot)).ok_or_else(|| {
+    /// Start of an array.
+    fn base(&self, array: Array) -> Result<Clif, CpuError> {
+        match array {
+            Array::Parameter => Ok(self.arguments.parameters),
+            Array::Gradient => Ok(self.arguments.gradients),
+            Array::State(slot) => self.states.get(usize::from(slot)).copied().ok_or_else(|| {
                 CpuError::InvalidPlan(format!("state {slot} of {}", self.plan.states))
-            })?,
-        };
-        Ok(builder.ins().iadd(base, offset))
+            }),
+        }
     }
 
-    /// A half of the element's index. Four elements start at a multiple of 4, so they share the high
-    /// half and there is no carry out of the low ones.
-    fn place(
-        &self,
+    /// The 64-bit number of the block of the element at a byte offset.
+    fn block(&self, builder: &mut FunctionBuilder<'_>, offset: Clif) -> Clif {
+        let first = builder.ins().ushr_imm_u(self.arguments.first_element, 2);
+        let before = builder.ins().ushr_imm_u(offset, 4);
+        builder.ins().iadd(first, before)
+    }
+}
+
+/// A loop that has begun.
+struct Loop {
+    block: Block,
+    /// Of the elements in bytes of binary32.
+    offset: Clif,
+    /// Uniform values in the loop's lanes, by position in the plan.
+    values: Vec<Option<Clif>>,
+}
+
+impl Loop {
+    /// Goes on with the next elements, or to `next` at the end.
+    fn end(
         builder: &mut FunctionBuilder<'_>,
-        lanes: Lanes,
-        word: Word,
-        offset: Clif,
-    ) -> Clif {
-        let elements = builder.ins().ushr_imm_u(offset, 2);
-        let first = builder.ins().iadd(self.arguments.first_element, elements);
-        let high = word == Word::ElementHigh;
-        let half = if high { builder.ins().ushr_imm_u(first, 32) } else { first };
-        let half = builder.ins().ireduce(types::I32, half);
-        match lanes {
-            Lanes::One => half,
-            Lanes::Four => {
-                let all = broadcast(builder, half);
-                let steps = if high { [0; 4] } else { [0, 1, 2, 3] };
-                let steps = vector_constant(builder, types::I32X4, steps);
-                builder.ins().iadd(all, steps)
-            }
-        }
+        (block, offset): (Block, Clif),
+        stride: i64,
+        to: Clif,
+        next: Block,
+    ) {
+        let after = builder.ins().iadd_imm_s(offset, stride);
+        let more = builder.ins().icmp(IntCC::UnsignedLessThan, after, to);
+        builder.ins().brif(more, block, &[BlockArg::Value(after)], next, &[]);
     }
 }

@@ -11,10 +11,10 @@
 //! An exact zero has no error, and the sign of the sum is that of the fused result.
 
 use cranelift_codegen::ir::condcodes::FloatCC;
-use cranelift_codegen::ir::{ConstantData, InstBuilder, Type, Value, types};
+use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 use cranelift_frontend::FunctionBuilder;
 
-use super::lanes::{CAST, Lanes, vector_constant};
+use super::lanes::{CAST, Lanes, high_half, low_halves, vector_constant};
 
 /// The fused multiply-add of one element or four.
 pub(super) fn emulated(
@@ -32,7 +32,7 @@ pub(super) fn emulated(
             let low = two_elements(builder, [a, b, c]);
             let high = [a, b, c].map(|v| high_half(builder, v));
             let high = two_elements(builder, high);
-            shuffled(builder, low, high, BOTH_LOW_HALVES)
+            low_halves(builder, [low, high])
         }
     }
 }
@@ -91,22 +91,6 @@ fn sixty_four_bits(builder: &mut FunctionBuilder<'_>, integer: Type, value: u32)
     }
 }
 
-const BOTH_LOW_HALVES: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
-const BOTH_HIGH_HALVES: [u8; 16] = [8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31];
-
-fn high_half(builder: &mut FunctionBuilder<'_>, value: Value) -> Value {
-    shuffled(builder, value, value, BOTH_HIGH_HALVES)
-}
-
-/// Bytes of two F32X4 values in the order of `bytes`.
-fn shuffled(builder: &mut FunctionBuilder<'_>, a: Value, b: Value, bytes: [u8; 16]) -> Value {
-    let a = builder.ins().bitcast(types::I8X16, CAST, a);
-    let b = builder.ins().bitcast(types::I8X16, CAST, b);
-    let bytes = builder.func.dfg.immediates.push(ConstantData::from(&bytes[..]));
-    let shuffled = builder.ins().shuffle(a, b, bytes);
-    builder.ins().bitcast(types::F32X4, CAST, shuffled)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::super::{CpuKernel, CpuOptions};
@@ -130,8 +114,8 @@ mod tests {
             let kernel = CpuKernel::compile(&plan(), &options).unwrap();
             let (mut found, mut state) = (a.to_vec(), c.to_vec());
             let mut elements = Elements {
-                parameters: &mut found,
-                gradients: b,
+                parameters: (&mut found).into(),
+                gradients: b.into(),
                 states: &mut [&mut state],
                 first_element: 0,
             };

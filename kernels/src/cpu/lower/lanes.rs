@@ -146,3 +146,32 @@ pub(super) fn broadcast(builder: &mut FunctionBuilder<'_>, value: Value) -> Valu
         }
     }
 }
+
+/// Bytes of two F32X4 values in the order of `bytes`.
+pub(super) fn shuffled(
+    builder: &mut FunctionBuilder<'_>,
+    a: Value,
+    b: Value,
+    bytes: [u8; 16],
+) -> Value {
+    let a = builder.ins().bitcast(types::I8X16, CAST, a);
+    let b = builder.ins().bitcast(types::I8X16, CAST, b);
+    let bytes = builder.func.dfg.immediates.push(ConstantData::from(&bytes[..]));
+    let shuffled = builder.ins().shuffle(a, b, bytes);
+    builder.ins().bitcast(types::F32X4, CAST, shuffled)
+}
+
+/// The first two lanes of each.
+pub(super) fn low_halves(builder: &mut FunctionBuilder<'_>, [a, b]: [Value; 2]) -> Value {
+    shuffled(builder, a, b, words([0, 1, 4, 5]))
+}
+
+/// The last two lanes first.
+pub(super) fn high_half(builder: &mut FunctionBuilder<'_>, value: Value) -> Value {
+    shuffled(builder, value, value, words([2, 3, 6, 7]))
+}
+
+/// The bytes of four words out of eight.
+pub(super) fn words(lanes: [u8; 4]) -> [u8; 16] {
+    std::array::from_fn(|byte| lanes[byte / 4] * 4 + byte as u8 % 4)
+}

@@ -63,6 +63,12 @@ impl CpuFeatures {
         CpuFeatures(features.iter().fold(self.0, |bits, feature| bits & !feature.bit()))
     }
 
+    /// What both have.
+    #[must_use]
+    pub(super) fn and(self, other: CpuFeatures) -> CpuFeatures {
+        CpuFeatures(self.0 & other.0)
+    }
+
     /// Whether a feature is there.
     pub fn has(self, feature: Feature) -> bool {
         self.0 & feature.bit() != 0

@@ -32,7 +32,6 @@ pub(super) const FEWEST: usize = 4;
 /// The registers of a class.
 #[derive(Debug)]
 struct Bank {
-    class: Class,
     count: u8,
     holds: [Option<Virtual>; 32],
     /// Registers that an operand or result of the operation at hand is in.
@@ -42,8 +41,8 @@ struct Bank {
 }
 
 impl Bank {
-    fn new(class: Class, count: usize) -> Bank {
-        Bank { class, count: count as u8, holds: [None; 32], locked: 0, pinned: 0 }
+    fn new(count: usize) -> Bank {
+        Bank { count: count as u8, holds: [None; 32], locked: 0, pinned: 0 }
     }
 
     fn free(&self) -> Option<u8> {
@@ -91,8 +90,8 @@ impl<'p> Generator<'p> {
             program,
             assembler,
             pointers,
-            vectors: Bank::new(Class::Vector, limit.min(program.width.registers())),
-            masks: Bank::new(Class::Mask, limit.min(5)),
+            vectors: Bank::new(limit.min(program.width.registers())),
+            masks: Bank::new(limit.min(5)),
             states: vec![State::default(); program.classes.len()],
             uses: Uses::default(),
             now: 0,
