@@ -16,7 +16,7 @@ use iced_x86::{Code, Instruction, MemoryOperand, Register};
 
 use super::super::error::CpuError;
 use super::assign::{FRAME, Generator, INDEX, PICKED, POOL, Pointers};
-use super::encode::{Assembler, EVEN_LANES, Forward, ODD_LANES};
+use super::encode::{Assembler, Forward, ODD_LANES};
 use super::frame;
 use super::program::{Op, Operation, Program, Width};
 use super::rest::{self, RestMasks};
@@ -95,6 +95,11 @@ impl Function<'_> {
         self.program.width.lanes()
     }
 
+    /// Bytes of what a pass over blocks leaves for the elements to pick.
+    fn picked_bytes(&self) -> u32 {
+        self.program.block_vectors * 4 * self.program.width.bytes()
+    }
+
     pub(super) fn push(&mut self, made: Result<Instruction, iced_x86::IcedError>) -> Result<(), CpuError> {
         self.generator.assembler.push(made)
     }
@@ -105,12 +110,12 @@ impl Function<'_> {
 
     fn body(&mut self) -> Result<(), CpuError> {
         let program = self.program;
-        self.lane_masks()?;
+        self.lane_mask()?;
         self.generator.part(&program.uniform, self.frame)?;
         if !program.draws {
             self.generator.pin(&program.element)?;
         }
-        let end = self.lanes() * 16;
+        let end = self.picked_bytes();
         self.push(Instruction::with2(Code::Xor_r32_rm32, Register::EAX, Register::EAX))?;
         self.push(Instruction::with2(Code::Xor_r32_rm32, Register::R8D, Register::R8D))?;
         if program.draws {
@@ -161,7 +166,7 @@ impl Function<'_> {
         self.push(Instruction::with2(Code::Xor_r32_rm32, Register::EAX, Register::EAX))?;
         self.push(Instruction::with2(Code::Xor_r32_rm32, Register::R11D, Register::R11D))?;
         if self.program.draws {
-            self.push(Instruction::with2(Code::Cmp_rm64_imm32, PICKED, self.lanes() * 16))?;
+            self.push(Instruction::with2(Code::Cmp_rm64_imm32, PICKED, self.picked_bytes()))?;
             self.generator.assembler.jump_back(Code::Je_rel32_64, outer)?;
         }
         self.generator.assembler.jump_back(Code::Jmp_rel32_64, inner)?;
@@ -172,18 +177,14 @@ impl Function<'_> {
         self.leave()
     }
 
-    /// Sets the mask registers of even and odd lanes, where operations use them.
-    fn lane_masks(&mut self) -> Result<(), CpuError> {
-        let merges = |operation: &Operation| {
-            matches!(operation.op, Op::MergeOddWords | Op::MergeEvenWords)
-        };
+    /// Sets the mask register of odd lanes, where operations use it.
+    fn lane_mask(&mut self) -> Result<(), CpuError> {
+        let merges = |operation: &Operation| operation.op == Op::MergeEvenWords;
         let program = self.program;
         let mut parts = [&program.uniform, &program.block, &program.element].into_iter();
         if parts.any(|part| part.iter().any(merges)) {
-            for (mask, lanes) in [(EVEN_LANES, 0x5555_u32), (ODD_LANES, 0xaaaa)] {
-                self.push(Instruction::with2(Code::Mov_r32_imm32, Register::EAX, lanes))?;
-                self.push(Instruction::with2(Code::VEX_Kmovw_kr_r32, mask, Register::EAX))?;
-            }
+            self.push(Instruction::with2(Code::Mov_r32_imm32, Register::EAX, 0xaaaa_u32))?;
+            self.push(Instruction::with2(Code::VEX_Kmovw_kr_r32, ODD_LANES, Register::EAX))?;
         }
         Ok(())
     }
@@ -191,8 +192,9 @@ impl Function<'_> {
     /// Draws for the next four vectors.
     fn next_block(&mut self) -> Result<(), CpuError> {
         let place = MemoryOperand::with_base_displ(FRAME, i64::from(frame::BLOCK));
+        let blocks = self.program.block_vectors * self.lanes();
         self.push(Instruction::with2(Code::Mov_rm64_r64, place, NEXT_BLOCK))?;
-        self.push(Instruction::with2(Code::Add_rm64_imm8, NEXT_BLOCK, self.lanes()))?;
+        self.push(Instruction::with2(Code::Add_rm64_imm8, NEXT_BLOCK, blocks))?;
         self.push(Instruction::with2(Code::Xor_r32_rm32, Register::R10D, Register::R10D))?;
         self.generator.part(&self.program.block, self.frame)
     }
@@ -200,9 +202,9 @@ impl Function<'_> {
     /// Asks for what later passes read. A hint: it cannot fault, whatever the address.
     fn prefetch(&mut self) -> Result<(), CpuError> {
         for number in 0..self.generator.pointers.count {
-            if self.reads(number) && Pointers::held(number).is_some() {
+            if self.reads(number) && Pointers::held(number).is_some() && std::env::var("PF").map_or(1024,|s|s.parse::<i64>().unwrap())>0 {
                 let base = self.generator.pointer(number)?;
-                let memory = self.generator.elements(base, number, PREFETCH);
+                let memory = self.generator.elements(base, number, std::env::var("PF").map_or(1024,|s|s.parse::<i64>().unwrap()));
                 self.push(Instruction::with1(Code::Prefetcht0_m8, memory))?;
             }
         }

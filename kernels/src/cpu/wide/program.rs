@@ -193,8 +193,6 @@ pub(super) enum Op {
     ZeroOrSelect,
     /// Any function of three bits, by its table; AVX-512 only.
     Logic(u8),
-    /// First operand's even words replaced by the odd words of the second; AVX-512 only.
-    MergeOddWords,
     /// First operand's odd words replaced by the even words of the second; AVX-512 only.
     MergeEvenWords,
     /// The elements of an array, some vectors further on.
@@ -245,4 +243,6 @@ pub(super) struct Program {
     pub(super) frame: u32,
     /// Whether draws are made: then the loop is two deep.
     pub(super) draws: bool,
+    /// Vectors of blocks that are computed together; four times as many of elements follow.
+    pub(super) block_vectors: u32,
 }

@@ -72,12 +72,12 @@ impl Generator<'_> {
                 self.assembler.mask_operation(op, to, &numbers[..operands.len().min(2)])
             }
             (Op::Select | Op::SelectOrZero | Op::ZeroOrSelect, _) => self.select(operation),
-            (Op::MergeOddWords | Op::MergeEvenWords, &[kept, other]) => {
-                let source = Source::Register(self.register_of(other)?);
+            (Op::MergeEvenWords, &[kept, other]) => {
+                let from = self.register_of(other)?;
                 let to = self.overwritten(kept)?;
                 self.retire(&[kept, other]);
                 self.settle(result, to);
-                self.assembler.merge(operation.op == Op::MergeEvenWords, to, source)
+                self.assembler.merge_even_words(to, from)
             }
             (Op::Keep(place), &[a]) => {
                 let number = self.register_of(a)?;

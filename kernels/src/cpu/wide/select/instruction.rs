@@ -11,7 +11,20 @@ const SIGN: u32 = 0x8000_0000;
 impl Selector<'_> {
     /// Computes an instruction whose operands have been computed.
     pub(super) fn instruction(&mut self, value: Value) {
-        let register = match self.plan.instructions[value.index()] {
+        let instruction = self.plan.instructions[value.index()];
+        if let Instruction::Binary(op, a, b) = instruction {
+            match op {
+                BinaryOp::IntegerMultiply | BinaryOp::IntegerMultiplyHigh => {
+                    return self.product(value, op, a, b);
+                }
+                _ => {
+                    if lanewise(op).is_some_and(|op| self.on_halves(value, op, a, b)) {
+                        return;
+                    }
+                }
+            }
+        }
+        let register = match instruction {
             Instruction::Load(array) => self.make(Op::Load(array, 0), &[], Class::Vector),
             Instruction::Scalar(number) => {
                 self.argument(Base::Scalars, i32::from(number))
@@ -60,21 +73,23 @@ impl Selector<'_> {
     }
 
     fn two_operands(&mut self, op: BinaryOp, a: Value, b: Value) -> Virtual {
-        if matches!(op, BinaryOp::IntegerMultiply | BinaryOp::IntegerMultiplyHigh) {
-            return self.product(op, a, b);
-        }
         let (a, b) = (self.at(a), self.at(b));
+        if let Some(op) = lanewise(op) {
+            return self.binary(op, a, b);
+        }
         match op {
             BinaryOp::Add => self.binary(Binary::Add, a, b),
             BinaryOp::Subtract => self.binary(Binary::Subtract, a, b),
             BinaryOp::Multiply => self.binary(Binary::Multiply, a, b),
             BinaryOp::Divide => self.binary(Binary::Divide, a, b),
-            BinaryOp::IntegerAdd => self.binary(Binary::IntegerAdd, a, b),
-            BinaryOp::IntegerSubtract => self.binary(Binary::IntegerSubtract, a, b),
-            BinaryOp::IntegerMultiply | BinaryOp::IntegerMultiplyHigh => a,
-            BinaryOp::IntegerAnd => self.binary(Binary::And, a, b),
-            BinaryOp::IntegerOr => self.binary(Binary::Or, a, b),
-            BinaryOp::IntegerXor => self.binary(Binary::Xor, a, b),
+            // These have been dealt with.
+            BinaryOp::IntegerAdd
+            | BinaryOp::IntegerSubtract
+            | BinaryOp::IntegerMultiply
+            | BinaryOp::IntegerMultiplyHigh
+            | BinaryOp::IntegerAnd
+            | BinaryOp::IntegerOr
+            | BinaryOp::IntegerXor => a,
             BinaryOp::Less => self.compare(Compare::Float(FloatCompare::Less), a, b),
             BinaryOp::LessEqual => self.compare(Compare::Float(FloatCompare::LessEqual), a, b),
             BinaryOp::Equal => self.compare(Compare::Float(FloatCompare::Equal), a, b),
@@ -163,5 +178,17 @@ impl Selector<'_> {
             return self.make(Op::Select, &[mask, b, a], Class::Vector);
         }
         self.make(Op::Select, &[mask, a, b], Class::Vector)
+    }
+}
+
+/// Integer operations that treat every word alike, whatever its neighbours are.
+fn lanewise(op: BinaryOp) -> Option<Binary> {
+    match op {
+        BinaryOp::IntegerAdd => Some(Binary::IntegerAdd),
+        BinaryOp::IntegerSubtract => Some(Binary::IntegerSubtract),
+        BinaryOp::IntegerAnd => Some(Binary::And),
+        BinaryOp::IntegerOr => Some(Binary::Or),
+        BinaryOp::IntegerXor => Some(Binary::Xor),
+        _ => None,
     }
 }

@@ -23,7 +23,9 @@ pub(super) fn select(plan: &Plan, width: Width) -> Program {
         plan,
         width,
         products: product::Products::of(plan),
+        unit: 0,
         values: vec![None; plan.instructions.len()],
+        halves: vec![None; plan.instructions.len()],
         rates,
         constants: IndexMap::new(),
         definitions: Vec::new(),
@@ -38,6 +40,10 @@ pub(super) fn select(plan: &Plan, width: Width) -> Program {
             pool: Pool::new(width),
             frame: frame::FIXED,
             draws,
+            block_vectors: match width {
+                Width::Avx2 => 1,
+                Width::Avx512 => 2,
+            },
         },
     };
     selector.uniform();
@@ -51,8 +57,12 @@ struct Selector<'p> {
     width: Width,
     rates: Vec<Rate>,
     products: product::Products,
+    /// Which vector of blocks is being computed.
+    unit: u32,
     /// By plan value: where it is now.
     values: Vec<Option<Virtual>>,
+    /// By plan value: its even and its odd lanes apart, where that came first.
+    halves: Vec<Option<[Virtual; 2]>>,
     constants: IndexMap<u32, Virtual>,
     /// By virtual register: the operation of this part that makes it.
     definitions: Vec<Option<Operation>>,
@@ -99,38 +109,76 @@ impl Selector<'_> {
         uniform.map(|index| Value(index as u32)).collect()
     }
 
-    /// What is computed once for four elements, and the buffers from which elements pick.
+    /// What is computed once for four elements, and the buffers from which elements pick. A cipher is
+    /// a chain of which every step waits for the one before, so that vectors of blocks take their
+    /// steps in turn.
     fn block(&mut self) {
-        for index in 0..self.plan.instructions.len() {
-            if self.rates[index] == Rate::Block {
-                self.instruction(Value(index as u32));
-            }
-        }
+        let mut others = vec![self.values.clone(); self.program.block_vectors as usize - 1];
+        let mut halves = vec![self.halves.clone(); others.len()];
+        let mut made = vec![product::Made::new(); others.len()];
         for (index, instruction) in self.plan.instructions.iter().enumerate() {
+            let start = match instruction {
+                Instruction::Pick(_) => {
+                    let vectors = 4 * self.program.block_vectors;
+                    self.reserve_if_varied(Value(index as u32), vectors * self.width.bytes())
+                }
+                _ if self.rates[index] != Rate::Block => continue,
+                _ => None,
+            };
+            for unit in 0..self.program.block_vectors {
+                self.unit = unit;
+                match (instruction, start) {
+                    (Instruction::Pick(values), Some(start)) => {
+                        self.pick(*values, start + unit as i32 * 4 * self.width.bytes() as i32);
+                    }
+                    (Instruction::Pick(_), None) => {}
+                    _ => self.instruction(Value(index as u32)),
+                }
+                // On to the next vector's values, and after the last back to the first's.
+                let places = others.iter_mut().zip(&mut halves).zip(&mut made);
+                for ((other, halves), made) in places {
+                    std::mem::swap(other, &mut self.values);
+                    std::mem::swap(halves, &mut self.halves);
+                    self.products.swap(made);
+                }
+            }
             if let Instruction::Pick(values) = instruction {
-                let place = self.pick(*values);
+                let place = match start {
+                    Some(offset) => Place { base: Base::Buffer, offset, full: true },
+                    None => self.fixed_pick(*values),
+                };
                 self.values[index] = Some(self.home(place, Class::Vector));
             }
         }
+        self.unit = 0;
         self.program.block = self.finish_part();
     }
 
-    /// Where the picked words stand. Lane j of a block's vector holds the block that the lanes of
-    /// [`Selector::block_number`] say, so that transposing four by four within 128 bits is enough.
-    fn pick(&mut self, values: [Value; 4]) -> Place {
-        let words = values.map(|v| match self.plan.instructions[v.index()] {
-            Instruction::Integer(bits) => Some(bits),
-            _ => None,
-        });
-        if let [Some(a), Some(b), Some(c), Some(d)] = words {
-            let lanes = [a, b, c, d].repeat(self.width.lanes() as usize / 4);
-            return self.program.pool.vector(&lanes);
+    /// Room for what elements pick, unless that is the same in all blocks.
+    fn reserve_if_varied(&mut self, pick: Value, bytes: u32) -> Option<i32> {
+        let constant = |v: Value| matches!(self.plan.instructions[v.index()], Instruction::Integer(_));
+        if self.plan.instructions[pick.index()].operands().all(constant) {
+            return None;
         }
+        Some(self.reserve(bytes))
+    }
+
+    /// A pick of four constants.
+    fn fixed_pick(&mut self, values: [Value; 4]) -> Place {
+        let words = values.map(|v| match self.plan.instructions[v.index()] {
+            Instruction::Integer(bits) => bits,
+            _ => 0,
+        });
+        self.program.pool.vector(&words.repeat(self.width.lanes() as usize / 4))
+    }
+
+    /// Writes picked words to the frame. Lane j of a block's vector holds the block that the lanes of
+    /// [`Selector::block_number`] say, so that transposing four by four within 128 bits is enough.
+    fn pick(&mut self, values: [Value; 4], start: i32) {
         let [a, b, c, d] = values.map(|v| self.at(v));
         let low = [self.binary(Binary::UnpackLow, a, b), self.binary(Binary::UnpackLow, c, d)];
         let high = [self.binary(Binary::UnpackHigh, a, b), self.binary(Binary::UnpackHigh, c, d)];
         let bytes = self.width.bytes();
-        let start = self.reserve(4 * bytes);
         for (number, (op, [left, right])) in [
             (Binary::UnpackLowPairs, low),
             (Binary::UnpackHighPairs, low),
@@ -144,7 +192,6 @@ impl Selector<'_> {
             let offset = start + number as i32 * bytes as i32;
             self.effect(Op::Keep(Place { base: Base::Frame, offset, full: true }), &[row]);
         }
-        Place { base: Base::Buffer, offset: start, full: true }
     }
 
     fn element(&mut self) {
@@ -173,8 +220,9 @@ impl Selector<'_> {
     /// of the pass, where V is the number of lanes.
     fn block_number(&mut self, word: Word) -> Virtual {
         let quarter = self.width.lanes() / 4;
+        let before = self.unit * self.width.lanes();
         let lanes: Vec<u32> =
-            (0..self.width.lanes()).map(|j| j % 4 * quarter + j / 4).collect();
+            (0..self.width.lanes()).map(|j| before + j % 4 * quarter + j / 4).collect();
         let offsets = self.program.pool.vector(&lanes);
         let offsets = self.home(offsets, Class::Vector);
         let half = |offset| Place { base: Base::Frame, offset, full: false };
@@ -200,6 +248,7 @@ impl Selector<'_> {
         }
         self.definitions.fill(None);
         self.products.forget();
+        self.halves.fill(None);
         let mut read = vec![false; count];
         let mut kept: Vec<Operation> = Vec::with_capacity(code.len());
         for operation in code.into_iter().rev() {
@@ -214,10 +263,15 @@ impl Selector<'_> {
 
     /// The register of a value that has been computed. Verified plans compute operands first.
     fn at(&mut self, value: Value) -> Virtual {
-        match self.values[value.index()] {
-            Some(register) => register,
-            None => self.constant(0),
+        if let Some(register) = self.values[value.index()] {
+            return register;
         }
+        let register = match self.halves[value.index()] {
+            Some(halves) => self.joined(halves),
+            None => self.constant(0),
+        };
+        self.values[value.index()] = Some(register);
+        register
     }
 
     fn register(&mut self, class: Class, home: Option<Place>) -> Virtual {
