@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use nosc_runtime::{CompiledRule, Optimizer, Settings, StepOutcome};
+use nosc_runtime::{CompiledRule, Optimizer, Rounding, Settings, StepOutcome};
 use serde_json::json;
 
 use crate::arguments::{Colour, RuleSource, RunArguments};
@@ -35,6 +35,7 @@ pub(crate) fn run(arguments: &RunArguments, colour: Colour) -> Result<(), CliErr
         non_finite: arguments.non_finite,
         threads: arguments.threads,
         first_tensor: 0,
+        rounding: Rounding::Nearest,
     };
     let mut optimizer = Optimizer::new(compiled, &lengths, settings)?;
     if let Some(path) = arguments.state.as_ref().filter(|path| path.exists()) {

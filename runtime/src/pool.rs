@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use crate::error::RuntimeError;
+use crate::tensors::Cut;
 
-/// Elements of a chunk; a multiple of 4, as draws need.
-pub(crate) const CHUNK_ELEMENTS: usize = 32_768;
 /// Below this many elements one thread is quicker than waking a second.
 pub(crate) const PARALLEL_ELEMENTS: usize = 131_072;
 
@@ -31,12 +30,22 @@ impl Pool {
         }
     }
 
-    pub(crate) fn threads(&self) -> usize {
+    fn threads(&self) -> usize {
         match self {
             Pool::Global => rayon::current_num_threads(),
             Pool::Own(pool) => pool.current_num_threads(),
             Pool::Single => 1,
         }
+    }
+
+    /// Whether several threads are quicker at these chunks than one.
+    pub(crate) fn pays(&self, cuts: &[Cut]) -> bool {
+        let mut elements = 0;
+        let many = cuts.iter().any(|cut| {
+            elements += cut.length;
+            elements >= PARALLEL_ELEMENTS
+        });
+        many && self.threads() > 1
     }
 
     pub(crate) fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {

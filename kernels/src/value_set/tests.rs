@@ -7,7 +7,7 @@ use crate::interpreter::Interpreter;
 use crate::kernel::{Elements, Kernel, Uniforms};
 use crate::plan::{Instruction, Plan};
 use crate::scalars::StepInputs;
-use crate::{LowerError, LoweredRule};
+use crate::{GradientGuard, LowerError, LoweredRule};
 
 /// Floats at which something may go wrong, and some at which nothing should.
 const FLOATS: [f32; 16] = [
@@ -65,6 +65,7 @@ fn after(lowered: &LoweredRule, seed: usize) -> Option<Vec<Vec<u32>>> {
         parameters: &parameters,
         seed: 1,
         states: &states,
+        guard: GradientGuard::default(),
     };
     let scalars = lowered.scalars.step(&lowered.canonical, &inputs).ok()?.scalars;
     let count = FLOATS.len().pow(2) * 3;
