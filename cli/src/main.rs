@@ -17,6 +17,7 @@ mod compile;
 mod arrays;
 mod run;
 mod train;
+mod values;
 mod lines;
 mod canon;
 mod eq;
