@@ -251,7 +251,7 @@ impl Lowering<'_> {
     }
 
     fn node(&mut self, id: NodeId, node: Node) -> Value {
-        if let Some(chain) = self.sets.chain(id, node) {
+        if let Some(chain) = self.sets.chain(id) {
             return self.chain(&chain);
         }
         match node {
