@@ -199,7 +199,7 @@ pub(crate) struct RunArguments {
 #[derive(Debug, Args)]
 pub(crate) struct BackendArguments {
     /// What runs the step
-    #[arg(long, default_value_t = Backend::Auto, value_name = "auto|cranelift|interpreter")]
+    #[arg(long, default_value_t = Backend::Auto, value_name = "auto|wide|cranelift|interpreter")]
     pub(crate) backend: Backend,
 }
 

@@ -9,14 +9,17 @@ use nosc_compiler::canonical::Key;
 use crate::cpu::{CpuError, CpuKernel, CpuOptions};
 use crate::interpreter::Interpreter;
 use crate::kernel::Kernel;
+use crate::plan::Plan;
 use crate::{Edges, LoweredRule};
 
 /// What runs a kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Backend {
-    /// Cranelift where it works, else the interpreter.
+    /// Wide vectors where they work, else Cranelift, else the interpreter.
     #[default]
     Auto,
+    /// Machine code for the vectors of x86-64 with AVX-512, or with AVX2 and FMA.
+    Wide,
     /// Machine code made by Cranelift.
     Cranelift,
     /// The plan, instruction by instruction; it defines the results.
@@ -27,6 +30,7 @@ impl fmt::Display for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Backend::Auto => "auto",
+            Backend::Wide => "wide",
             Backend::Cranelift => "cranelift",
             Backend::Interpreter => "interpreter",
         })
@@ -37,11 +41,11 @@ impl FromStr for Backend {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Backend, String> {
-        [Backend::Auto, Backend::Cranelift, Backend::Interpreter]
+        [Backend::Auto, Backend::Wide, Backend::Cranelift, Backend::Interpreter]
             .into_iter()
             .find(|backend| backend.to_string() == text)
             .ok_or_else(|| {
-                format!("unknown back end `{text}`, expected auto, cranelift or interpreter")
+                format!("unknown back end `{text}`, expected auto, wide, cranelift or interpreter")
             })
     }
 }
@@ -53,7 +57,7 @@ pub struct Compiled {
     pub kernel: Arc<dyn Kernel>,
     /// The back end that runs it; never [`Backend::Auto`].
     pub backend: Backend,
-    /// Why `auto` fell back to the interpreter.
+    /// Why `auto` did not take the first of its back ends.
     pub fallback: Option<String>,
 }
 
@@ -61,25 +65,49 @@ pub struct Compiled {
 ///
 /// # Errors
 ///
-/// [`CpuError`] if [`Backend::Cranelift`] was asked for and does not take the plan.
+/// [`CpuError`] if [`Backend::Wide`] or [`Backend::Cranelift`] was asked for and does not take the
+/// plan, or the machine.
 pub fn compile(lowered: &LoweredRule, backend: Backend) -> Result<Compiled, CpuError> {
-    let interpreter = || Compiled {
-        kernel: Arc::new(Interpreter::new(lowered.plan.clone())),
-        backend: Backend::Interpreter,
-        fallback: None,
+    let order: &[Backend] = match backend {
+        Backend::Auto => &[Backend::Wide, Backend::Cranelift, Backend::Interpreter],
+        _ => &[backend],
     };
-    if backend == Backend::Interpreter {
-        return Ok(interpreter());
-    }
-    match CpuKernel::compile(&lowered.plan, &CpuOptions::default()) {
-        Ok(kernel) => {
-            Ok(Compiled { kernel: Arc::new(kernel), backend: Backend::Cranelift, fallback: None })
+    let mut refusals: Vec<String> = Vec::new();
+    let mut refused = None;
+    for backend in order {
+        match compile_with(&lowered.plan, *backend) {
+            Ok(kernel) => {
+                let last_resort = *backend == Backend::Interpreter && !refusals.is_empty();
+                let fallback = last_resort.then(|| refusals.join("; "));
+                return Ok(Compiled { kernel, backend: *backend, fallback });
+            }
+            Err(error) => {
+                refusals.push(error.to_string());
+                refused = Some(error);
+            }
         }
-        Err(error) if backend == Backend::Auto => {
-            Ok(Compiled { fallback: Some(error.to_string()), ..interpreter() })
-        }
-        Err(error) => Err(error),
     }
+    // The interpreter refuses nothing, so a back end was asked for by name.
+    Err(refused.unwrap_or(CpuError::Host("no back end was tried")))
+}
+
+fn compile_with(plan: &Plan, backend: Backend) -> Result<Arc<dyn Kernel>, CpuError> {
+    match backend {
+        Backend::Wide => wide(plan),
+        Backend::Cranelift => Ok(Arc::new(CpuKernel::compile(plan, &CpuOptions::default())?)),
+        Backend::Auto | Backend::Interpreter => Ok(Arc::new(Interpreter::new(plan.clone()))),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn wide(plan: &Plan) -> Result<Arc<dyn Kernel>, CpuError> {
+    use crate::cpu::wide::{WideKernel, WideOptions};
+    Ok(Arc::new(WideKernel::compile(plan, &WideOptions::default())?))
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn wide(_: &Plan) -> Result<Arc<dyn Kernel>, CpuError> {
+    Err(CpuError::MissingFeatures { missing: vec!["x86-64"] })
 }
 
 /// Kernels by (canonical key, back end, edges), the least recently used one leaving first.

@@ -2,11 +2,14 @@
 //!
 //! A plan takes operations of every kind on all arrays, step scalars and words. It runs on every
 //! length from 0 to 67, on arrays that start off any vector's alignment, with four elements at a time
-//! or one, with the machine's fused multiply-add or without. Elements beside the arrays must stay as
+//! or one, with the machine's fused multiply-add or without; and with eight and sixteen at a time, with
+//! all registers and with so few that most values are spilled. Elements beside the arrays must stay as
 //! they were. NaN equals NaN: which one an operation returns differs between machines, so the bits
 //! of a float are read from numbers only.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+#[cfg(target_arch = "x86_64")]
+use nosc_kernels::cpu::wide::{CpuFeatures, WideKernel, WideOptions, Width};
 use nosc_kernels::cpu::{CpuKernel, CpuOptions, Optimization};
 use nosc_kernels::floats::{Floats, FloatsMut, bf16, f16};
 use nosc_kernels::interpreter::Interpreter;
@@ -370,7 +373,7 @@ fn check_equal(
     input: &Input,
     plan: &Plan,
     interpreter: &Interpreter,
-    kernel: &CpuKernel,
+    kernel: &dyn Kernel,
     how: &str,
 ) {
     let (wanted, found) = (input.after(plan, interpreter), input.after(plan, kernel));
@@ -389,17 +392,44 @@ fn check_equal(
     }
 }
 
-/// All ways to compile that this machine has.
-fn ways() -> Vec<CpuOptions> {
-    let mut ways = Vec::new();
+/// The kernels of all ways to compile that this machine has.
+fn kernels(plan: &Plan) -> Vec<(String, Box<dyn Kernel>)> {
+    let mut kernels: Vec<(String, Box<dyn Kernel>)> = Vec::new();
     for simd in [true, false] {
         for fma in [None, Some(false)] {
             for optimization in [Optimization::None, Optimization::Speed] {
-                ways.push(CpuOptions { simd, fma, optimization, ..CpuOptions::default() });
+                let options = CpuOptions { simd, fma, optimization, ..CpuOptions::default() };
+                let kernel = CpuKernel::compile(plan, &options).unwrap();
+                kernels.push((format!("{options:?}"), Box::new(kernel)));
             }
         }
     }
-    ways
+    kernels.extend(wide_kernels(plan));
+    kernels
+}
+
+#[cfg(target_arch = "x86_64")]
+fn wide_kernels(plan: &Plan) -> Vec<(String, Box<dyn Kernel>)> {
+    let mut kernels: Vec<(String, Box<dyn Kernel>)> = Vec::new();
+    for width in Width::ALL {
+        let missing = CpuFeatures::detected().missing(width);
+        if !missing.is_empty() {
+            println!("SKIPPED: {} on a machine without {}", width.name(), missing.join(", "));
+            continue;
+        }
+        for registers in [usize::MAX, 7, 4] {
+            let options = WideOptions { width: Some(width), registers, ..WideOptions::default() };
+            let kernel = WideKernel::compile(plan, &options).unwrap();
+            kernels.push((format!("{options:?}"), Box::new(kernel)));
+        }
+    }
+    kernels
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn wide_kernels(_: &Plan) -> Vec<(String, Box<dyn Kernel>)> {
+    println!("SKIPPED: wide vectors, which x86-64 has");
+    Vec::new()
 }
 
 fn check_plan(seed: u64, counts: &[usize]) {
@@ -413,11 +443,10 @@ fn check_random(seed: u64, mut random: Random, operations: usize, counts: &[usiz
     nosc_kernels::plan::verify(&plan).unwrap();
     let interpreter = Interpreter::new(plan.clone());
     let inputs: Vec<Input> = counts.iter().map(|n| Input::random(&mut random, *n)).collect();
-    for options in ways() {
-        let kernel = CpuKernel::compile(&plan, &options).unwrap();
-        let how = format!("plan {seed}, {options:?}");
+    for (how, kernel) in kernels(&plan) {
+        let how = format!("plan {seed}, {how}");
         for input in &inputs {
-            check_equal(input, &plan, &interpreter, &kernel, &how);
+            check_equal(input, &plan, &interpreter, &*kernel, &how);
         }
     }
 }

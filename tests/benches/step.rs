@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use nosc_compiler::RuleFile;
 use nosc_compiler::canonical::CanonicalRule;
 use nosc_kernels::LoweredRule;
-use nosc_kernels::cpu::{CpuKernel, CpuOptions};
+use nosc_kernels::{Backend as KernelBackend, compile as compile_kernel};
 use nosc_runtime::{Backend, CompiledRule, Optimizer, Settings, library};
 
 fn main() {
@@ -72,9 +72,9 @@ fn compile() {
         });
         median(times.collect())
     };
-    println!("| rule | text to tree | canonical form | plan | machine code | in all, us |");
-    println!("|---|---|---|---|---|---|");
-    let mut totals = Vec::new();
+    println!("| rule | text to tree | canonical form | plan | Cranelift | wide | in all, us |");
+    println!("|---|---|---|---|---|---|---|");
+    let (mut totals, mut wides) = (Vec::new(), Vec::new());
     for rule in library::rules() {
         let text = rule.to_text();
         let canonical = CanonicalRule::new(&rule);
@@ -84,14 +84,23 @@ fn compile() {
             stage(&mut || drop(black_box(CanonicalRule::new(&rule)))),
             stage(&mut || drop(black_box(LoweredRule::new(canonical.clone())))),
             stage(&mut || {
-                drop(black_box(CpuKernel::compile(&lowered.plan, &CpuOptions::default())));
+                drop(black_box(compile_kernel(&lowered, KernelBackend::Cranelift)));
             }),
+            stage(&mut || drop(black_box(compile_kernel(&lowered, KernelBackend::Wide)))),
         ];
         let total: f64 = times.iter().sum();
         totals.push(total);
-        let [parse, canonical, plan, code] = times;
+        let [parse, canonical, plan, code, wide] = times;
         let name = &rule.name;
-        println!("| {name} | {parse:.0} | {canonical:.0} | {plan:.0} | {code:.0} | {total:.0} |");
+        println!(
+            "| {name} | {parse:.0} | {canonical:.0} | {plan:.0} | {code:.0} | {wide:.1} | {total:.0} |"
+        );
+        wides.push(wide);
     }
-    println!("\nmedian over {} rules: {:.0} us", totals.len(), median(totals));
+    println!(
+        "\nmedian over {} rules: {:.0} us, of which wide {:.1} us",
+        totals.len(),
+        median(totals),
+        median(wides)
+    );
 }

@@ -1,10 +1,16 @@
 //! Machine code against the interpreter, bit for bit.
 //!
-//! The same arrays go through the interpreter and through machine code made in four ways: four elements
-//! at a time or one, with the machine's fused multiply-add or without. Each keeps its own parameters and
+//! The same arrays go through the interpreter and through machine code made in many ways: four elements
+//! at a time or one, with the machine's fused multiply-add or without; eight and sixteen at a time, with
+//! all registers or few. Each keeps its own parameters and
 //! states over several steps, so that a difference in a state cannot hide.
 
 use nosc_compiler::Rule;
+#[cfg(target_arch = "x86_64")]
+use nosc_kernels::cpu::{
+    CpuError,
+    wide::{CpuFeatures, WideKernel, WideOptions, Width},
+};
 use nosc_kernels::cpu::{CpuKernel, CpuOptions};
 use nosc_kernels::interpreter::Interpreter;
 use nosc_kernels::kernel::{Elements, Kernel, Uniforms};
@@ -95,7 +101,38 @@ fn kernels(lowered: &LoweredRule) -> Vec<Named> {
             kernels.push((format!("simd {simd}, fma {fma:?}"), Box::new(kernel)));
         }
     }
+    kernels.extend(wide_kernels(lowered));
     kernels
+}
+
+/// Wide vectors, with all registers and with few.
+#[cfg(target_arch = "x86_64")]
+fn wide_kernels(lowered: &LoweredRule) -> Vec<Named> {
+    let mut kernels: Vec<Named> = Vec::new();
+    for width in Width::ALL {
+        let missing = CpuFeatures::detected().missing(width);
+        if !missing.is_empty() {
+            println!("SKIPPED: {} on a machine without {}", width.name(), missing.join(", "));
+            continue;
+        }
+        for registers in [usize::MAX, 5] {
+            let options = WideOptions { width: Some(width), registers, ..WideOptions::default() };
+            match WideKernel::compile(&lowered.plan, &options) {
+                Ok(kernel) => kernels
+                    .push((format!("{}, {registers} registers", width.name()), Box::new(kernel))),
+                // Cranelift takes what is too large.
+                Err(CpuError::PlanTooLong { .. } | CpuError::FrameTooLarge { .. }) => {}
+                Err(error) => panic!("{}\n{options:?}: {error}", lowered.canonical.text()),
+            }
+        }
+    }
+    kernels
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn wide_kernels(_: &LoweredRule) -> Vec<Named> {
+    println!("SKIPPED: wide vectors, which x86-64 has");
+    Vec::new()
 }
 
 /// One kernel's memory.

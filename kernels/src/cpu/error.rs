@@ -47,7 +47,24 @@ pub enum CpuError {
     Module(#[source] Box<ModuleError>),
     /// The system gave no memory for code, or did not let it become executable.
     #[error("the system refused executable memory")]
-    ExecutableMemory(#[source] Box<ModuleError>),
+    ExecutableMemory(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The processor lacks what the wide back end asks for.
+    #[error("the processor has no {}, which wide vectors need; use `auto` or `cranelift`", missing.join(", "))]
+    MissingFeatures {
+        /// Names of the features, as `/proc/cpuinfo` spells them.
+        missing: Vec<&'static str>,
+    },
+    /// The plan keeps more alive than the stack frame of a wide kernel holds.
+    #[error("a wide kernel of the plan needs {found} bytes of stack, expected at most {limit}")]
+    FrameTooLarge {
+        /// Bytes that it needs.
+        found: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// A machine instruction that cannot be written: a mistake in the wide back end.
+    #[error("the wide back end could not write an instruction: {0}")]
+    Encoding(String),
     /// A long plan is compiled on a thread of its own, which did not start.
     #[error("no thread to compile a long plan on")]
     Thread(#[source] std::io::Error),

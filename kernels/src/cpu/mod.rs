@@ -22,6 +22,8 @@ mod options;
 mod target;
 #[cfg(test)]
 mod testing;
+#[cfg(target_arch = "x86_64")]
+pub mod wide;
 
 pub use error::CpuError;
 pub use header::header;

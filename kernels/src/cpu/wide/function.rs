@@ -1,0 +1,283 @@
+//! The function around a vector program: arguments, loops, the last elements, the way out.
+//!
+//! ```text
+//! entry:  save registers, take the frame, copy pointers
+//! start:  [uniform]; constants into registers that are left
+//! outer:  number of the block; [block]            with draws only
+//! inner:  [element]; on to the next vector; again if a whole one is left, and after four, outer
+//! after:  if elements are left: copy them into the frame, let the pointers lead there, and once
+//!         more through the loop; then copy them back
+//! leave:  restore registers, return
+//! ```
+//!
+//! So nothing outside the arrays is read or written, and the loop is written once.
+
+use iced_x86::{Code, Instruction, MemoryOperand, Register};
+
+use super::super::error::CpuError;
+use super::assign::{FRAME, Generator, INDEX, PICKED, POOL, Pointers};
+use super::encode::{Assembler, EVEN_LANES, Forward, ODD_LANES};
+use super::frame;
+use super::program::{Op, Operation, Program, Width};
+use super::rest::{self, RestMasks};
+use super::select::select;
+use crate::plan::Plan;
+
+/// Whole elements that are left, less those of a vector.
+pub(super) const LEFT: Register = Register::R11;
+/// Number of elements of the rest, zero before it.
+pub(super) const REST: Register = Register::R8;
+/// Number of the next block.
+const NEXT_BLOCK: Register = Register::R9;
+
+/// Registers that belong to the caller.
+const SAVED: [Register; 6] =
+    [Register::RBX, Register::RBP, Register::R12, Register::R13, Register::R14, Register::R15];
+
+/// Bytes ahead of the elements at hand that are asked for.
+const PREFETCH: i64 = 1024;
+const PAGE: u32 = 4096;
+
+/// A kernel as bytes that run at any address that is a multiple of 64.
+#[derive(Debug)]
+pub(super) struct Image {
+    pub(super) bytes: Vec<u8>,
+    /// Offset of the entry.
+    pub(super) entry: usize,
+}
+
+/// The machine code of a verified plan, with at most `registers` vector registers.
+pub(super) fn write(plan: &Plan, width: Width, registers: usize) -> Result<Image, CpuError> {
+    let mut program = select(plan, width);
+    let masks = RestMasks::new(plan, width, &mut program.pool);
+    let (mut bytes, origin) = program.pool.bytes();
+    let mut frame = program.frame.next_multiple_of(64);
+    let pointers = Pointers::new(plan, width, &mut frame);
+    check_frame(frame)?;
+    let assembler = Assembler::new(width, bytes.len())?;
+    let generator = Generator::new(&program, assembler, pointers, frame, registers);
+    let mut function = Function { plan, program: &program, generator, frame, masks };
+    let start = function.generator.assembler.position();
+    function.body()?;
+    let entry = function.entry(start, origin)?;
+    let code = function.generator.assembler.finish(bytes.len());
+    bytes.extend(code);
+    Ok(Image { bytes, entry })
+}
+
+fn check_frame(found: u32) -> Result<(), CpuError> {
+    if found > frame::MAX_FRAME {
+        return Err(CpuError::FrameTooLarge {
+            found: u64::from(found),
+            limit: u64::from(frame::MAX_FRAME),
+        });
+    }
+    Ok(())
+}
+
+pub(super) struct Function<'p> {
+    pub(super) plan: &'p Plan,
+    program: &'p Program,
+    pub(super) generator: Generator<'p>,
+    /// Bytes of the frame that are not for spilled registers.
+    frame: u32,
+    pub(super) masks: RestMasks,
+}
+
+impl Function<'_> {
+    fn lanes(&self) -> u32 {
+        self.program.width.lanes()
+    }
+
+    pub(super) fn push(
+        &mut self,
+        made: Result<Instruction, iced_x86::IcedError>,
+    ) -> Result<(), CpuError> {
+        self.generator.assembler.push(made)
+    }
+
+    fn ahead(&mut self, code: Code) -> Result<Forward, CpuError> {
+        self.generator.assembler.jump_ahead(code)
+    }
+
+    fn body(&mut self) -> Result<(), CpuError> {
+        let program = self.program;
+        self.lane_masks()?;
+        self.generator.part(&program.uniform, self.frame)?;
+        if !program.draws {
+            self.generator.pin(&program.element)?;
+        }
+        let end = self.lanes() * 16;
+        self.push(Instruction::with2(Code::Xor_r32_rm32, Register::EAX, Register::EAX))?;
+        self.push(Instruction::with2(Code::Xor_r32_rm32, Register::R8D, Register::R8D))?;
+        if program.draws {
+            self.push(Instruction::with2(Code::Mov_r32_imm32, Register::R10D, end))?;
+        }
+        self.push(Instruction::with2(Code::Sub_rm64_imm8, LEFT, self.lanes()))?;
+        let few = self.ahead(Code::Jb_rel32_64)?;
+
+        let outer = self.generator.assembler.position();
+        if program.draws {
+            self.next_block()?;
+        }
+        self.generator.assembler.align();
+        let inner = self.generator.assembler.position();
+        self.prefetch()?;
+        self.generator.part(&program.element, self.frame)?;
+        self.push(Instruction::with2(Code::Add_rm64_imm8, INDEX, self.lanes()))?;
+        if program.draws {
+            let bytes = program.width.bytes();
+            self.push(Instruction::with2(Code::Add_rm64_imm32, PICKED, bytes))?;
+            self.push(Instruction::with2(Code::Cmp_rm64_imm32, PICKED, end))?;
+            let ended = self.ahead(Code::Je_rel32_64)?;
+            self.push(Instruction::with2(Code::Sub_rm64_imm8, LEFT, self.lanes()))?;
+            self.generator.assembler.jump_back(Code::Jae_rel32_64, inner)?;
+            let after = self.ahead(Code::Jmp_rel32_64)?;
+            self.generator.assembler.land(ended);
+            self.push(Instruction::with2(Code::Sub_rm64_imm8, LEFT, self.lanes()))?;
+            self.generator.assembler.jump_back(Code::Jae_rel32_64, outer)?;
+            self.generator.assembler.land(after);
+        } else {
+            self.push(Instruction::with2(Code::Sub_rm64_imm8, LEFT, self.lanes()))?;
+            self.generator.assembler.jump_back(Code::Jae_rel32_64, inner)?;
+        }
+        self.generator.assembler.land(few);
+        self.after(outer, inner)
+    }
+
+    /// What comes when no whole vector is left.
+    fn after(&mut self, outer: usize, inner: usize) -> Result<(), CpuError> {
+        self.push(Instruction::with2(Code::Test_rm64_r64, REST, REST))?;
+        let back = self.ahead(Code::Jne_rel32_64)?;
+        self.push(Instruction::with2(Code::Add_rm64_imm8, LEFT, self.lanes()))?;
+        let nothing = self.ahead(Code::Je_rel32_64)?;
+        let place = MemoryOperand::with_base_displ(FRAME, i64::from(frame::REST));
+        self.push(Instruction::with2(Code::Mov_rm64_r64, place, INDEX))?;
+        rest::copy_in(self)?;
+        self.push(Instruction::with2(Code::Mov_r64_rm64, REST, LEFT))?;
+        self.push(Instruction::with2(Code::Xor_r32_rm32, Register::EAX, Register::EAX))?;
+        self.push(Instruction::with2(Code::Xor_r32_rm32, Register::R11D, Register::R11D))?;
+        if self.program.draws {
+            self.push(Instruction::with2(Code::Cmp_rm64_imm32, PICKED, self.lanes() * 16))?;
+            self.generator.assembler.jump_back(Code::Je_rel32_64, outer)?;
+        }
+        self.generator.assembler.jump_back(Code::Jmp_rel32_64, inner)?;
+        self.generator.assembler.land(back);
+        self.push(Instruction::with2(Code::Mov_r64_rm64, INDEX, place))?;
+        rest::copy_back(self)?;
+        self.generator.assembler.land(nothing);
+        self.leave()
+    }
+
+    /// Sets the mask registers of even and odd lanes, where operations use them.
+    fn lane_masks(&mut self) -> Result<(), CpuError> {
+        let merges =
+            |operation: &Operation| matches!(operation.op, Op::MergeOddWords | Op::MergeEvenWords);
+        let program = self.program;
+        let mut parts = [&program.uniform, &program.block, &program.element].into_iter();
+        if parts.any(|part| part.iter().any(merges)) {
+            for (mask, lanes) in [(EVEN_LANES, 0x5555_u32), (ODD_LANES, 0xaaaa)] {
+                self.push(Instruction::with2(Code::Mov_r32_imm32, Register::EAX, lanes))?;
+                self.push(Instruction::with2(Code::VEX_Kmovw_kr_r32, mask, Register::EAX))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Draws for the next four vectors.
+    fn next_block(&mut self) -> Result<(), CpuError> {
+        let place = MemoryOperand::with_base_displ(FRAME, i64::from(frame::BLOCK));
+        self.push(Instruction::with2(Code::Mov_rm64_r64, place, NEXT_BLOCK))?;
+        self.push(Instruction::with2(Code::Add_rm64_imm8, NEXT_BLOCK, self.lanes()))?;
+        self.push(Instruction::with2(Code::Xor_r32_rm32, Register::R10D, Register::R10D))?;
+        self.generator.part(&self.program.block, self.frame)
+    }
+
+    /// Asks for what later passes read. A hint: it cannot fault, whatever the address.
+    fn prefetch(&mut self) -> Result<(), CpuError> {
+        for number in 0..self.generator.pointers.count {
+            if self.reads(number) && Pointers::held(number).is_some() {
+                let base = self.generator.pointer(number)?;
+                let memory = self.generator.elements(base, number, PREFETCH);
+                self.push(Instruction::with1(Code::Prefetcht0_m8, memory))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, start: usize, origin: usize) -> Result<usize, CpuError> {
+        let size = self.generator.frame_bytes().next_multiple_of(64);
+        check_frame(size)?;
+        self.generator.assembler.align();
+        let entry = self.generator.assembler.position();
+        for register in SAVED {
+            self.push(Instruction::with1(Code::Push_r64, register))?;
+        }
+        // Above the saved registers and the return address.
+        let count = MemoryOperand::with_base_displ(FRAME, SAVED.len() as i64 * 8 + 8);
+        self.push(Instruction::with2(Code::Mov_r64_rm64, LEFT, count))?;
+        self.push(Instruction::with2(Code::Mov_r64_rm64, Register::RAX, FRAME))?;
+        // Page by page, so that the guard page below the stack is not stepped over.
+        for page in 1..=(size + 64) / PAGE {
+            let memory = MemoryOperand::with_base_displ(FRAME, -i64::from(page * PAGE));
+            self.push(Instruction::with2(Code::Mov_rm64_r64, memory, Register::RAX))?;
+        }
+        self.push(Instruction::with2(Code::Sub_rm64_imm32, FRAME, size))?;
+        self.push(Instruction::with2(Code::And_rm64_imm8, FRAME, -64))?;
+        let caller = MemoryOperand::with_base_displ(FRAME, i64::from(frame::CALLER));
+        self.push(Instruction::with2(Code::Mov_rm64_r64, caller, Register::RAX))?;
+        self.copy_pointers()?;
+        let pool = MemoryOperand::with_base_displ(Register::RIP, origin as i64);
+        self.push(Instruction::with2(Code::Lea_r64_m, POOL, pool))?;
+        self.push(Instruction::with2(Code::Shr_rm64_imm8, NEXT_BLOCK, 2_u32))?;
+        self.generator.assembler.jump_back(Code::Jmp_rel32_64, start)?;
+        Ok(entry)
+    }
+
+    /// Pointers to their registers and into the frame. The pool's register comes with those of the
+    /// states.
+    fn copy_pointers(&mut self) -> Result<(), CpuError> {
+        let pointers = self.generator.pointers.clone();
+        for number in 0..pointers.count {
+            let held = Pointers::held(number);
+            let register = held.unwrap_or(Register::RAX);
+            if number >= 2 {
+                let of_state = MemoryOperand::with_base_displ(POOL, (number as i64 - 2) * 8);
+                self.push(Instruction::with2(Code::Mov_r64_rm64, register, of_state))?;
+            }
+            let offset = number as i64 * 8;
+            let given = MemoryOperand::with_base_displ(FRAME, i64::from(pointers.given) + offset);
+            self.push(Instruction::with2(Code::Mov_rm64_r64, given, register))?;
+            if held.is_none() {
+                let current = i64::from(pointers.current) + offset;
+                let current = MemoryOperand::with_base_displ(FRAME, current);
+                self.push(Instruction::with2(Code::Mov_rm64_r64, current, register))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self) -> Result<(), CpuError> {
+        let caller = MemoryOperand::with_base_displ(FRAME, i64::from(frame::CALLER));
+        self.push(Instruction::with2(Code::Mov_r64_rm64, FRAME, caller))?;
+        self.push(Ok(Instruction::with(Code::VEX_Vzeroupper)))?;
+        for register in SAVED.into_iter().rev() {
+            self.push(Instruction::with1(Code::Pop_r64, register))?;
+        }
+        self.push(Ok(Instruction::with(Code::Retnq)))
+    }
+
+    /// Whether elements of an array are read.
+    pub(super) fn reads(&self, number: usize) -> bool {
+        self.program.element.iter().any(|operation| match operation.op {
+            Op::Load(array, _) => Pointers::number(array) == number,
+            Op::Descend(_) => number == 0,
+            _ => false,
+        })
+    }
+
+    /// Whether elements of an array are written.
+    pub(super) fn writes(&self, number: usize) -> bool {
+        self.plan.stores.iter().any(|store| Pointers::number(store.array) == number)
+    }
+}

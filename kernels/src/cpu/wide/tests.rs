@@ -1,0 +1,162 @@
+//! Kernels as a whole: memory, threads, limits, other machines.
+
+use std::thread;
+
+use super::super::testing::{after_momentum, chain, momentum, parameters_after};
+use super::*;
+use crate::cpu::CpuError;
+use crate::interpreter::Interpreter;
+use crate::math::Ops;
+use crate::plan::{Array, Plan, PlanBuilder};
+
+fn widths() -> Vec<Width> {
+    let there = |width: &Width| CpuFeatures::detected().missing(*width).is_empty();
+    let widths: Vec<Width> = Width::ALL.into_iter().filter(there).collect();
+    if widths.len() < Width::ALL.len() {
+        println!("SKIPPED: widths that this machine does not have; it has {widths:?}");
+    }
+    widths
+}
+
+fn with(width: Width) -> WideOptions {
+    WideOptions { width: Some(width), ..WideOptions::default() }
+}
+
+#[test]
+fn a_plan_with_every_argument_equals_the_interpreter() {
+    for width in widths() {
+        let kernel = WideKernel::compile(&momentum(), &with(width)).unwrap();
+        for count in 0..150 {
+            let wanted = after_momentum(&Interpreter::new(momentum()), count, 2);
+            assert_eq!(after_momentum(&kernel, count, 2), wanted, "{width:?}, {count} elements");
+        }
+    }
+}
+
+#[test]
+fn threads_share_a_kernel() {
+    for width in widths() {
+        let kernel = WideKernel::compile(&momentum(), &with(width)).unwrap();
+        let wanted = after_momentum(&Interpreter::new(momentum()), 1_003, 3);
+        thread::scope(|scope| {
+            for _ in 0..16 {
+                let (kernel, wanted) = (kernel.clone(), &wanted);
+                scope.spawn(move || {
+                    for _ in 0..20 {
+                        assert_eq!(after_momentum(&kernel, 1_003, 3), *wanted);
+                    }
+                });
+            }
+        });
+    }
+}
+
+#[test]
+fn smaller_machines_are_refused_by_name() {
+    let options = |features: &[Feature], width| {
+        let features = CpuFeatures::detected().without(features);
+        WideOptions { features, width, ..WideOptions::default() }
+    };
+    let refused = |options| match WideKernel::compile(&momentum(), &options) {
+        Err(CpuError::MissingFeatures { missing }) => missing,
+        other => panic!("{other:?}"),
+    };
+    let none = options(&[Feature::Avx512F, Feature::Fma], None);
+    assert!(refused(none).contains(&"fma"));
+    let wide = options(&[Feature::Avx512Dq], Some(Width::Avx512));
+    assert!(refused(wide).contains(&"avx512dq"));
+    if widths().contains(&Width::Avx2) {
+        let narrow = options(&[Feature::Avx512Bw], None);
+        assert_eq!(WideKernel::compile(&momentum(), &narrow).unwrap().width(), Width::Avx2);
+    }
+}
+
+#[test]
+fn long_plans_are_refused_and_the_longest_is_right() {
+    let bits = |v: Vec<f32>| v.into_iter().map(f32::to_bits).collect::<Vec<u32>>();
+    for width in widths() {
+        // Two loads before the additions.
+        let longest = chain(MAX_WIDE_INSTRUCTIONS - 2);
+        let kernel = WideKernel::compile(&longest, &with(width)).unwrap();
+        let (w, g) = (vec![0.0, 1e-45, -3.5, 2.0, 1e30], [1.0, -1e-45, 3.5, 0.1, 1.0]);
+        let wanted = parameters_after(&Interpreter::new(longest), w.clone(), &g);
+        assert_eq!(bits(parameters_after(&kernel, w, &g)), bits(wanted));
+        let error = WideKernel::compile(&chain(MAX_WIDE_INSTRUCTIONS), &with(width)).unwrap_err();
+        assert!(matches!(error, CpuError::PlanTooLong { .. }), "{error}");
+    }
+}
+
+/// Sums of `count` square roots that are all alive at once.
+fn wide_sum(count: u16) -> Plan {
+    let mut plan = PlanBuilder::new();
+    let g = plan.load(Array::Gradient);
+    let mut values = Vec::new();
+    for number in 0..count {
+        let place = plan.float(f32::from(number));
+        let moved = plan.add(g, place);
+        values.push(plan.sqrt(moved));
+    }
+    let forth = values.iter().copied();
+    let sum = forth.reduce(|a, b| plan.add(a, b)).unwrap();
+    let back = values.into_iter().rev();
+    let product = back.reduce(|a, b| plan.mul(a, b)).unwrap();
+    plan.store(Array::Parameter, sum);
+    plan.store(Array::State(0), product);
+    plan.finish()
+}
+
+#[test]
+fn frames_above_a_page_work_and_too_large_ones_are_refused() {
+    for width in widths() {
+        let plan = wide_sum(300);
+        let kernel = WideKernel::compile(&plan, &with(width)).unwrap();
+        let run = |kernel: &dyn crate::kernel::Kernel| {
+            let (mut w, g) = (vec![0.0_f32; 21], vec![2.5_f32; 21]);
+            let mut state = vec![0.0_f32; 21];
+            let mut elements = crate::kernel::Elements {
+                parameters: (&mut w).into(),
+                gradients: (&g).into(),
+                states: &mut [&mut state],
+                first_element: 0,
+            };
+            let uniforms = crate::kernel::Uniforms { scalars: &[], key: [0, 0], step: 0 };
+            kernel.run(&mut elements, uniforms).unwrap();
+            (w, state)
+        };
+        assert_eq!(run(&kernel), run(&Interpreter::new(plan)), "{width:?}");
+        let error = WideKernel::compile(&wide_sum(2_500), &with(width)).unwrap_err();
+        assert!(matches!(error, CpuError::FrameTooLarge { .. }), "{error}");
+    }
+}
+
+#[test]
+fn an_invalid_plan_is_refused() {
+    let mut plan = momentum();
+    plan.states = 0;
+    if !widths().is_empty() {
+        let error = WideKernel::compile(&plan, &WideOptions::default()).unwrap_err();
+        assert!(matches!(error, CpuError::InvalidPlan(_)), "{error}");
+    }
+}
+
+#[test]
+fn few_registers_make_longer_code() {
+    for width in widths() {
+        let size = |registers| {
+            let options = WideOptions { registers, ..with(width) };
+            WideKernel::compile(&wide_sum(12), &options).unwrap().code().len()
+        };
+        assert!(size(4) > size(usize::MAX), "{} and {}", size(4), size(usize::MAX));
+    }
+}
+
+/// A parameter at the end of a page that is followed by one that may not be touched is not part of
+/// safe Rust, so the margins are looked at in `tests/cpu_equals_interpreter.rs`; here, that a run of
+/// no elements takes arrays that dangle.
+#[test]
+fn no_elements_are_no_work() {
+    for width in widths() {
+        let kernel = WideKernel::compile(&momentum(), &with(width)).unwrap();
+        assert_eq!(after_momentum(&kernel, 0, 1), (vec![], vec![]));
+    }
+}
