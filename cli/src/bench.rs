@@ -124,9 +124,7 @@ pub(crate) fn bench(arguments: &BenchArguments, colour: Colour) -> Result<(), Cl
     let plan = plan(arguments)?;
     let subjects =
         subject::subjects(&arguments.source, &arguments.rules, &arguments.backend, colour)?;
-    let mut rows = rounds::run(&subjects, &plan)?;
-    let place = |name: &str| subjects.iter().position(|subject| subject.rule.name == name);
-    rows.sort_by_key(|row| place(&row.rule));
+    let rows = rounds::run(&subjects, &plan)?;
     if let Some(path) = &arguments.plot {
         write_file(path, report::chart(&rows).to_svg()?.as_bytes())?;
     }

@@ -21,8 +21,7 @@ fn available_in(meminfo: &str) -> Option<u64> {
 
 /// The limit of the control group, for containers that have one.
 fn group_limit() -> Option<u64> {
-    let files =
-        ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+    let files = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
     files.iter().find_map(|path| read_to_string(path).ok()?.trim().parse().ok())
 }
 

@@ -75,6 +75,7 @@ pub(super) fn json(rows: &[Row]) -> Value {
 /// Times over sizes, a line for each rule, number of threads and back end.
 pub(super) fn chart(rows: &[Row]) -> Chart {
     let mut lines: Vec<Line> = Vec::new();
+    let mut places = Vec::new();
     let threads = has_several(rows.iter().map(|row| row.threads));
     let backends = has_several(rows.iter().map(|row| row.backend));
     for row in rows {
@@ -87,9 +88,13 @@ pub(super) fn chart(rows: &[Row]) -> Chart {
             label += &format!(", {}", crate::output::counted(&count, "thread", "threads"));
         }
         let point = (row.n as f64, row.ns_per_parameter);
-        match lines.iter_mut().find(|line| line.label == label) {
-            Some(line) => line.points.push(point),
-            None => lines.push(Line { label, points: vec![point], is_cut_short: false }),
+        let place = (row.number, row.threads, row.backend);
+        let known = places.iter().position(|known| *known == place);
+        if let Some(line) = known.and_then(|index| lines.get_mut(index)) {
+            line.points.push(point);
+        } else {
+            lines.push(Line { label, points: vec![point], is_cut_short: false });
+            places.push(place);
         }
     }
     for line in &mut lines {

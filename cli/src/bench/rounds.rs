@@ -31,6 +31,8 @@ const LEARNING_RATE: f64 = 1e-6;
 
 /// What was measured of one rule, size, number of threads and back end.
 pub(super) struct Row {
+    /// Which of the rules that were asked for.
+    pub(super) number: usize,
     pub(super) rule: String,
     pub(super) n: usize,
     pub(super) threads: usize,
@@ -58,20 +60,20 @@ impl Row {
 /// Measures every subject at every size. Nothing is allocated if one of them would not fit.
 pub(super) fn run(subjects: &[Subject], plan: &Plan) -> Result<Vec<Row>, CliError> {
     let limit = memory::available().map_or(UNKNOWN_MEMORY, |free| free / 10 * 8);
-    for n in &plan.sizes {
-        check_memory(subjects, *n, plan, limit)?;
-    }
+    let turns: Vec<_> =
+        plan.sizes.iter().map(|n| turns(subjects, *n, plan, limit)).collect::<Result<_, _>>()?;
     let pools = pools(&plan.threads)?;
     let steps: usize = subjects.iter().map(|subject| subject.kernels.len()).sum();
     let bar = progress_bar(steps * plan.threads.len() * plan.sizes.len() * plan.rounds);
     let mut rows = Vec::new();
-    for n in &plan.sizes {
+    for (n, turns) in plan.sizes.iter().zip(turns) {
         bar.set_message(format!("{n} parameters"));
-        for turn in turns(subjects, *n, plan) {
+        for turn in turns {
             rows.extend(Table::new(turn, *n, plan, &pools)?.run(plan.rounds, &bar)?);
         }
     }
     bar.finish_and_clear();
+    rows.sort_by_key(|row| row.number);
     Ok(rows)
 }
 
@@ -81,37 +83,33 @@ fn state_bytes(subject: &Subject, n: usize, plan: &Plan) -> u128 {
     4 * n as u128 * subject.states() as u128 * optimizers as u128
 }
 
-fn check_memory(
-    subjects: &[Subject],
+/// Neighbouring subjects that take turns: as many as fit in memory together.
+fn turns<'a>(
+    subjects: &'a [Subject],
     n: usize,
     plan: &Plan,
     limit: u64,
-) -> Result<(), BenchError> {
-    for subject in subjects {
-        let own = 4 * n as u128 * (2 + subject.states() as u128);
-        let needed = own + state_bytes(subject, n, plan);
-        if needed > u128::from(limit) {
-            let (size, rule) = (n as u64, subject.rule.name.clone());
-            return Err(BenchError::Memory { size, rule, needed, limit });
-        }
-    }
-    Ok(())
-}
-
-/// Neighbouring subjects that take turns: as many as fit in memory together.
-fn turns<'a>(subjects: &'a [Subject], n: usize, plan: &Plan) -> Vec<&'a [Subject]> {
+) -> Result<Vec<&'a [Subject]>, BenchError> {
+    let states = subjects.iter().map(Subject::states).max().unwrap_or(0);
+    let arrays = 4 * n as u128 * (2 + states as u128);
+    let budget = u128::from(limit).saturating_sub(arrays).min(u128::from(TURNS));
     let mut out = Vec::new();
     let (mut start, mut bytes) = (0, 0);
     for (index, subject) in subjects.iter().enumerate() {
         let own = state_bytes(subject, n, plan);
-        if index > start && bytes + own > u128::from(TURNS) {
+        let needed = arrays + own;
+        if needed > u128::from(limit) {
+            let (size, rule) = (n as u64, subject.rule.name.clone());
+            return Err(BenchError::Memory { size, rule, needed, limit });
+        }
+        if index > start && bytes + own > budget {
             out.push(&subjects[start..index]);
             (start, bytes) = (index, 0);
         }
         bytes += own;
     }
     out.push(&subjects[start..]);
-    out
+    Ok(out)
 }
 
 /// The threads of plain loops: a pool for each number above 1.
@@ -200,7 +198,10 @@ impl<'a> Entry<'a> {
         pool: Option<&'a ThreadPool>,
         arrays: &mut Arrays,
     ) -> Result<Entry<'a>, CliError> {
-        let pace = Pace::of(|| plain_loop(subject, pool, arrays))?;
+        let pace = Pace::of(|| {
+            plain_loop(subject, pool, arrays);
+            Ok(())
+        })?;
         let mut steps = Vec::new();
         for kernel in &subject.kernels {
             let total_steps = Some(TOTAL_STEPS);
@@ -216,7 +217,10 @@ impl<'a> Entry<'a> {
     fn round(&mut self, arrays: &mut Arrays) -> Result<(), CliError> {
         let (subject, pool) = (self.subject, self.pool);
         for one in &mut self.steps {
-            let plain = self.pace.sample(|| plain_loop(subject, pool, arrays))?;
+            let plain = self.pace.sample(|| {
+                plain_loop(subject, pool, arrays);
+                Ok(())
+            })?;
             let own = one.pace.sample(|| step(&mut one.optimizer, arrays))?;
             self.plain.push(plain);
             one.ns.push(own);
@@ -229,6 +233,7 @@ impl<'a> Entry<'a> {
         let subject = self.subject;
         let plain = median(&mut self.plain) / n as f64;
         let row = |mut step: Step<'_>| Row {
+            number: subject.number,
             rule: subject.rule.name.clone(),
             n,
             threads: self.threads,
@@ -247,11 +252,7 @@ impl<'a> Entry<'a> {
     }
 }
 
-fn plain_loop(
-    subject: &Subject,
-    pool: Option<&ThreadPool>,
-    arrays: &mut Arrays,
-) -> Result<(), CliError> {
+fn plain_loop(subject: &Subject, pool: Option<&ThreadPool>, arrays: &mut Arrays) {
     let states = arrays.states.iter_mut().take(subject.states());
     let streams = Streams {
         parameters: arrays.parameters.values_mut(),
@@ -259,7 +260,6 @@ fn plain_loop(
         states: states.map(Buffer::values_mut).collect(),
     };
     pass(streams, pool);
-    Ok(())
 }
 
 fn step(optimizer: &mut Optimizer, arrays: &mut Arrays) -> Result<(), CliError> {

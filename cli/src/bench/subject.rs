@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use nosc_compiler::canonical::CanonicalRule;
+use nosc_compiler::canonical::{CanonicalRule, Key};
 use nosc_compiler::{Rule, RuleFile};
 use nosc_kernels::{LoweredRule, compile};
 use nosc_runtime::{Backend, CompiledRule, library};
@@ -20,6 +20,8 @@ const COMPILE_BUDGET: Duration = Duration::from_millis(100);
 
 /// A rule with its kernels.
 pub(super) struct Subject {
+    /// Place among the rules that were asked for.
+    pub(super) number: usize,
     pub(super) rule: Rule,
     /// One for each back end.
     pub(super) kernels: Vec<TimedKernel>,
@@ -73,7 +75,16 @@ pub(super) fn subjects(
     if rules.is_empty() {
         rules = defaults();
     }
-    rules.into_iter().map(|rule| subject(rule, backends)).collect()
+    let mut seen: Vec<(String, Key)> = Vec::new();
+    let mut out = Vec::new();
+    for rule in rules {
+        let named = (rule.name.clone(), CanonicalRule::new(&rule).key);
+        if !seen.contains(&named) {
+            out.push(subject(out.len(), rule, backends)?);
+            seen.push(named);
+        }
+    }
+    Ok(out)
 }
 
 /// The rules of the paper that draw nothing; of equal ones the first.
@@ -92,7 +103,7 @@ fn defaults() -> Vec<Rule> {
     rules
 }
 
-fn subject(rule: Rule, backends: &[Backend]) -> Result<Subject, CliError> {
+fn subject(number: usize, rule: Rule, backends: &[Backend]) -> Result<Subject, CliError> {
     let mut kernels: Vec<TimedKernel> = Vec::new();
     for backend in backends {
         let compiled = CompiledRule::new(&rule, *backend)?;
@@ -107,7 +118,7 @@ fn subject(rule: Rule, backends: &[Backend]) -> Result<Subject, CliError> {
         let (compile_us, compile_from_text_us) = compile_times(&rule, &compiled, found);
         kernels.push(TimedKernel { compiled, compile_us, compile_from_text_us });
     }
-    Ok(Subject { rule, kernels })
+    Ok(Subject { number, rule, kernels })
 }
 
 /// Microseconds from plan to callable, and from text.
