@@ -522,7 +522,8 @@ def worker(options):
 def rounds(rule, n, threads, makers, errors, count):
     arrays, entries = Arrays(n), {}
     for name, make in makers.items():
-        print(f"{threads} threads, {rule}, {n}: {name:20}", end="\r", file=sys.stderr, flush=True)
+        if sys.stderr.isatty():
+            print(f"{threads} threads, {rule}, {n}: {name:20}", end="\r", file=sys.stderr, flush=True)
         contestant = make(rule, arrays, threads)
         first = contestant.first(RATE)
         contestant.steps(RATE, 2)
@@ -614,7 +615,7 @@ def table(rows, found, command):
         found_cells = " | ".join(values.get(name, "") for name in names)
         lines.append(f"| {rule} | {n:,} | {threads} | {found_cells} |")
     first = {name: statistics.median(r["first_step_s"] for r in rows if r["contestant"] == name) for name in names}
-    lines += ["", "First step, compilation included, median: "
+    lines += ["", "First step with the compilation of the rule (not that of C; torch.compile may find some of it on disk), median: "
               + ", ".join(f"{name} {seconds * 1e3:.3g} ms" for name, seconds in first.items()) + "."]
     return "\n".join(lines)
 

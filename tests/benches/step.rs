@@ -147,13 +147,12 @@ impl Served {
         let (w, g) = self.arrays.as_mut()?;
         let start = Instant::now();
         let known = self.optimizers.iter().position(|(known, _)| *known == key);
-        let index = match known.filter(|_| verb == "time") {
-            Some(index) => index,
-            None => {
-                self.optimizers.retain(|(known, _)| *known != key);
-                self.optimizers.push((key, optimizer(name, n, threads, backend)));
-                self.optimizers.len() - 1
-            }
+        let index = if let Some(index) = known.filter(|_| verb == "time") {
+            index
+        } else {
+            self.optimizers.retain(|(known, _)| *known != key);
+            self.optimizers.push((key, optimizer(name, n, threads, backend)));
+            self.optimizers.len() - 1
         };
         if verb == "values" {
             *w = Array::parameters(n);
@@ -166,7 +165,10 @@ impl Served {
         let seconds = start.elapsed().as_secs_f64();
         match verb {
             "first" | "time" => Some(format!("{seconds:e}")),
-            "values" => Some(w.values().iter().map(|x| format!("{x:e} ")).collect()),
+            "values" => {
+                let texts: Vec<String> = w.values().iter().map(|x| format!("{x:e}")).collect();
+                Some(texts.join(" "))
+            }
             _ => None,
         }
     }
