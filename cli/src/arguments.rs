@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Train a small model with rules and compare them
     Train(TrainArguments),
+    /// Time steps and compilations of rules
+    Bench(crate::bench::BenchArguments),
     /// Print canonical forms and keys
     Canon(crate::canon::CanonArguments),
     /// Compare two rules at every level, with a counterexample where they differ
