@@ -1,10 +1,8 @@
 //! What is looked at before anything moves: gradients that are infinite or NaN, and their norm.
 
 use nosc_kernels::floats::Floats;
-use rayon::prelude::*;
 
-use crate::pool::Pool;
-use crate::tensors::{Cut, Gradients};
+use crate::tensors::{Chunks, Cut, Gradients};
 
 /// The policy for a gradient with an infinite or NaN element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -18,11 +16,11 @@ pub enum NonFinite {
     Error,
 }
 
-/// The first gradient element that is not finite: tensor and element.
+/// The first gradient element that is not finite: tensor and element. `found` is memory to work in.
 pub(crate) fn first_non_finite<G: Gradients + ?Sized>(
     gradients: &G,
-    cuts: &[Cut],
-    pool: &Pool,
+    chunks: &Chunks,
+    found: &mut Vec<Option<usize>>,
 ) -> Option<(usize, usize)> {
     let in_cut = |cut: &Cut| {
         let at = match cut.of(&gradients.get(cut.tensor)) {
@@ -31,13 +29,11 @@ pub(crate) fn first_non_finite<G: Gradients + ?Sized>(
             Floats::F16(part) => part.iter().position(|x| !x.is_finite()),
             Floats::Bf16(part) => part.iter().position(|x| !x.is_finite()),
         };
-        at.map(|at| (cut.tensor, cut.start + at))
+        at.map(|at| cut.start + at)
     };
-    if pool.pays(cuts) {
-        pool.run(|| cuts.par_iter().find_map_first(in_cut))
-    } else {
-        cuts.iter().find_map(in_cut)
-    }
+    chunks.map(found, in_cut);
+    let mut places = chunks.cuts().iter().zip(found);
+    places.find_map(|(cut, at)| at.map(|at| (cut.tensor, at)))
 }
 
 /// The Euclidean norm of all gradients, each rounded to f32 as a kernel does, in f64.
@@ -46,8 +42,7 @@ pub(crate) fn first_non_finite<G: Gradients + ?Sized>(
 /// same bits on any number of threads. `sums` is memory to work in.
 pub(crate) fn norm<G: Gradients + ?Sized>(
     gradients: &G,
-    cuts: &[Cut],
-    pool: &Pool,
+    chunks: &Chunks,
     sums: &mut Vec<f64>,
 ) -> f64 {
     let of_cut = |cut: &Cut| match cut.of(&gradients.get(cut.tensor)) {
@@ -56,12 +51,7 @@ pub(crate) fn norm<G: Gradients + ?Sized>(
         Floats::F16(part) => sum_of_squares(part, |x| f64::from(*x)),
         Floats::Bf16(part) => sum_of_squares(part, |x| f64::from(*x)),
     };
-    if pool.pays(cuts) {
-        pool.run(|| cuts.par_iter().map(of_cut).collect_into_vec(sums));
-    } else {
-        sums.clear();
-        sums.extend(cuts.iter().map(of_cut));
-    }
+    chunks.map(sums, of_cut);
     sums.iter().sum::<f64>().sqrt()
 }
 

@@ -1,7 +1,5 @@
 //! The optimizer: state for a list of tensors, and the step.
 
-use std::sync::Arc;
-
 use nosc_kernels::floats::{Floats, FloatsMut};
 use nosc_kernels::scalars::StepInputs;
 use nosc_kernels::{Edges, GradientGuard};
@@ -13,7 +11,7 @@ use crate::options::{Settings, StepOptions, StepOutcome};
 use crate::pool::Pool;
 use crate::states::States;
 use crate::step::{Common, Scratch, advance};
-use crate::tensors::{Cut, Gradients, Parameters};
+use crate::tensors::{Chunks, Gradients, Parameters};
 
 /// An update rule with its state for a list of tensors.
 #[derive(Debug, Clone)]
@@ -28,9 +26,7 @@ pub struct Optimizer {
     pub(crate) total_steps: Option<u64>,
     pub(crate) lengths: Vec<usize>,
     pub(crate) progress: Progress,
-    /// The chunks of all tensors.
-    cuts: Arc<[Cut]>,
-    pool: Pool,
+    chunks: Chunks,
     /// Of the gradients of the last step that clipped by it.
     norm: Option<f64>,
     scratch: Scratch,
@@ -74,7 +70,7 @@ impl Optimizer {
             states,
             uniform_states: vec![0.0; compiled.lowered().scalars.uniform_states().len()],
         };
-        let pool = Pool::new(settings.threads)?;
+        let chunks = Chunks::new(lengths, Pool::new(settings.threads)?);
         let (restored, total_steps) = (Vec::new(), settings.total_steps);
         let lengths = lengths.to_vec();
         Ok(Optimizer {
@@ -83,10 +79,9 @@ impl Optimizer {
             restored,
             parameters,
             total_steps,
-            cuts: Cut::all(&lengths).into(),
             lengths,
             progress,
-            pool,
+            chunks,
             norm: None,
             scratch: Scratch::default(),
         })
@@ -169,7 +164,8 @@ impl Optimizer {
             return Ok(StepOutcome::Skipped);
         }
         if self.settings.non_finite != NonFinite::Propagate
-            && let Some((tensor, element)) = first_non_finite(gradients, &self.cuts, &self.pool)
+            && let Some((tensor, element)) =
+                first_non_finite(gradients, &self.chunks, &mut self.scratch.found)
         {
             if self.settings.non_finite == NonFinite::Skip {
                 self.progress.skipped += 1;
@@ -179,7 +175,7 @@ impl Optimizer {
             return Err(RuntimeError::NonFiniteGradient { tensor, element, value });
         }
         let sums = &mut self.scratch.sums;
-        let norm = options.clip_norm.map(|_| norm(gradients, &self.cuts, &self.pool, sums));
+        let norm = options.clip_norm.map(|_| norm(gradients, &self.chunks, sums));
         let guard = options.guard(norm);
         self.find_variants(parameters, gradients, guard)?;
         self.find_scalars(options.learning_rate, guard)?;
@@ -191,7 +187,7 @@ impl Optimizer {
         };
         let states = &mut self.progress.states;
         let arrays = (parameters, gradients);
-        advance(&mut self.scratch, common, arrays, states, (&self.cuts, &self.pool))?;
+        advance(&mut self.scratch, common, arrays, states, &self.chunks)?;
         if let Some(scalars) = self.scratch.scalars.first() {
             self.progress.uniform_states.clone_from(&scalars.states);
         }

@@ -3,12 +3,10 @@
 use nosc_kernels::floats::{Floats, FloatsMut};
 use nosc_kernels::kernel::{CallError, Elements, Uniforms};
 use nosc_kernels::scalars::{StepScalars, key};
-use rayon::prelude::*;
 
 use crate::compiled::Variant;
-use crate::pool::Pool;
 use crate::states::States;
-use crate::tensors::{Cut, Gradients, Parameters};
+use crate::tensors::{CHUNK_ELEMENTS, Chunks, Gradients, Parameters};
 
 /// Memory of the steps of an optimizer. Nothing in it outlives a step but its size.
 #[derive(Debug, Default)]
@@ -20,8 +18,10 @@ pub(crate) struct Scratch {
     pub(crate) variants: Vec<Variant>,
     /// By tensor: which variant moves it.
     pub(crate) of_tensor: Vec<usize>,
-    /// Partial sums of a norm.
+    /// Partial sums of a norm, by chunk.
     pub(crate) sums: Vec<f64>,
+    /// By chunk: the first gradient that is not finite.
+    pub(crate) found: Vec<Option<usize>>,
 }
 
 /// A clone needs no memory of steps that it has not taken.
@@ -39,6 +39,7 @@ struct Chunk<'a, 's> {
     parameters: FloatsMut<'a>,
     gradients: Floats<'a>,
     states: &'s mut [&'a mut [f32]],
+    result: Result<(), CallError>,
 }
 
 /// What is the same for all chunks of a step.
@@ -55,7 +56,7 @@ pub(crate) fn advance<P: Parameters + ?Sized, G: Gradients + ?Sized>(
     common: Common,
     (parameters, gradients): (&mut P, &G),
     states: &mut States,
-    (cuts, pool): (&[Cut], &Pool),
+    all: &Chunks,
 ) -> Result<(), CallError> {
     let slots = states.slots();
     let mut slices: Vec<&mut [f32]> = recycled(std::mem::take(&mut scratch.states));
@@ -64,7 +65,7 @@ pub(crate) fn advance<P: Parameters + ?Sized, G: Gradients + ?Sized>(
     let mut rest = slices.as_mut_slice();
     let mut tensors = parameters.iter().enumerate();
     let mut open: Option<(usize, FloatsMut<'_>)> = None;
-    for cut in cuts {
+    for cut in all.cuts() {
         while open.as_ref().is_none_or(|(tensor, _)| *tensor != cut.tensor) {
             open = tensors.next();
             if open.is_none() {
@@ -82,27 +83,25 @@ pub(crate) fn advance<P: Parameters + ?Sized, G: Gradients + ?Sized>(
             parameters,
             gradients: cut.of(&gradients.get(tensor)),
             states,
+            result: Ok(()),
         });
     }
     let (variants, of_tensor) = (&scratch.variants, &scratch.of_tensor);
     let (all_scalars, Common { seed, step, first_tensor }) = (&scratch.scalars, common);
-    let one = |chunk: Chunk<'_, '_>| {
+    all.for_each(&mut chunks, |chunk| {
         let variant = of_tensor[chunk.tensor];
         let key = key(seed, chunk.tensor as u32 + first_tensor);
         let uniforms = Uniforms { scalars: &all_scalars[variant].scalars, key, step };
         let mut elements = Elements {
-            parameters: chunk.parameters,
+            parameters: std::mem::replace(&mut chunk.parameters, FloatsMut::F32(&mut [])),
             gradients: chunk.gradients,
-            states: chunk.states,
+            states: std::mem::take(&mut chunk.states),
             first_element: chunk.first_element,
         };
-        variants[variant].kernel().run(&mut elements, uniforms)
-    };
-    let result = if pool.pays(cuts) {
-        pool.run(|| chunks.par_drain(..).try_for_each(one))
-    } else {
-        chunks.drain(..).try_for_each(one)
-    };
+        chunk.result = variants[variant].kernel().run(&mut elements, uniforms);
+    });
+    let result =
+        chunks.iter_mut().try_for_each(|chunk| std::mem::replace(&mut chunk.result, Ok(())));
     scratch.chunks = recycled(chunks);
     scratch.states = recycled(slices);
     result
@@ -112,10 +111,10 @@ pub(crate) fn advance<P: Parameters + ?Sized, G: Gradients + ?Sized>(
 fn cut_states<'a>(states: &'a mut States, slices: &mut Vec<&'a mut [f32]>) {
     states.for_each_tensor(|arrays| {
         let length = arrays.first().map_or(0, |array| array.len());
-        for _ in 0..length.div_ceil(crate::tensors::CHUNK_ELEMENTS) {
+        for _ in 0..length.div_ceil(CHUNK_ELEMENTS) {
             for array in arrays.iter_mut() {
                 let whole = std::mem::take(array);
-                let middle = crate::tensors::CHUNK_ELEMENTS.min(whole.len());
+                let middle = CHUNK_ELEMENTS.min(whole.len());
                 let (first, rest) = whole.split_at_mut(middle);
                 slices.push(first);
                 *array = rest;

@@ -1,7 +1,11 @@
 //! Lists of tensors as a step takes them, and the fixed chunks in which it goes over them.
 
+use std::sync::Arc;
+
 use nosc_kernels::ElementType;
 use nosc_kernels::floats::{Floats, FloatsMut};
+
+use crate::pool::Pool;
 
 /// Elements of a chunk; a multiple of 4, as draws need.
 pub(crate) const CHUNK_ELEMENTS: usize = 32_768;
@@ -66,6 +70,49 @@ impl Gradients for [Floats<'_>] {
     }
     fn get(&self, tensor: usize) -> Floats<'_> {
         self[tensor]
+    }
+}
+
+/// The chunks of all tensors, and the threads that share them.
+#[derive(Debug, Clone)]
+pub(crate) struct Chunks {
+    cuts: Arc<[Cut]>,
+    pool: Pool,
+    /// Where the part of each thread ends.
+    ends: Arc<[usize]>,
+}
+
+impl Chunks {
+    /// The chunks of tensors of these lengths.
+    pub(crate) fn new(lengths: &[usize], pool: Pool) -> Chunks {
+        let cuts = Cut::all(lengths);
+        let ends = pool.parts(&cuts);
+        Chunks { cuts: cuts.into(), pool, ends: ends.into() }
+    }
+
+    /// All chunks, in the order of tensors and elements.
+    pub(crate) fn cuts(&self) -> &[Cut] {
+        &self.cuts
+    }
+
+    /// Calls `work` with the item of each chunk, on all threads.
+    pub(crate) fn for_each<T: Send>(&self, items: &mut [T], work: impl Fn(&mut T) + Sync) {
+        self.pool.run(items, &self.ends, |_, part| part.iter_mut().for_each(&work));
+    }
+
+    /// A result for each chunk, in `results`, whose memory is used again.
+    pub(crate) fn map<T: Send + Clone + Default>(
+        &self,
+        results: &mut Vec<T>,
+        of: impl Fn(&Cut) -> T + Sync,
+    ) {
+        results.clear();
+        results.resize(self.cuts.len(), T::default());
+        self.pool.run(results, &self.ends, |start, part| {
+            for (result, cut) in part.iter_mut().zip(&self.cuts[start..]) {
+                *result = of(cut);
+            }
+        });
     }
 }
 
