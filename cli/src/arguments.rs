@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use nosc_kernels::Backend;
-use nosc_runtime::NonFinite;
+use nosc_runtime::{ElementType, NonFinite, Rounding};
 
 /// Compile, explain, run and train with update rules for neural-network optimizers.
 #[derive(Debug, Parser)]
@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Train a small model with rules and compare them
     Train(TrainArguments),
+    /// Time steps and compilations of rules
+    Bench(crate::bench::BenchArguments),
     /// Print canonical forms and keys
     Canon(crate::canon::CanonArguments),
     /// Compare two rules at every level, with a counterexample where they differ
@@ -120,6 +122,15 @@ pub(crate) struct CompileArguments {
     /// What to write; several with commas
     #[arg(long, value_enum, value_delimiter = ',')]
     pub(crate) emit: Vec<Emit>,
+    /// Type of the parameters
+    #[arg(long, value_parser = element_type, default_value = "f32", value_name = "f32|f64|f16|bf16")]
+    pub(crate) param_type: ElementType,
+    /// Type of the gradients
+    #[arg(long, value_parser = element_type, default_value = "f32", value_name = "f32|f64|f16|bf16")]
+    pub(crate) grad_type: ElementType,
+    /// How parameters of f16 and bf16 are rounded
+    #[arg(long, value_parser = rounding, default_value = "nearest", value_name = "nearest|stochastic")]
+    pub(crate) rounding: Rounding,
     /// The machine, such as aarch64-unknown-linux-gnu, if not this one
     #[arg(long)]
     pub(crate) triple: Option<String>,
@@ -165,6 +176,18 @@ pub(crate) struct RunArguments {
     /// What to do about infinite and NaN gradients
     #[arg(long, value_parser = non_finite, default_value = "propagate", value_name = "propagate|skip|error")]
     pub(crate) non_finite: NonFinite,
+    /// Scale all gradients so that their norm is at most this
+    #[arg(long, value_name = "NORM", allow_hyphen_values = true)]
+    pub(crate) clip_norm: Option<f64>,
+    /// Clip each gradient to this magnitude
+    #[arg(long, value_name = "LIMIT", allow_hyphen_values = true)]
+    pub(crate) clip_value: Option<f64>,
+    /// What the loss was multiplied by: gradients are divided by it
+    #[arg(long, default_value_t = 1.0, allow_hyphen_values = true)]
+    pub(crate) loss_scale: f64,
+    /// How parameters of f16 and bf16 are rounded
+    #[arg(long, value_parser = rounding, default_value = "nearest", value_name = "nearest|stochastic")]
+    pub(crate) rounding: Rounding,
     #[command(flatten)]
     pub(crate) backend: BackendArguments,
     /// Threads of a step; one a core if left out
@@ -224,6 +247,19 @@ fn parameter(text: &str) -> Result<(String, f64), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     let value: f64 = value.trim().parse().map_err(|_| format!("`{value}` is not a number"))?;
     Ok((name.trim().to_owned(), value))
+}
+
+fn element_type(text: &str) -> Result<ElementType, String> {
+    let known = ElementType::ALL.into_iter().find(|known| known.name() == text);
+    known.ok_or_else(|| "expected f32, f64, f16 or bf16".to_owned())
+}
+
+fn rounding(text: &str) -> Result<Rounding, String> {
+    match text {
+        "nearest" => Ok(Rounding::Nearest),
+        "stochastic" => Ok(Rounding::Stochastic),
+        _ => Err("expected nearest or stochastic".to_owned()),
+    }
 }
 
 fn non_finite(text: &str) -> Result<NonFinite, String> {

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use npyz::{DType, NpyFile, Order, TypeChar, WriterBuilder};
+use nosc_runtime::ElementType;
+use npyz::{AutoSerialize, DType, NpyFile, Order, TypeChar, WriterBuilder};
 use safetensors::{Dtype, SafeTensors, View};
 
 use crate::error::CliError;
 use crate::output::write_file;
-use crate::source::warn;
+use crate::values::Values;
 
 /// The format of a file, by its ending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,13 +17,13 @@ pub(crate) enum Format {
     SafeTensors,
 }
 
-/// One array of f32 in C order.
+/// One array in C order.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Tensor {
     /// Empty in a `.npy` file.
     pub(crate) name: String,
     pub(crate) shape: Vec<usize>,
-    pub(crate) values: Vec<f32>,
+    pub(crate) values: Values,
 }
 
 /// The format that the file's ending stands for.
@@ -92,38 +93,35 @@ fn read_npy(path: &Path, bytes: &[u8]) -> Result<Tensor, CliError> {
         _ => (TypeChar::RawData, None),
     };
     let values = match (kind, size) {
-        (TypeChar::Float, Some(4)) => file.into_vec::<f32>().map_err(broken)?,
-        (TypeChar::Float, Some(8)) => {
-            warn(&format!("`{}` holds float64; rounded to float32", path.display()));
-            let wide = file.into_vec::<f64>().map_err(broken)?;
-            wide.into_iter().map(|value| value as f32).collect()
-        }
+        (TypeChar::Float, Some(2)) => Values::F16(file.into_vec().map_err(broken)?),
+        (TypeChar::Float, Some(4)) => Values::F32(file.into_vec().map_err(broken)?),
+        (TypeChar::Float, Some(8)) => Values::F64(file.into_vec().map_err(broken)?),
         _ => {
-            return Err(problem(
-                path,
-                &format!("holds {}, expected float32; use `.astype('float32')`", dtype.descr()),
-            ));
+            let found = dtype.descr();
+            let expected = "float16, float32 or float64";
+            let help = "use `.astype('float32')`, or a .safetensors file for bfloat16";
+            return Err(problem(path, &format!("holds {found}, expected {expected}; {help}")));
         }
     };
     let values = match order {
         Order::C => values,
-        Order::Fortran => to_c_order(&shape, &values),
+        Order::Fortran => values.in_order(&c_order(&shape, values.len())),
     };
     Ok(Tensor { name: String::new(), shape, values })
 }
 
-/// Column-major values in row-major order.
-fn to_c_order(shape: &[usize], values: &[f32]) -> Vec<f32> {
+/// Where the elements of a column-major array are, in row-major order.
+fn c_order(shape: &[usize], count: usize) -> Vec<usize> {
     let mut index = vec![0usize; shape.len()];
-    let mut out = Vec::with_capacity(values.len());
-    for _ in 0..values.len() {
+    let mut out = Vec::with_capacity(count);
+    for _ in 0..count {
         let mut stride = 1;
         let mut at = 0;
         for (position, length) in index.iter().zip(shape) {
             at += position * stride;
             stride *= length;
         }
-        out.push(values[at]);
+        out.push(at);
         for (position, length) in index.iter_mut().zip(shape).rev() {
             *position += 1;
             if *position < *length {
@@ -136,61 +134,69 @@ fn to_c_order(shape: &[usize], values: &[f32]) -> Vec<f32> {
 }
 
 fn npy(tensor: &Tensor) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let shape: Vec<u64> = tensor.shape.iter().map(|length| *length as u64).collect();
-    let mut writer =
-        npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut bytes).begin_nd()?;
-    writer.extend(tensor.values.iter().copied())?;
-    writer.finish()?;
-    Ok(bytes)
+    fn of<T: AutoSerialize + Copy>(shape: &[usize], values: &[T]) -> std::io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let shape: Vec<u64> = shape.iter().map(|length| *length as u64).collect();
+        let options = npyz::WriteOptions::new().default_dtype().shape(&shape);
+        let mut writer = options.writer(&mut bytes).begin_nd()?;
+        writer.extend(values.iter().copied())?;
+        writer.finish()?;
+        Ok(bytes)
+    }
+    match &tensor.values {
+        Values::F32(values) => of(&tensor.shape, values),
+        Values::F64(values) => of(&tensor.shape, values),
+        Values::F16(values) => of(&tensor.shape, values),
+        Values::Bf16(_) => Err(std::io::Error::other(
+            "a .npy file does not hold bfloat16; use .safetensors for the output",
+        )),
+    }
 }
 
 fn read_safetensors(path: &Path, bytes: &[u8]) -> Result<Vec<Tensor>, CliError> {
     let file = SafeTensors::deserialize(bytes)
         .map_err(|error| problem(path, &format!("not a safetensors file: {error}")))?;
     let mut tensors = Vec::new();
-    let mut rounded = false;
     for (name, view) in file.tensors() {
-        let values = match view.dtype() {
-            Dtype::F32 => chunks(view.data(), f32::from_le_bytes),
-            Dtype::F64 => {
-                rounded = true;
-                chunks(view.data(), f64::from_le_bytes).into_iter().map(|v| v as f32).collect()
-            }
-            other => {
-                let what = format!("tensor `{name}` holds {other:?}, expected F32");
-                return Err(problem(path, &what));
-            }
+        let Some((of, _)) = DTYPES.into_iter().find(|(_, dtype)| *dtype == view.dtype()) else {
+            let found = view.dtype();
+            let what = format!("tensor `{name}` holds {found:?}, expected F16, BF16, F32 or F64");
+            return Err(problem(path, &what));
         };
+        let values = Values::from_bytes(of, view.data());
         tensors.push(Tensor { name, shape: view.shape().to_vec(), values });
-    }
-    if rounded {
-        warn(&format!("`{}` holds F64; rounded to F32", path.display()));
     }
     tensors.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(tensors)
 }
 
-fn chunks<const N: usize, T>(bytes: &[u8], read: impl Fn([u8; N]) -> T) -> Vec<T> {
-    bytes.as_chunks::<N>().0.iter().map(|chunk| read(*chunk)).collect()
-}
+/// Types by their names in safetensors.
+const DTYPES: [(ElementType, Dtype); 4] = [
+    (ElementType::F32, Dtype::F32),
+    (ElementType::F64, Dtype::F64),
+    (ElementType::F16, Dtype::F16),
+    (ElementType::Bf16, Dtype::BF16),
+];
 
 /// A tensor's bytes on their way into a file.
 struct Bytes {
+    dtype: Dtype,
     shape: Vec<usize>,
     bytes: Vec<u8>,
 }
 
 impl Bytes {
     fn of(tensor: &Tensor) -> Bytes {
-        let bytes = tensor.values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        Bytes { shape: tensor.shape.clone(), bytes }
+        let of = tensor.values.element_type();
+        let dtype = DTYPES.into_iter().find(|(known, _)| *known == of);
+        let dtype = dtype.map_or(Dtype::F32, |(_, dtype)| dtype);
+        Bytes { dtype, shape: tensor.shape.clone(), bytes: tensor.values.to_bytes() }
     }
 }
 
 impl View for Bytes {
     fn dtype(&self) -> Dtype {
-        Dtype::F32
+        self.dtype
     }
     fn shape(&self) -> &[usize] {
         &self.shape
@@ -205,27 +211,39 @@ impl View for Bytes {
 
 #[cfg(test)]
 mod tests {
+    use nosc_runtime::f16;
+
     use super::*;
 
     #[test]
     fn an_npy_file_comes_back_as_it_was_written() {
         for shape in [vec![], vec![0], vec![3], vec![2, 3]] {
-            let count = shape.iter().product();
-            let values = (0..count).map(|i| i as f32 - 0.5).collect();
-            let tensor = Tensor { name: String::new(), shape, values };
-            let bytes = npy(&tensor).unwrap();
-            assert_eq!(read_npy(Path::new("x.npy"), &bytes).unwrap(), tensor);
+            let count = shape.iter().product::<usize>() as u32;
+            let numbers = (0..count).map(|i| f64::from(i) - 0.5);
+            for values in [
+                Values::F32(numbers.clone().map(|x| x as f32).collect()),
+                Values::F64(numbers.clone().collect()),
+                Values::F16(numbers.clone().map(f16::from_f64).collect()),
+            ] {
+                let tensor = Tensor { name: String::new(), shape: shape.clone(), values };
+                let bytes = npy(&tensor).unwrap();
+                assert_eq!(read_npy(Path::new("x.npy"), &bytes).unwrap(), tensor);
+            }
         }
     }
 
     #[test]
     fn fortran_order_becomes_c_order() {
-        assert_eq!(to_c_order(&[2, 3], &[1., 4., 2., 5., 3., 6.]), [1., 2., 3., 4., 5., 6.]);
+        assert_eq!(c_order(&[2, 3], 6), [0, 2, 4, 1, 3, 5]);
+        let columns = Values::F32(vec![1., 4., 2., 5., 3., 6.]);
+        let rows = columns.in_order(&c_order(&[2, 3], 6));
+        assert_eq!(rows, Values::F32(vec![1., 2., 3., 4., 5., 6.]));
     }
 
     #[test]
     fn a_broken_file_is_an_error() {
-        let bytes = npy(&Tensor { name: String::new(), shape: vec![4], values: vec![1.0; 4] });
+        let bytes =
+            npy(&Tensor { name: String::new(), shape: vec![4], values: Values::F32(vec![1.0; 4]) });
         let bytes = bytes.unwrap();
         for end in 0..bytes.len() {
             assert!(read_npy(Path::new("x.npy"), &bytes[..end]).is_err(), "{end}");

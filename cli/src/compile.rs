@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use nosc_compiler::canonical::CanonicalRule;
 use nosc_compiler::tree::Rule;
-use nosc_kernels::LoweredRule;
 use nosc_kernels::cpu::{CpuOptions, emit, header};
+use nosc_kernels::{Edges, LoweredRule};
 use serde_json::json;
 
 use crate::arguments::{Colour, CompileArguments, Emit, Target};
@@ -26,10 +26,16 @@ pub(crate) fn compile(arguments: &CompileArguments, colour: Colour) -> Result<()
     let Target::Cpu = arguments.target;
     let emits = if arguments.emit.is_empty() { vec![Emit::Plan] } else { arguments.emit.clone() };
     let options = options(arguments)?;
+    let edges = Edges {
+        parameter: arguments.param_type,
+        gradient: arguments.grad_type,
+        rounding: arguments.rounding,
+        guarded: false,
+    };
     let selected = select(&arguments.source, &[], colour)?;
     let mut pieces = Vec::new();
     for rule in &selected.rules {
-        let lowered = LoweredRule::new(CanonicalRule::new(rule))?;
+        let lowered = LoweredRule::with_edges(CanonicalRule::new(rule), edges)?;
         for emit in &emits {
             let bytes = emitted(&lowered, rule, *emit, &options)?;
             let key = lowered.canonical.key.to_string();

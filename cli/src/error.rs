@@ -8,6 +8,8 @@ use nosc_kernels::LowerError;
 use nosc_kernels::cpu::CpuError;
 use nosc_runtime::{CheckpointError, RuntimeError};
 
+use crate::bench::BenchError;
+
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
@@ -47,6 +49,8 @@ pub(crate) enum CliError {
     Task(#[from] TaskError),
     #[error(transparent)]
     Plot(#[from] PlotError),
+    #[error(transparent)]
+    Bench(#[from] BenchError),
 }
 
 impl CliError {
@@ -58,7 +62,8 @@ impl CliError {
                 CpuError::Host(_) | CpuError::ExecutableMemory(_) | CpuError::Thread(_) => 3,
                 _ => 1,
             },
-            CliError::Runtime(RuntimeError::Memory { .. } | RuntimeError::Threads(_)) => 3,
+            CliError::Runtime(RuntimeError::Memory { .. } | RuntimeError::Threads(_))
+            | CliError::Bench(BenchError::Array { .. } | BenchError::Pool(_)) => 3,
             _ => 1,
         }
     }
@@ -88,6 +93,7 @@ impl CliError {
             CliError::Checkpoint { source: CheckpointError::Tensor { .. }, .. } => {
                 "give the parameters that the file was saved with"
             }
+            CliError::Bench(error) => error.help()?,
             _ => return None,
         };
         Some(text.to_owned())

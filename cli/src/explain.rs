@@ -193,6 +193,8 @@ pub(crate) fn scalars(lowered: &LoweredRule) -> Vec<String> {
         Scalar::Complement(decay) => format!("1 - {}", text(decay)),
         Scalar::Debias(decay) => format!("1 / (1 - {}^(t + 1))", text(decay)),
         Scalar::Holds(op, a, b) => format!("where({} {} {}, 1, 0)", text(a), op.name(), text(b)),
+        Scalar::GuardScale => "scale of the gradients".to_owned(),
+        Scalar::GuardLimit => "limit of the gradients".to_owned(),
         Scalar::NoiseScale => "sqrt(1 / (1 + t)^0.55)".to_owned(),
         // Derived scalars are made of the others.
         Scalar::Derived(_) => String::new(),

@@ -17,6 +17,8 @@ mod compile;
 mod arrays;
 mod run;
 mod train;
+mod bench;
+mod values;
 mod lines;
 mod canon;
 mod eq;
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Command::Compile(arguments) => compile::compile(arguments, colour),
         Command::Run(arguments) => run::run(arguments, colour),
         Command::Train(arguments) => train::train(arguments, colour),
+        Command::Bench(arguments) => bench::bench(arguments, colour),
         Command::Canon(arguments) => canon::canon(arguments, colour),
         Command::Eq(arguments) => eq::eq(arguments, colour),
         Command::Convert(arguments) => convert::convert(arguments, colour),

@@ -1,8 +1,11 @@
 //! `nosc run`: a rule over arrays, a step for each gradient.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use nosc_runtime::{CompiledRule, Optimizer, Settings, StepOutcome};
+use nosc_runtime::{
+    CompiledRule, Floats, FloatsMut, Optimizer, Settings, StepOptions, StepOutcome,
+};
 use serde_json::json;
 
 use crate::arguments::{Colour, RuleSource, RunArguments};
@@ -10,6 +13,7 @@ use crate::arrays::{self, Tensor};
 use crate::error::CliError;
 use crate::output::{check_writable, print_json, print_line};
 use crate::source::{select_one, warn};
+use crate::values::Values;
 
 pub(crate) fn run(arguments: &RunArguments, colour: Colour) -> Result<(), CliError> {
     let (source, gradients) = untangled(arguments);
@@ -35,23 +39,31 @@ pub(crate) fn run(arguments: &RunArguments, colour: Colour) -> Result<(), CliErr
         non_finite: arguments.non_finite,
         threads: arguments.threads,
         first_tensor: 0,
+        rounding: arguments.rounding,
     };
     let mut optimizer = Optimizer::new(compiled, &lengths, settings)?;
     if let Some(path) = arguments.state.as_ref().filter(|path| path.exists()) {
         let fail = |source| CliError::Checkpoint { path: path.clone(), source };
         optimizer.load(path).map_err(fail)?;
     }
-    let mut trace: Vec<Vec<f32>> = vec![Vec::new(); tensors.len()];
+    let options = StepOptions {
+        loss_scale: arguments.loss_scale,
+        clip_norm: arguments.clip_norm,
+        clip_value: arguments.clip_value,
+        ..StepOptions::new(arguments.lr)
+    };
+    let empty = |tensor: &Tensor| Values::none(tensor.values.element_type());
+    let mut trace: Vec<Values> = tensors.iter().map(empty).collect();
     for step in 0..steps.count {
         let gradients = steps.at(step);
-        let mut slices: Vec<&mut [f32]> =
-            tensors.iter_mut().map(|tensor| tensor.values.as_mut_slice()).collect();
-        if optimizer.step(&mut slices, &gradients, arguments.lr)? == StepOutcome::Skipped {
+        let mut slices: Vec<FloatsMut<'_>> =
+            tensors.iter_mut().map(|tensor| tensor.values.floats_mut()).collect();
+        if optimizer.step_with(&mut slices, &gradients, &options)? == StepOutcome::Skipped {
             warn(&format!("step {step} skipped: a gradient is not finite"));
         }
         if arguments.trace {
             for (trace, tensor) in trace.iter_mut().zip(&tensors) {
-                trace.extend_from_slice(&tensor.values);
+                trace.extend(&tensor.values);
             }
         }
     }
@@ -115,13 +127,13 @@ fn finish(
 /// The values as a person reads them, the middle of many left out.
 fn shown(tensor: &Tensor) -> String {
     const ENDS: usize = 16;
-    let number = |value: &f32| format!("{value}");
     let values = &tensor.values;
-    let list = if values.len() <= 2 * ENDS {
-        values.iter().map(number).collect::<Vec<_>>().join(" ")
+    let join = |range: Range<usize>| range.map(|at| values.shown(at)).collect::<Vec<_>>().join(" ");
+    let count = values.len();
+    let list = if count <= 2 * ENDS {
+        join(0..count)
     } else {
-        let join = |part: &[f32]| part.iter().map(number).collect::<Vec<_>>().join(" ");
-        format!("{} ... {}", join(&values[..ENDS]), join(&values[values.len() - ENDS..]))
+        format!("{} ... {}", join(0..ENDS), join(count - ENDS..count))
     };
     let name = if tensor.name.is_empty() { "w" } else { &tensor.name };
     format!("{name} {:?}: {list}", tensor.shape)
@@ -131,27 +143,27 @@ fn shown(tensor: &Tensor) -> String {
 struct Steps {
     count: usize,
     /// By tensor of the parameters: the files' arrays, each with its number of steps.
-    files: Vec<Vec<(usize, Vec<f32>)>>,
+    files: Vec<Vec<(usize, Values)>>,
     /// Elements of each tensor.
     lengths: Vec<usize>,
 }
 
 impl Steps {
-    fn at(&self, step: usize) -> Vec<&[f32]> {
+    fn at(&self, step: usize) -> Vec<Floats<'_>> {
         let files = self.files.iter().zip(&self.lengths);
         files.map(|(files, length)| nth(files, *length, step)).collect()
     }
 }
 
 /// The gradient of a step, in whichever file it is.
-fn nth(files: &[(usize, Vec<f32>)], length: usize, mut step: usize) -> &[f32] {
+fn nth(files: &[(usize, Values)], length: usize, mut step: usize) -> Floats<'_> {
     for (count, values) in files {
         if step < *count {
-            return &values[step * length..(step + 1) * length];
+            return values.floats().part(step * length..(step + 1) * length);
         }
         step -= count;
     }
-    &[]
+    Floats::F32(&[])
 }
 
 fn gradient_steps(paths: &[PathBuf], parameters: &[Tensor]) -> Result<Steps, CliError> {

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use nosc_compiler::canonical::Key;
 
-use crate::LoweredRule;
 use crate::cpu::{CpuError, CpuKernel, CpuOptions};
 use crate::interpreter::Interpreter;
 use crate::kernel::Kernel;
 use crate::plan::Plan;
+use crate::{Edges, LoweredRule};
 
 /// What runs a kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -77,7 +77,8 @@ pub fn compile(lowered: &LoweredRule, backend: Backend) -> Result<Compiled, CpuE
     for backend in order {
         match compile_with(&lowered.plan, *backend) {
             Ok(kernel) => {
-                let fallback = (!refusals.is_empty()).then(|| refusals.join("; "));
+                let last_resort = *backend == Backend::Interpreter && !refusals.is_empty();
+                let fallback = last_resort.then(|| refusals.join("; "));
                 return Ok(Compiled { kernel, backend: *backend, fallback });
             }
             Err(error) => {
@@ -109,15 +110,17 @@ fn wide(_: &Plan) -> Result<Arc<dyn Kernel>, CpuError> {
     Err(CpuError::MissingFeatures { missing: vec!["x86-64"] })
 }
 
-/// Kernels by (canonical key, back end), the least recently used one leaving first.
+/// Kernels by (canonical key, back end, edges), the least recently used one leaving first.
 ///
-/// A kernel that leaves is freed when the last step that uses it has ended. Element types and the
-/// version of nosc are constants of the process, so they are not in the key.
+/// A kernel that leaves is freed when the last step that uses it has ended. The version of nosc is a
+/// constant of the process, so it is not in the key.
 #[derive(Debug)]
 pub struct KernelCache {
     capacity: usize,
-    entries: Mutex<Vec<(Key, Backend, Compiled)>>,
+    entries: Mutex<Vec<(CacheKey, Compiled)>>,
 }
+
+type CacheKey = (Key, Backend, Edges);
 
 impl KernelCache {
     /// A cache of at most `capacity` kernels.
@@ -141,13 +144,12 @@ impl KernelCache {
     ///
     /// As [`compile`].
     pub fn get(&self, lowered: &LoweredRule, backend: Backend) -> Result<Compiled, CpuError> {
-        let key = lowered.canonical.key;
+        let key = (lowered.canonical.key, backend, lowered.edges);
         {
             let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-            let at = entries.iter().position(|(k, b, _)| *k == key && *b == backend);
-            if let Some(at) = at {
+            if let Some(at) = entries.iter().position(|(known, _)| *known == key) {
                 let entry = entries.remove(at);
-                let compiled = entry.2.clone();
+                let compiled = entry.1.clone();
                 entries.push(entry);
                 return Ok(compiled);
             }
@@ -155,8 +157,8 @@ impl KernelCache {
         // Compiled outside the lock: another thread may do the same, and one of the two is dropped.
         let compiled = compile(lowered, backend)?;
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.retain(|(k, b, _)| *k != key || *b != backend);
-        entries.push((key, backend, compiled.clone()));
+        entries.retain(|(known, _)| *known != key);
+        entries.push((key, compiled.clone()));
         let excess = entries.len().saturating_sub(self.capacity);
         entries.drain(..excess);
         Ok(compiled)

@@ -218,14 +218,13 @@ impl Derived {
         kept
     }
 
-    /// All values, in order.
-    pub(crate) fn values(&self, scalar: impl Fn(Scalar) -> f32) -> Vec<f32> {
-        let mut values: Vec<f32> = Vec::with_capacity(self.numbers.len());
+    /// All values, in order, in place of what `values` holds.
+    pub(crate) fn values(&self, scalar: impl Fn(Scalar) -> f32, values: &mut Vec<f32>) {
+        values.clear();
         for number in &self.numbers {
             let value = number.value(|id| values[id.index()], &scalar);
             values.push(value);
         }
-        values
     }
 
     /// A number as a formula; `leaf` writes a step scalar.

@@ -44,7 +44,11 @@ impl Interpreter {
 }
 
 impl Kernel for Interpreter {
-    fn run(&self, elements: &mut Elements<'_>, uniforms: Uniforms<'_>) -> Result<(), CallError> {
+    fn run(
+        &self,
+        elements: &mut Elements<'_, '_>,
+        uniforms: Uniforms<'_>,
+    ) -> Result<(), CallError> {
         Demands::of(&self.plan).check(elements, &uniforms)?;
         let mut registers = vec![[0; LANES]; self.plan.instructions.len()];
         let count = elements.parameters.len();
@@ -90,7 +94,7 @@ struct Block {
 }
 
 impl Block {
-    fn load(self, array: Array, elements: &Elements<'_>, result: &mut Lanes) {
+    fn load(self, array: Array, elements: &Elements<'_, '_>, result: &mut Lanes) {
         let source = match array {
             Array::Parameter => elements.parameters.as_floats(),
             Array::Gradient => elements.gradients,
@@ -105,7 +109,7 @@ impl Block {
         }
     }
 
-    fn store(self, array: Array, value: &Lanes, elements: &mut Elements<'_>) {
+    fn store(self, array: Array, value: &Lanes, elements: &mut Elements<'_, '_>) {
         let target = match array {
             Array::Parameter => elements.parameters.reborrow(),
             Array::State(slot) => FloatsMut::F32(elements.states[usize::from(slot)]),
@@ -129,7 +133,7 @@ impl Block {
     }
 
     /// Moves parameters of binary64, in binary64.
-    fn descend(self, scale: &Lanes, update: &Lanes, elements: &mut Elements<'_>) {
+    fn descend(self, scale: &Lanes, update: &Lanes, elements: &mut Elements<'_, '_>) {
         let FloatsMut::F64(parameters) = &mut elements.parameters else { return };
         let factors = scale.iter().zip(update);
         let target = &mut parameters[self.start..self.start + self.length];

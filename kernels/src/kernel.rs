@@ -9,13 +9,13 @@ use crate::plan::{ElementType, Plan};
 ///
 /// All slices have the same length, and `states` has one slice for each state of the plan.
 #[derive(Debug)]
-pub struct Elements<'a> {
+pub struct Elements<'a, 's> {
     /// `w`, updated in place.
     pub parameters: FloatsMut<'a>,
     /// `g`.
     pub gradients: Floats<'a>,
     /// State slots in the order of the plan, updated in place.
-    pub states: &'a mut [&'a mut [f32]],
+    pub states: &'s mut [&'a mut [f32]],
     /// Index of the first of these elements in its tensor; a multiple of 4.
     pub first_element: u64,
 }
@@ -38,7 +38,8 @@ pub trait Kernel: fmt::Debug + Send + Sync {
     /// # Errors
     ///
     /// [`CallError`] if lengths, counts or `first_element` do not fit; then nothing has been written.
-    fn run(&self, elements: &mut Elements<'_>, uniforms: Uniforms<'_>) -> Result<(), CallError>;
+    fn run(&self, elements: &mut Elements<'_, '_>, uniforms: Uniforms<'_>)
+    -> Result<(), CallError>;
 }
 
 /// Why a kernel was not run.
@@ -98,7 +99,7 @@ impl Demands {
     /// Checks what every kernel demands of its arguments.
     pub(crate) fn check(
         self,
-        elements: &Elements<'_>,
+        elements: &Elements<'_, '_>,
         uniforms: &Uniforms<'_>,
     ) -> Result<(), CallError> {
         let expected = elements.parameters.len();

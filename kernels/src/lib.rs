@@ -14,6 +14,7 @@ mod element;
 mod value_set;
 pub mod derived;
 pub mod scalars;
+mod edges;
 mod lowered;
 pub mod floats;
 pub mod kernel;
@@ -22,5 +23,6 @@ pub mod cpu;
 mod compile;
 
 pub use compile::{Backend, Compiled, KernelCache, compile};
+pub use edges::{Edges, GradientGuard, ROUNDING_SITE, Rounding};
 pub use lowered::{LowerError, LoweredRule, MAX_PLAN};
 pub use plan::ElementType;

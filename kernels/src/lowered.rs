@@ -7,9 +7,10 @@ use nosc_compiler::scalar;
 use nosc_compiler::tree::{Live, Node, NodeId, StateId, StateKind};
 
 use crate::derived::{DerivedId, Number};
+use crate::edges::{self, Edges, ROUNDING_SITE};
 use crate::element;
 use crate::math::{self, Ops, Place};
-use crate::plan::{Array, Instruction, Plan, PlanBuilder, Value, Word, verify};
+use crate::plan::{Array, ElementType, Instruction, Plan, PlanBuilder, Value, Word, verify};
 use crate::scalars::{NOISE_SCALE, Scalar, ScalarProgram, constants, states_where};
 use crate::value_set::{Chain, OfNan, Test, ValueSets};
 
@@ -27,6 +28,8 @@ pub struct LoweredRule {
     pub scalars: ScalarProgram,
     /// By state array of the plan: the state it holds.
     pub slots: Vec<StateId>,
+    /// What stands between the plan's arithmetic and the arrays.
+    pub edges: Edges,
 }
 
 /// Why a rule has no plan.
@@ -52,7 +55,7 @@ pub enum LowerError {
 }
 
 impl LoweredRule {
-    /// Splits a canonical rule into step scalars and a plan.
+    /// Splits a canonical rule into step scalars and a plan for arrays of f32.
     ///
     /// # Errors
     ///
@@ -70,7 +73,16 @@ impl LoweredRule {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn new(canonical: CanonicalRule) -> Result<LoweredRule, LowerError> {
-        LoweredRule::with(canonical, true)
+        LoweredRule::with(canonical, Edges::default(), true)
+    }
+
+    /// [`LoweredRule::new`] for arrays of other types, or with a guard before the gradients.
+    ///
+    /// # Errors
+    ///
+    /// As [`LoweredRule::new`].
+    pub fn with_edges(canonical: CanonicalRule, edges: Edges) -> Result<LoweredRule, LowerError> {
+        LoweredRule::with(canonical, edges, true)
     }
 
     /// [`LoweredRule::new`] without value sets: every function is computed for every element. What the
@@ -81,10 +93,15 @@ impl LoweredRule {
     /// As [`LoweredRule::new`].
     #[doc(hidden)]
     pub fn plain(canonical: CanonicalRule) -> Result<LoweredRule, LowerError> {
-        LoweredRule::with(canonical, false)
+        LoweredRule::with(canonical, Edges::default(), false)
     }
 
-    fn with(canonical: CanonicalRule, value_sets: bool) -> Result<LoweredRule, LowerError> {
+    fn with(
+        canonical: CanonicalRule,
+        edges: Edges,
+        value_sets: bool,
+    ) -> Result<LoweredRule, LowerError> {
+        let edges = edges.normal();
         let rule = &canonical.rule;
         let uniform = rule.uniform(true);
         let constants = constants(rule);
@@ -100,7 +117,8 @@ impl LoweredRule {
             constants,
             sets,
             slots: &slots,
-            plan: PlanBuilder::new(),
+            edges,
+            plan: PlanBuilder::with_types(edges.parameter, edges.gradient),
             outputs: IndexSet::new(),
             values: vec![None; rule.tree.len()],
         };
@@ -109,7 +127,7 @@ impl LoweredRule {
         let outputs = used_scalars(&mut plan, &lowering.outputs);
         verify(&plan).map_err(LowerError::Invalid)?;
         let scalars = ScalarProgram::new(&canonical, outputs, &lowering.sets.derived);
-        Ok(LoweredRule { canonical, plan, scalars, slots })
+        Ok(LoweredRule { canonical, plan, scalars, slots, edges })
     }
 
     /// Bytes of state for each parameter.
@@ -147,6 +165,7 @@ struct Lowering<'a> {
     constants: Vec<Option<f64>>,
     sets: ValueSets,
     slots: &'a [StateId],
+    edges: Edges,
     plan: PlanBuilder,
     outputs: IndexSet<Scalar>,
     /// By node, for those that vary.
@@ -177,14 +196,42 @@ impl Lowering<'_> {
             let value = self.state(*state);
             self.plan.store(Array::State(slot as u16), value);
         }
-        // The last line: one multiplication, one subtraction.
         let update = self.value(rule.update);
-        let scale = self.scalar(Scalar::Scale);
-        let change = self.plan.mul(scale, update);
-        let w = self.plan.load(Array::Parameter);
-        let moved = self.plan.sub(w, change);
-        self.plan.store(Array::Parameter, moved);
+        self.last_line(update);
         Ok(())
+    }
+
+    /// One multiplication, one subtraction.
+    fn last_line(&mut self, update: Value) {
+        let scale = self.scalar(Scalar::Scale);
+        if self.edges.parameter == ElementType::F64 {
+            self.plan.descend(scale, update);
+            return;
+        }
+        let change = self.plan.mul(scale, update);
+        let w = self.weight();
+        let moved = self.plan.sub(w, change);
+        let place = self.place();
+        let rounded = edges::rounded(&mut self.plan, self.edges, moved, |plan| {
+            math::random_word(plan, &place, ROUNDING_SITE)
+        });
+        self.plan.store(Array::Parameter, rounded);
+    }
+
+    fn weight(&mut self) -> Value {
+        edges::loaded(&mut self.plan, Array::Parameter, self.edges.parameter)
+    }
+
+    /// The gradient as the rule sees it.
+    fn gradient(&mut self) -> Value {
+        let g = edges::loaded(&mut self.plan, Array::Gradient, self.edges.gradient);
+        if !self.edges.guarded {
+            return g;
+        }
+        let (scale, limit) = (self.scalar(Scalar::GuardScale), self.scalar(Scalar::GuardLimit));
+        let scaled = self.plan.mul(g, scale);
+        let least = self.plan.neg(limit);
+        element::clip(&mut self.plan, scaled, (least, false), (limit, false))
     }
 
     /// The value of a node where an element meets it.
@@ -204,7 +251,7 @@ impl Lowering<'_> {
     }
 
     fn node(&mut self, id: NodeId, node: Node) -> Value {
-        if let Some(chain) = self.sets.chain(id, node) {
+        if let Some(chain) = self.sets.chain(id) {
             return self.chain(&chain);
         }
         match node {
@@ -244,8 +291,8 @@ impl Lowering<'_> {
 
     fn operand(&mut self, id: NodeId, operand: Operand) -> Value {
         match operand {
-            Operand::Gradient => self.plan.load(Array::Gradient),
-            Operand::Weight => self.plan.load(Array::Parameter),
+            Operand::Gradient => self.gradient(),
+            Operand::Weight => self.weight(),
             Operand::Noise => {
                 let scale = self.plan.float(NOISE_SCALE);
                 self.normal(id, scale)

@@ -11,6 +11,7 @@ use nosc_compiler::scalar;
 use nosc_compiler::tree::{Node, NodeId, Rule, StateId, StateKind};
 
 use crate::derived::{Derived, DerivedId};
+use crate::edges::GradientGuard;
 use crate::math::{Direct, Ops, Place, normal_draw, uniform_draw};
 
 /// Tensor id of the draws of a schedule: one draw a step for all parameters.
@@ -31,6 +32,10 @@ pub enum Scalar {
     Holds(Comparison, NodeId, NodeId),
     /// Standard deviation of `eps_t`.
     NoiseScale,
+    /// [`GradientGuard::scale`].
+    GuardScale,
+    /// [`GradientGuard::limit`].
+    GuardLimit,
     /// An f32 expression of the others, in [`ScalarProgram::derived`].
     Derived(DerivedId),
 }
@@ -50,15 +55,21 @@ pub struct StepInputs<'a> {
     pub seed: u64,
     /// Uniform states before the step, in the order of [`ScalarProgram::uniform_states`].
     pub states: &'a [f64],
+    /// What gradients go through, if the rule was lowered with a guard.
+    pub guard: GradientGuard,
 }
 
-/// The scalars of one step.
-#[derive(Debug, Clone, PartialEq)]
+/// The scalars of one step, and the memory in which they are worked out.
+#[derive(Debug, Clone, Default)]
 pub struct StepScalars {
     /// In the order of [`ScalarProgram::outputs`], rounded to f32.
     pub scalars: Vec<f32>,
     /// Uniform states after the step.
     pub states: Vec<f64>,
+    /// By node.
+    values: Vec<f64>,
+    schedule: Vec<f64>,
+    derived: Vec<f32>,
 }
 
 /// Why there are no scalars for a step.
@@ -172,7 +183,8 @@ impl ScalarProgram {
         let zeros = vec![0.0; self.uniform_states.len()];
         let inputs = StepInputs { step: 0, states: &zeros, ..*inputs };
         self.check_total(&inputs)?;
-        let values = self.evaluate(canonical, &inputs, &self.nodes, false);
+        let mut values = Vec::new();
+        self.evaluate(canonical, &inputs, &self.nodes, &mut values, false);
         let states = canonical.rule.states.iter().map(|state| match state.kind {
             StateKind::Average { .. } => 0.0,
             StateKind::Recurrence { init, .. } => values[init.index()],
@@ -190,9 +202,27 @@ impl ScalarProgram {
         canonical: &CanonicalRule,
         inputs: &StepInputs<'_>,
     ) -> Result<StepScalars, ScalarError> {
+        let mut out = StepScalars::default();
+        self.step_into(canonical, inputs, &mut out)?;
+        Ok(out)
+    }
+
+    /// [`ScalarProgram::step`] without memory of its own: after the first step of a program `out` is large
+    /// enough for all others. After an error its contents mean nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`ScalarProgram::step`].
+    pub fn step_into(
+        &self,
+        canonical: &CanonicalRule,
+        inputs: &StepInputs<'_>,
+        out: &mut StepScalars,
+    ) -> Result<(), ScalarError> {
         self.check_total(inputs)?;
         let rule = &canonical.rule;
-        let values = self.evaluate(canonical, inputs, &self.nodes, false);
+        self.evaluate(canonical, inputs, &self.nodes, &mut out.values, false);
+        let values = &out.values;
         for decay in &self.decays {
             let value = values[decay.index()];
             if !(0.0..1.0).contains(&value) {
@@ -200,7 +230,8 @@ impl ScalarProgram {
             }
         }
         let schedule = rule.schedule.map_or(1.0, |root| {
-            self.evaluate(canonical, inputs, &self.schedule_nodes, true)[root.index()]
+            self.evaluate(canonical, inputs, &self.schedule_nodes, &mut out.schedule, true);
+            out.schedule[root.index()]
         });
         let scalar = |scalar: Scalar| match scalar {
             Scalar::Scale => (inputs.learning_rate * schedule) as f32,
@@ -212,19 +243,21 @@ impl ScalarProgram {
                 if holds { 1.0 } else { 0.0 }
             }
             Scalar::NoiseScale => noise_scale(inputs.step),
+            Scalar::GuardScale => inputs.guard.scale as f32,
+            Scalar::GuardLimit => inputs.guard.limit as f32,
             // Only outputs are, and those are taken from `derived` below.
             Scalar::Derived(_) => f32::NAN,
         };
-        let derived = self.derived.values(scalar);
-        let scalars = self.outputs.iter().map(|output| match *output {
-            Scalar::Derived(id) => derived[id.index()],
+        self.derived.values(scalar, &mut out.derived);
+        out.scalars.clear();
+        out.scalars.extend(self.outputs.iter().map(|output| match *output {
+            Scalar::Derived(id) => out.derived[id.index()],
             other => scalar(other),
-        });
-        let states = self
-            .uniform_states
-            .iter()
-            .map(|state| state_value(rule, *state, inputs, self, &values));
-        Ok(StepScalars { scalars: scalars.collect(), states: states.collect() })
+        }));
+        out.states.clear();
+        let states = self.uniform_states.iter();
+        out.states.extend(states.map(|state| state_value(rule, *state, inputs, self, values)));
+        Ok(())
     }
 
     fn check_total(&self, inputs: &StepInputs<'_>) -> Result<(), ScalarError> {
@@ -235,23 +268,24 @@ impl ScalarProgram {
         }
     }
 
-    /// Values of the given nodes; others stay NaN.
+    /// Values of the given nodes; others are NaN.
     fn evaluate(
         &self,
         canonical: &CanonicalRule,
         inputs: &StepInputs<'_>,
         nodes: &[NodeId],
+        values: &mut Vec<f64>,
         in_schedule: bool,
-    ) -> Vec<f64> {
+    ) {
         let rule = &canonical.rule;
-        let mut values = vec![f64::NAN; rule.tree.len()];
+        values.clear();
+        values.resize(rule.tree.len(), f64::NAN);
         for id in nodes {
             let node = rule.tree.node(*id);
             let value = scalar::apply(node, |operand| Some(values[operand.index()]));
             values[id.index()] = value
-                .unwrap_or_else(|| self.leaf(canonical, inputs, *id, node, &values, in_schedule));
+                .unwrap_or_else(|| self.leaf(canonical, inputs, *id, node, values, in_schedule));
         }
-        values
     }
 
     fn leaf(

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::error::CheckpointError;
 use crate::optimizer::{Optimizer, Progress};
+use crate::states::States;
 
 /// Version of the layout; another one is refused.
 const LAYOUT: u64 = 1;
@@ -113,8 +114,10 @@ impl Optimizer {
             "parameters": parameters,
         });
         let mut tensors: Vec<(String, Array)> = Vec::new();
-        for (slot, arrays) in self.compiled.slots().iter().zip(&self.progress.states) {
-            for (tensor, values) in arrays.iter().enumerate() {
+        let slots = self.compiled.slots();
+        for (place, slot) in slots.iter().filter(|slot| !slot.uniform).enumerate() {
+            for tensor in 0..self.lengths.len() {
+                let values = self.progress.states.get(place, tensor).unwrap_or_default();
                 tensors.push((format!("{}.{tensor}", slot.name), Array::of_f32(values)));
             }
         }
@@ -164,24 +167,27 @@ impl Optimizer {
     fn progress_from(&self, bytes: &[u8], about: &Checkpoint) -> Result<Progress, CheckpointError> {
         let file = parsed(bytes)?;
         let slots = self.compiled.slots();
-        let mut expected = self.progress.states.len() * self.lengths.len();
-        let mut states = Vec::new();
-        for slot in slots.iter().filter(|slot| !slot.uniform) {
-            let arrays = self.lengths.iter().enumerate().map(|(tensor, length)| {
-                values(&file, &format!("{}.{tensor}", slot.name), Dtype::F32, *length, |b| {
-                    f32::from_le_bytes([b[0], b[1], b[2], b[3]])
-                })
-            });
-            states.push(arrays.collect::<Result<Vec<_>, _>>()?);
+        let count = self.progress.states.slots();
+        let mut expected = count * self.lengths.len();
+        let mut states = States::zeros(count, &self.lengths)
+            .map_err(|error| CheckpointError::Format(error.to_string()))?;
+        for (place, slot) in slots.iter().filter(|slot| !slot.uniform).enumerate() {
+            for (tensor, length) in self.lengths.iter().enumerate() {
+                let name = format!("{}.{tensor}", slot.name);
+                let bytes = bytes_of(&file, &name, Dtype::F32, *length)?;
+                let array = states.get_mut(place, tensor).unwrap_or_default();
+                for (value, bytes) in array.iter_mut().zip(bytes.as_chunks::<4>().0) {
+                    *value = f32::from_le_bytes(*bytes);
+                }
+            }
         }
         let count = self.progress.uniform_states.len();
         let uniform_states = if count == 0 {
             Vec::new()
         } else {
             expected += 1;
-            values(&file, UNIFORM, Dtype::F64, count, |b| {
-                f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]])
-            })?
+            let bytes = bytes_of(&file, UNIFORM, Dtype::F64, count)?;
+            bytes.as_chunks::<8>().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect()
         };
         if file.len() != expected {
             let problem = format!("count is {}, expected {expected}", file.len());
@@ -244,13 +250,12 @@ fn parsed(bytes: &[u8]) -> Result<SafeTensors<'_>, CheckpointError> {
     SafeTensors::deserialize(bytes).map_err(|error| CheckpointError::Format(error.to_string()))
 }
 
-fn values<T>(
-    file: &SafeTensors<'_>,
+fn bytes_of<'a>(
+    file: &SafeTensors<'a>,
     name: &str,
     dtype: Dtype,
     length: usize,
-    read: impl Fn(&[u8]) -> T,
-) -> Result<Vec<T>, CheckpointError> {
+) -> Result<&'a [u8], CheckpointError> {
     let refuse = |problem: String| CheckpointError::Tensor { name: name.to_owned(), problem };
     let view = file.tensor(name).map_err(|_| refuse("is missing".to_owned()))?;
     if view.dtype() != dtype {
@@ -259,7 +264,7 @@ fn values<T>(
     if view.shape() != [length] {
         return Err(refuse(format!("has shape {:?}, expected [{length}]", view.shape())));
     }
-    Ok(view.data().chunks_exact(size_of::<T>()).map(read).collect())
+    Ok(view.data())
 }
 
 /// Little-endian bytes on their way into a file.

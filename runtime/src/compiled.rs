@@ -1,11 +1,12 @@
 //! A rule ready to run, whatever the tensors.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nosc_compiler::Rule;
 use nosc_compiler::canonical::{CanonicalRule, Key};
 use nosc_compiler::tree::{Parameter, StateId, StateKind};
-use nosc_kernels::{Backend, Compiled, LoweredRule, compile};
+use nosc_kernels::kernel::Kernel;
+use nosc_kernels::{Backend, Compiled, Edges, LoweredRule, compile};
 
 use crate::error::RuntimeError;
 
@@ -23,10 +24,33 @@ pub struct Slot {
 /// A compiled rule; cheap to clone, and any number of optimizers may share it.
 #[derive(Debug, Clone)]
 pub struct CompiledRule {
-    lowered: Arc<LoweredRule>,
-    compiled: Compiled,
+    /// For arrays of f32.
+    plain: Variant,
+    /// The back end that was asked for.
+    backend: Backend,
     /// Parameters of the rule as written, unused ones too.
     declared: Arc<[Parameter]>,
+    /// For other edges, compiled when a step first needs them.
+    variants: Arc<Mutex<Vec<Variant>>>,
+}
+
+/// A rule compiled for arrays of some types; clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Variant(Arc<(LoweredRule, Compiled)>);
+
+impl Variant {
+    fn new(lowered: LoweredRule, backend: Backend) -> Result<Variant, RuntimeError> {
+        let compiled = compile(&lowered, backend)?;
+        Ok(Variant(Arc::new((lowered, compiled))))
+    }
+
+    pub(crate) fn lowered(&self) -> &LoweredRule {
+        &self.0.0
+    }
+
+    pub(crate) fn kernel(&self) -> &dyn Kernel {
+        &*self.0.1.kernel
+    }
 }
 
 impl CompiledRule {
@@ -37,30 +61,45 @@ impl CompiledRule {
     /// [`RuntimeError::Lower`] if the rule is too large, [`RuntimeError::Compile`] if the back end that was
     /// asked for does not take it ([`Backend::Auto`] falls back to the interpreter).
     pub fn new(rule: &Rule, backend: Backend) -> Result<CompiledRule, RuntimeError> {
-        let lowered = LoweredRule::new(CanonicalRule::new(rule))?;
-        let compiled = compile(&lowered, backend)?;
+        let plain = Variant::new(LoweredRule::new(CanonicalRule::new(rule))?, backend)?;
         let declared = rule.parameters.clone().into();
-        Ok(CompiledRule { lowered: Arc::new(lowered), compiled, declared })
+        Ok(CompiledRule { plain, backend, declared, variants: Arc::default() })
+    }
+
+    /// The rule for arrays of other types or guarded gradients, compiled if it is not there.
+    pub(crate) fn variant(&self, edges: Edges) -> Result<Variant, RuntimeError> {
+        let edges = edges.normal();
+        if edges == Edges::default() {
+            return Ok(self.plain.clone());
+        }
+        let mut variants = self.variants.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = variants.iter().find(|variant| variant.lowered().edges == edges) {
+            return Ok(known.clone());
+        }
+        let lowered = LoweredRule::with_edges(self.canonical().clone(), edges)?;
+        let variant = Variant::new(lowered, self.backend)?;
+        variants.push(variant.clone());
+        Ok(variant)
     }
 
     /// Plan, step scalars and canonical rule.
     pub fn lowered(&self) -> &LoweredRule {
-        &self.lowered
+        self.plain.lowered()
     }
 
     /// The canonical rule.
     pub fn canonical(&self) -> &CanonicalRule {
-        &self.lowered.canonical
+        &self.lowered().canonical
     }
 
     /// The key of the canonical rule.
     pub fn key(&self) -> Key {
-        self.lowered.canonical.key
+        self.canonical().key
     }
 
-    /// The kernel and the back end that runs it.
+    /// The kernel for arrays of f32 and the back end that runs it.
     pub fn compiled(&self) -> &Compiled {
-        &self.compiled
+        &self.plain.0.1
     }
 
     /// Parameters of the rule as written, with their defaults.
@@ -70,8 +109,8 @@ impl CompiledRule {
 
     /// The states, those that vary by element in the order of the kernel's arrays.
     pub fn slots(&self) -> Vec<Slot> {
-        let uniform = self.lowered.scalars.uniform_states();
-        let varying = self.lowered.slots.iter().map(|state| (*state, false));
+        let uniform = self.lowered().scalars.uniform_states();
+        let varying = self.lowered().slots.iter().map(|state| (*state, false));
         varying
             .chain(uniform.iter().map(|state| (*state, true)))
             .map(|(state, uniform)| self.slot(state, uniform))

@@ -37,6 +37,16 @@ pub enum RuntimeError {
     /// A learning rate below 0 or not finite.
     #[error("the learning rate is {0}, expected a finite number of at least 0")]
     LearningRate(f64),
+    /// An option of a step out of its range.
+    #[error("{option} is {value}, expected {expected}")]
+    StepOption {
+        /// Name of the option.
+        option: &'static str,
+        /// Its value.
+        value: f64,
+        /// What it may be.
+        expected: &'static str,
+    },
     /// The numbers of tensors differ.
     #[error("{what}: {found} tensors, expected {expected}")]
     TensorCount {
@@ -67,7 +77,7 @@ pub enum RuntimeError {
         /// Place of the first such element.
         element: usize,
         /// Its value.
-        value: f32,
+        value: f64,
     },
     /// The step scalars do not exist for these settings.
     #[error(transparent)]

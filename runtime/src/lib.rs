@@ -5,8 +5,8 @@
 //!            kernel          state       └► checkpoint (safetensors)
 //! ```
 //!
-//! [`CompiledRule`] is a rule ready to run; [`Optimizer`] owns its state for a list of tensors;
-//! [`library`] has the standard rules by name. A step either happens whole or not at all.
+//! [`CompiledRule`] is a rule ready to run; [`Optimizer`] owns its state for a list of tensors, which may
+//! be of f32, f64, f16 or bf16; [`StepOptions`] has gradient clipping and loss scaling; [`library`] has the standard rules by name. A step either happens whole or not at all.
 //!
 //! # Example
 //!
@@ -29,8 +29,12 @@
 mod compiled;
 pub mod library;
 mod optimizer;
+mod options;
+mod tensors;
+mod states;
 mod pool;
 mod guard;
+mod step;
 mod checkpoint;
 mod error;
 
@@ -38,5 +42,7 @@ pub use checkpoint::Checkpoint;
 pub use compiled::{CompiledRule, Slot};
 pub use error::{CheckpointError, RuntimeError};
 pub use guard::NonFinite;
-pub use nosc_kernels::Backend;
-pub use optimizer::{Optimizer, Settings, StepOutcome};
+pub use nosc_kernels::floats::{Floats, FloatsMut, bf16, f16};
+pub use nosc_kernels::{Backend, ElementType, Rounding};
+pub use optimizer::Optimizer;
+pub use options::{Settings, StepOptions, StepOutcome};

@@ -1,39 +1,17 @@
 //! The optimizer: state for a list of tensors, and the step.
 
-use nosc_kernels::kernel::{Elements, Uniforms};
-use nosc_kernels::scalars::{StepInputs, StepScalars, key};
-use rayon::prelude::*;
+use nosc_kernels::floats::{Floats, FloatsMut};
+use nosc_kernels::scalars::StepInputs;
+use nosc_kernels::{Edges, GradientGuard};
 
 use crate::compiled::CompiledRule;
 use crate::error::RuntimeError;
-use crate::guard::{NonFinite, first_non_finite};
-use crate::pool::{CHUNK_ELEMENTS, PARALLEL_ELEMENTS, Pool};
-
-/// Arguments of an optimizer; changing them never recompiles.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Settings {
-    /// Values of hyper-parameters by name; others keep the rule's defaults.
-    pub parameters: Vec<(String, f64)>,
-    /// T, which decays need.
-    pub total_steps: Option<u64>,
-    /// Seed of all draws; `None` is 0, or that of a checkpoint.
-    pub seed: Option<u64>,
-    /// What to do about infinite and NaN gradients.
-    pub non_finite: NonFinite,
-    /// Threads of a step; `None` for one a core. Results do not depend on it.
-    pub threads: Option<usize>,
-    /// Number of the first tensor: groups that share a seed draw apart.
-    pub first_tensor: u32,
-}
-
-/// What a step did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StepOutcome {
-    /// Parameters and state have moved, the step number is one higher.
-    Done,
-    /// A gradient was not finite and the policy is [`NonFinite::Skip`]: nothing has changed.
-    Skipped,
-}
+use crate::guard::{NonFinite, first_non_finite, norm};
+use crate::options::{Settings, StepOptions, StepOutcome};
+use crate::pool::Pool;
+use crate::states::States;
+use crate::step::{Common, Scratch, advance};
+use crate::tensors::{Chunks, Gradients, Parameters};
 
 /// An update rule with its state for a list of tensors.
 #[derive(Debug, Clone)]
@@ -48,26 +26,28 @@ pub struct Optimizer {
     pub(crate) total_steps: Option<u64>,
     pub(crate) lengths: Vec<usize>,
     pub(crate) progress: Progress,
-    pool: Pool,
+    chunks: Chunks,
+    /// Of the gradients of the last step that clipped by it.
+    norm: Option<f64>,
+    scratch: Scratch,
 }
 
 /// All that a checkpoint has to hold besides the settings.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Progress {
     /// Steps done.
     pub(crate) step: u64,
     /// Steps skipped for a gradient that was not finite.
     pub(crate) skipped: u64,
     pub(crate) seed: u64,
-    /// By slot, then by tensor.
-    pub(crate) states: Vec<Vec<Vec<f32>>>,
+    pub(crate) states: States,
     /// States that are one number a rule.
     pub(crate) uniform_states: Vec<f64>,
 }
 
 impl Optimizer {
     /// Makes the state for tensors of the given numbers of elements. Only slots that the rule needs are
-    /// allocated: 4 bytes a parameter for each.
+    /// allocated: 4 bytes a parameter for each, whatever the types of parameters and gradients.
     ///
     /// # Errors
     ///
@@ -82,10 +62,7 @@ impl Optimizer {
         if lengths.len() as u64 + u64::from(settings.first_tensor) >= u64::from(u32::MAX) {
             return Err(RuntimeError::TooManyTensors(lengths.len()));
         }
-        let slots = compiled.lowered().slots.len();
-        let states = (0..slots)
-            .map(|_| lengths.iter().map(|length| zeros(*length)).collect())
-            .collect::<Result<_, _>>()?;
+        let states = States::zeros(compiled.lowered().slots.len(), lengths)?;
         let progress = Progress {
             step: 0,
             skipped: 0,
@@ -93,7 +70,7 @@ impl Optimizer {
             states,
             uniform_states: vec![0.0; compiled.lowered().scalars.uniform_states().len()],
         };
-        let pool = Pool::new(settings.threads)?;
+        let chunks = Chunks::new(lengths, Pool::new(settings.threads)?);
         let (restored, total_steps) = (Vec::new(), settings.total_steps);
         let lengths = lengths.to_vec();
         Ok(Optimizer {
@@ -104,7 +81,9 @@ impl Optimizer {
             total_steps,
             lengths,
             progress,
-            pool,
+            chunks,
+            norm: None,
+            scratch: Scratch::default(),
         })
     }
 
@@ -114,7 +93,7 @@ impl Optimizer {
     /// # Shapes
     ///
     /// `parameters` and `gradients` have one slice for each tensor, of the lengths that the optimizer was
-    /// made for. A length may be 0. All values are f32.
+    /// made for. A length may be 0. All values are f32; [`Optimizer::step_with`] takes other types.
     ///
     /// # Errors
     ///
@@ -131,30 +110,163 @@ impl Optimizer {
         gradients: &[&[f32]],
         learning_rate: f64,
     ) -> Result<StepOutcome, RuntimeError> {
-        self.check_shapes("parameters", parameters.iter().map(|p| p.len()))?;
-        self.check_shapes("gradients", gradients.iter().map(|g| g.len()))?;
-        if !learning_rate.is_finite() || learning_rate.is_sign_negative() {
-            return Err(RuntimeError::LearningRate(learning_rate));
+        self.advance(parameters, gradients, &StepOptions::new(learning_rate))
+    }
+
+    /// [`Optimizer::step`] for tensors of f32, f64, f16 and bf16 in any mixture, with gradient clipping and
+    /// loss scaling.
+    ///
+    /// Elements are widened or rounded to f32 when they are loaded, and the arithmetic is in f32. A
+    /// parameter of f16 or bf16 is rounded when it is stored; for one of f64 the last line is computed in
+    /// f64. The rule is compiled once more for each pair of types, when it first comes up.
+    ///
+    /// # Errors
+    ///
+    /// As [`Optimizer::step`], and [`RuntimeError::StepOption`] for an option out of its range.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use nosc_runtime::{CompiledRule, Optimizer, Settings, StepOptions, bf16, library};
+    ///
+    /// let rule = library::rule("sgd").expect("a standard rule");
+    /// let compiled = CompiledRule::new(&rule, nosc_runtime::Backend::Auto)?;
+    /// let mut optimizer = Optimizer::new(compiled, &[2], Settings::default())?;
+    /// let mut w = [bf16::from_f32(1.0), bf16::from_f32(2.0)];
+    /// let g = [3.0_f32, 4.0];
+    /// let options = StepOptions { clip_norm: Some(1.0), ..StepOptions::new(0.5) };
+    /// optimizer.step_with(&mut [(&mut w).into()], &[(&g).into()], &options)?;
+    /// assert_eq!(optimizer.gradient_norm(), Some(5.0));
+    /// assert_eq!(w.map(|w| w.to_f32()), [0.69921875, 1.6015625]); // 0.7 and 1.6 in bf16
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn step_with(
+        &mut self,
+        parameters: &mut [FloatsMut<'_>],
+        gradients: &[Floats<'_>],
+        options: &StepOptions,
+    ) -> Result<StepOutcome, RuntimeError> {
+        self.advance(parameters, gradients, options)
+    }
+
+    fn advance<P: Parameters + ?Sized, G: Gradients + ?Sized>(
+        &mut self,
+        parameters: &mut P,
+        gradients: &G,
+        options: &StepOptions,
+    ) -> Result<StepOutcome, RuntimeError> {
+        let length = |tensor| parameters.length(tensor);
+        self.check_shapes("parameters", parameters.count(), length)?;
+        self.check_shapes("gradients", gradients.count(), |tensor| gradients.get(tensor).len())?;
+        options.check()?;
+        if options.found_inf {
+            self.progress.skipped += 1;
+            return Ok(StepOutcome::Skipped);
         }
         if self.settings.non_finite != NonFinite::Propagate
-            && let Some((tensor, element)) = first_non_finite(gradients, &self.pool)
+            && let Some((tensor, element)) =
+                first_non_finite(gradients, &self.chunks, &mut self.scratch.found)
         {
             if self.settings.non_finite == NonFinite::Skip {
                 self.progress.skipped += 1;
                 return Ok(StepOutcome::Skipped);
             }
-            let value = gradients[tensor][element];
+            let value = gradients.get(tensor).get(element).unwrap_or(f64::NAN);
             return Err(RuntimeError::NonFiniteGradient { tensor, element, value });
         }
+        let sums = &mut self.scratch.sums;
+        let norm = options.clip_norm.map(|_| norm(gradients, &self.chunks, sums));
+        let guard = options.guard(norm);
+        self.find_variants(parameters, gradients, guard)?;
+        self.find_scalars(options.learning_rate, guard)?;
+        // From here on nothing fails.
+        let common = Common {
+            seed: self.progress.seed,
+            step: self.progress.step as u32,
+            first_tensor: self.settings.first_tensor,
+        };
+        let states = &mut self.progress.states;
+        let arrays = (parameters, gradients);
+        advance(&mut self.scratch, common, arrays, states, &self.chunks)?;
+        if let Some(scalars) = self.scratch.scalars.first() {
+            self.progress.uniform_states.clone_from(&scalars.states);
+        }
+        self.norm = norm.map(|norm| norm / options.loss_scale).or(self.norm);
+        self.progress.step += 1;
+        Ok(StepOutcome::Done)
+    }
+
+    /// The kernel for the types of each tensor.
+    fn find_variants<P: Parameters + ?Sized, G: Gradients + ?Sized>(
+        &mut self,
+        parameters: &P,
+        gradients: &G,
+        guard: GradientGuard,
+    ) -> Result<(), RuntimeError> {
+        let Scratch { variants, of_tensor, .. } = &mut self.scratch;
+        let guarded = guard.scale as f32 != 1.0 || guard.limit as f32 != f32::INFINITY;
+        variants.clear();
+        of_tensor.clear();
+        for tensor in 0..self.lengths.len() {
+            let edges = Edges {
+                parameter: parameters.element_type(tensor),
+                gradient: gradients.get(tensor).element_type(),
+                rounding: self.settings.rounding,
+                guarded,
+            };
+            let edges = edges.normal();
+            let known = variants.iter().position(|variant| variant.lowered().edges == edges);
+            let place = match known {
+                Some(place) => place,
+                None => {
+                    variants.push(self.compiled.variant(edges)?);
+                    variants.len() - 1
+                }
+            };
+            of_tensor.push(place);
+        }
+        if variants.is_empty() {
+            variants.push(self.compiled.variant(Edges::default())?);
+        }
+        Ok(())
+    }
+
+    /// The step scalars of each kernel; at the first step the states get their first values.
+    fn find_scalars(
+        &mut self,
+        learning_rate: f64,
+        guard: GradientGuard,
+    ) -> Result<(), RuntimeError> {
         let starts = self.starts(learning_rate)?;
-        let scalars = self.scalars(learning_rate, starts.as_deref())?;
+        let mut scalars = std::mem::take(&mut self.scratch.scalars);
+        let found = self.scalars_into(&mut scalars, learning_rate, guard, starts.as_deref());
+        self.scratch.scalars = scalars;
+        found?;
         if let Some(starts) = starts {
             self.fill(&starts);
         }
-        self.run(parameters, gradients, &scalars.scalars)?;
-        self.progress.uniform_states = scalars.states;
-        self.progress.step += 1;
-        Ok(StepOutcome::Done)
+        Ok(())
+    }
+
+    fn scalars_into(
+        &self,
+        out: &mut Vec<nosc_kernels::scalars::StepScalars>,
+        learning_rate: f64,
+        guard: GradientGuard,
+        starts: Option<&[f64]>,
+    ) -> Result<(), RuntimeError> {
+        let lowered = self.compiled.lowered();
+        let uniform = lowered.scalars.uniform_states().iter();
+        let starts: Option<Vec<f64>> =
+            starts.map(|starts| uniform.map(|state| starts[state.index()]).collect());
+        let states = starts.as_deref().unwrap_or(&self.progress.uniform_states);
+        out.resize_with(self.scratch.variants.len(), Default::default);
+        for (variant, out) in self.scratch.variants.iter().zip(out) {
+            let inputs = StepInputs { guard, ..self.inputs(learning_rate, states) };
+            let lowered = variant.lowered();
+            lowered.scalars.step_into(&lowered.canonical, &inputs, out)?;
+        }
+        Ok(())
     }
 
     /// Steps done.
@@ -167,6 +279,11 @@ impl Optimizer {
         self.progress.skipped
     }
 
+    /// The Euclidean norm of all gradients, divided by the loss scale, at the last step that clipped by it.
+    pub fn gradient_norm(&self) -> Option<f64> {
+        self.norm
+    }
+
     /// The compiled rule.
     pub fn compiled(&self) -> &CompiledRule {
         &self.compiled
@@ -174,7 +291,7 @@ impl Optimizer {
 
     /// A state array: slot number as in [`CompiledRule::slots`], then tensor number.
     pub fn state(&self, slot: usize, tensor: usize) -> Option<&[f32]> {
-        Some(self.progress.states.get(slot)?.get(tensor)?)
+        self.progress.states.get(slot, tensor)
     }
 
     /// Sets a hyper-parameter from the next step on.
@@ -194,15 +311,16 @@ impl Optimizer {
     fn check_shapes(
         &self,
         what: &'static str,
-        found: impl ExactSizeIterator<Item = usize>,
+        found: usize,
+        length: impl Fn(usize) -> usize,
     ) -> Result<(), RuntimeError> {
-        let (count, expected) = (found.len(), self.lengths.len());
-        if count != expected {
-            return Err(RuntimeError::TensorCount { what, found: count, expected });
+        let expected = self.lengths.len();
+        if found != expected {
+            return Err(RuntimeError::TensorCount { what, found, expected });
         }
-        for (tensor, (found, expected)) in found.zip(&self.lengths).enumerate() {
-            if found != *expected {
-                let expected = *expected;
+        for (tensor, expected) in self.lengths.iter().copied().enumerate() {
+            let found = length(tensor);
+            if found != expected {
                 return Err(RuntimeError::TensorLength { what, tensor, found, expected });
             }
         }
@@ -217,6 +335,7 @@ impl Optimizer {
             parameters: &self.parameters,
             seed: self.progress.seed,
             states,
+            guard: GradientGuard::default(),
         }
     }
 
@@ -230,99 +349,18 @@ impl Optimizer {
         Ok(Some(lowered.scalars.initial_states(&lowered.canonical, &inputs)?))
     }
 
-    fn scalars(
-        &self,
-        learning_rate: f64,
-        starts: Option<&[f64]>,
-    ) -> Result<StepScalars, RuntimeError> {
-        let lowered = self.compiled.lowered();
-        let uniform = lowered.scalars.uniform_states().iter();
-        let starts: Option<Vec<f64>> =
-            starts.map(|starts| uniform.map(|state| starts[state.index()]).collect());
-        let states = starts.as_deref().unwrap_or(&self.progress.uniform_states);
-        Ok(lowered.scalars.step(&lowered.canonical, &self.inputs(learning_rate, states))?)
-    }
-
     fn fill(&mut self, starts: &[f64]) {
         let slots = &self.compiled.lowered().slots;
-        for (arrays, state) in self.progress.states.iter_mut().zip(slots) {
+        for (slot, state) in slots.iter().enumerate() {
             let start = starts[state.index()] as f32;
-            for array in arrays {
-                array.fill(start);
+            for tensor in 0..self.lengths.len() {
+                if let Some(array) = self.progress.states.get_mut(slot, tensor) {
+                    // A fresh array is zero already, and not touched before it is needed.
+                    if start.to_bits() != 0 || array.iter().any(|x| x.to_bits() != 0) {
+                        array.fill(start);
+                    }
+                }
             }
         }
     }
-
-    fn run(
-        &mut self,
-        parameters: &mut [&mut [f32]],
-        gradients: &[&[f32]],
-        scalars: &[f32],
-    ) -> Result<(), RuntimeError> {
-        let kernel = &*self.compiled.compiled().kernel;
-        let (seed, step) = (self.progress.seed, self.progress.step as u32);
-        let first_tensor = self.settings.first_tensor;
-        let total: usize = self.lengths.iter().sum();
-        let chunks = chunks(parameters, gradients, &mut self.progress.states);
-        let one = |mut chunk: Chunk<'_>| {
-            let key = key(seed, chunk.tensor as u32 + first_tensor);
-            let uniforms = Uniforms { scalars, key, step };
-            let mut states: Vec<&mut [f32]> = chunk.states.iter_mut().map(|s| &mut **s).collect();
-            let mut elements = Elements {
-                parameters: chunk.parameters.into(),
-                gradients: chunk.gradients.into(),
-                states: &mut states,
-                first_element: chunk.first_element,
-            };
-            kernel.run(&mut elements, uniforms)
-        };
-        if total < PARALLEL_ELEMENTS || self.pool.threads() == 1 {
-            chunks.into_iter().try_for_each(one)?;
-        } else {
-            self.pool.run(|| chunks.into_par_iter().try_for_each(one))?;
-        }
-        Ok(())
-    }
-}
-
-/// A run of neighbouring elements of one tensor.
-struct Chunk<'a> {
-    tensor: usize,
-    first_element: u64,
-    parameters: &'a mut [f32],
-    gradients: &'a [f32],
-    states: Vec<&'a mut [f32]>,
-}
-
-/// All tensors cut in chunks; where the cuts are does not depend on the threads. Empty tensors have none.
-fn chunks<'a>(
-    parameters: &'a mut [&mut [f32]],
-    gradients: &'a [&[f32]],
-    states: &'a mut [Vec<Vec<f32>>],
-) -> Vec<Chunk<'a>> {
-    let mut out = Vec::new();
-    let mut of_state: Vec<_> = states.iter_mut().map(|slot| slot.iter_mut()).collect();
-    for (tensor, (w, g)) in parameters.iter_mut().zip(gradients).enumerate() {
-        let arrays = of_state.iter_mut().filter_map(Iterator::next);
-        let mut of_tensor: Vec<_> = arrays.map(|array| array.chunks_mut(CHUNK_ELEMENTS)).collect();
-        let pairs = w.chunks_mut(CHUNK_ELEMENTS).zip(g.chunks(CHUNK_ELEMENTS));
-        for (number, (parameters, gradients)) in pairs.enumerate() {
-            out.push(Chunk {
-                tensor,
-                first_element: (number * CHUNK_ELEMENTS) as u64,
-                parameters,
-                gradients,
-                states: of_tensor.iter_mut().filter_map(Iterator::next).collect(),
-            });
-        }
-    }
-    out
-}
-
-fn zeros(length: usize) -> Result<Vec<f32>, RuntimeError> {
-    let mut out = Vec::new();
-    let bytes = length.saturating_mul(4);
-    out.try_reserve_exact(length).map_err(|_| RuntimeError::Memory { bytes })?;
-    out.resize(length, 0.0);
-    Ok(out)
 }

@@ -6,7 +6,6 @@
 //! states over several steps, so that a difference in a state cannot hide.
 
 use nosc_compiler::Rule;
-use nosc_kernels::LoweredRule;
 #[cfg(target_arch = "x86_64")]
 use nosc_kernels::cpu::{
     CpuError,
@@ -16,6 +15,7 @@ use nosc_kernels::cpu::{CpuKernel, CpuOptions};
 use nosc_kernels::interpreter::Interpreter;
 use nosc_kernels::kernel::{Elements, Kernel, Uniforms};
 use nosc_kernels::scalars::{ScalarError, StepInputs, key};
+use nosc_kernels::{GradientGuard, LoweredRule};
 use nosc_runtime::{Backend, Settings};
 
 use crate::numbers::{SPECIAL, assert_same_bits, hard_float};
@@ -191,7 +191,8 @@ fn check_length(
 
 fn inputs<'a>(parameters: &'a [f64], step: u64, states: &'a [f64]) -> StepInputs<'a> {
     let (total_steps, learning_rate, seed) = (Some(10), 0.05, SEED);
-    StepInputs { step, total_steps, learning_rate, parameters, seed, states }
+    let guard = GradientGuard { scale: 0.75, limit: 1e20 };
+    StepInputs { step, total_steps, learning_rate, parameters, seed, states, guard }
 }
 
 /// Parameters and first gradients of the leading elements are all pairs of special values.

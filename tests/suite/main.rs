@@ -16,6 +16,7 @@ mod rewrites;
 mod real_laws;
 mod nesting;
 mod egg_oracle;
+mod element_types;
 
 // Its numbers.
 mod golden;
@@ -30,6 +31,7 @@ mod non_finite;
 mod refusals;
 mod settings;
 mod slots;
+mod step_options;
 mod tensors;
 
 // What outlives a step.

@@ -47,7 +47,7 @@ fn an_error_names_the_first_place_and_changes_nothing() {
     let RuntimeError::NonFiniteGradient { tensor, element, value } = error else {
         panic!("{error}")
     };
-    assert_eq!((tensor, element, value), (2, 1, f32::NEG_INFINITY));
+    assert_eq!((tensor, element, value), (2, 1, f64::NEG_INFINITY));
     assert_eq!(run.snapshot(), before);
 }
 

@@ -13,10 +13,10 @@ use nosc_compiler::canonical::CanonicalRule;
 use nosc_compiler::counterexample::{What, has_free_states};
 use nosc_compiler::primitive::{Binary, Operand};
 use nosc_compiler::tree::{Node, NodeId, Number, State, StateId, StateKind, Tree};
-use nosc_kernels::LoweredRule;
 use nosc_kernels::interpreter::Interpreter;
 use nosc_kernels::kernel::{Elements, Kernel, Uniforms};
 use nosc_kernels::scalars::{StepInputs, key};
+use nosc_kernels::{GradientGuard, LoweredRule};
 
 /// Elements of a batch.
 const ELEMENTS: usize = 2_048;
@@ -326,7 +326,7 @@ struct Running<'a> {
 impl<'a> Running<'a> {
     /// `None` if the rule cannot start.
     fn new(machine: &'a Machine, total: u64) -> Option<Running<'a>> {
-        let LoweredRule { canonical, plan, scalars, slots } = &machine.lowered;
+        let LoweredRule { canonical, plan, scalars, slots, .. } = &machine.lowered;
         let parameters: Vec<f64> = canonical.rule.parameters.iter().map(|p| p.default).collect();
         let starts = scalars.initial_states(canonical, &inputs(&parameters, 0, total, &[])).ok()?;
         let states = slots.iter().map(|slot| vec![starts[slot.index()] as f32; ELEMENTS]);
@@ -376,5 +376,6 @@ impl<'a> Running<'a> {
 
 fn inputs<'a>(parameters: &'a [f64], step: u64, total: u64, states: &'a [f64]) -> StepInputs<'a> {
     let total_steps = Some(total);
-    StepInputs { step, total_steps, learning_rate: 1.0, parameters, seed: 0, states }
+    let guard = GradientGuard::default();
+    StepInputs { step, total_steps, learning_rate: 1.0, parameters, seed: 0, states, guard }
 }

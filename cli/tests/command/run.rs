@@ -211,3 +211,78 @@ fn an_output_that_cannot_be_written_is_an_error() {
     let err = session.nosc(&with(&["0.1", "-o", "no/such/folder/o.npy"])).fails(1);
     assert!(err.contains("could not write `no/such/folder/o.npy`"), "{err}");
 }
+
+/// A safetensors file with one tensor.
+fn save(session: &Session, name: &str, dtype: Dtype, bytes: &[u8]) {
+    let view = TensorView::new(dtype, vec![2], bytes).unwrap();
+    let file = safetensors::serialize(BTreeMap::from([("w", view)]), None).unwrap();
+    std::fs::write(session.path(name), file).unwrap();
+}
+
+#[test]
+fn parameters_of_every_type_stay_what_they_are() {
+    let session = Session::new();
+    session.array("g.npy", &[2], &[0.25, -0.5]);
+    let narrow = |bits: [u16; 2]| bits.map(u16::to_le_bytes).concat();
+    let wide: Vec<u8> = [1.5_f64, 1e-300].iter().flat_map(|x| x.to_le_bytes()).collect();
+    // 1.5 - 0.5 * 0.25 = 1.375; 2 + 0.25 = 2.25; 1e-300 + 0.25.
+    for (dtype, bytes, wanted, shown) in [
+        (Dtype::F16, narrow([0x3e00, 0x4000]), narrow([0x3d80, 0x4080]), "w [2]: 1.375 2.25"),
+        (Dtype::BF16, narrow([0x3fc0, 0x4000]), narrow([0x3fb0, 0x4010]), "w [2]: 1.375 2.25"),
+        (
+            Dtype::F64,
+            wide,
+            [1.375_f64, 0.25].iter().flat_map(|x| x.to_le_bytes()).collect(),
+            "w [2]: 1.375 0.25",
+        ),
+    ] {
+        save(&session, "w.safetensors", dtype, &bytes);
+        let mut run = vec!["run", "-e", "g", "--params", "w.safetensors", "--grads", "g.npy"];
+        run.extend(["--lr", "0.5"]);
+        assert_eq!(session.nosc(&run).ok().trim(), shown, "{dtype:?}");
+        run.extend(["-o", "o.safetensors"]);
+        session.nosc(&run).ok();
+        let file = session.read("o.safetensors");
+        let file = safetensors::SafeTensors::deserialize(&file).unwrap();
+        let tensor = file.tensor("w").unwrap();
+        assert_eq!((tensor.dtype(), tensor.data()), (dtype, &wanted[..]));
+    }
+}
+
+#[test]
+fn a_type_that_a_file_or_a_step_does_not_take_is_named() {
+    let session = Session::new();
+    session.array("g.npy", &[2], &[0.25, -0.5]);
+    save(&session, "w.safetensors", Dtype::I16, &[0; 4]);
+    let run = ["run", "-e", "g", "--params", "w.safetensors", "--grads", "g.npy", "--lr", "0.5"];
+    let error = session.nosc(&run).fails(1);
+    assert!(error.contains("tensor `w` holds I16, expected F16, BF16, F32 or F64"), "{error}");
+    save(&session, "w.safetensors", Dtype::BF16, &[0; 4]);
+    let error = session.nosc(&[&run[..], &["-o", "o.npy"]].concat()).fails(1);
+    assert!(error.contains("use .safetensors for the output"), "{error}");
+    assert!(!session.path("o.npy").exists());
+}
+
+#[test]
+fn gradients_are_scaled_and_clipped() {
+    let session = Session::new();
+    session.array("w.npy", &[2], &[0.0, 0.0]);
+    session.array("g.npy", &[2], &[30.0, -40.0]);
+    let shown = |more: &[&str]| {
+        let run = ["run", "-e", "g", "--params", "w.npy", "--grads", "g.npy", "--lr", "1"];
+        session.nosc(&[&run[..], more].concat())
+    };
+    assert_eq!(shown(&["--loss-scale", "10"]).ok().trim(), "w [2]: -3 4");
+    assert_eq!(shown(&["--clip-value", "0.5"]).ok().trim(), "w [2]: -0.5 0.5");
+    assert_eq!(
+        shown(&["--clip-norm", "5", "--loss-scale", "10"]).ok().trim(),
+        "w [2]: -2.9999993 3.999999"
+    );
+    for (bad, message) in [
+        (["--loss-scale", "0"], "loss_scale is 0, expected a finite number above 0"),
+        (["--clip-norm", "-1"], "clip_norm is -1, expected a number of at least 0"),
+    ] {
+        assert!(shown(&bad).fails(1).contains(message));
+    }
+    shown(&["--rounding", "up"]).fails(2);
+}

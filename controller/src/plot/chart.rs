@@ -16,7 +16,9 @@ pub struct Chart {
     pub x_label: String,
     /// Beside the plot: what y is, with its unit.
     pub y_label: String,
-    /// Scale of y; x is linear.
+    /// Scale of x.
+    pub x_scale: Scale,
+    /// Scale of y.
     pub y_scale: Scale,
     /// Lines, in the order of the legend.
     pub lines: Vec<Line>,
@@ -79,15 +81,16 @@ impl Chart {
 
     /// Axes that cover all points that can be drawn.
     fn axes(&self) -> Option<(Axis, Axis)> {
-        let is_shown = |y: f64| self.y_scale == Scale::Linear || y > 0.0;
-        let points = |line| finite_points(line).filter(move |(_, y)| is_shown(*y));
+        let is_on = |scale: Scale, value: f64| scale == Scale::Linear || value > 0.0;
+        let is_shown = |(x, y): &(f64, f64)| is_on(self.x_scale, *x) && is_on(self.y_scale, *y);
+        let points = |line| finite_points(line).filter(is_shown);
         let (x_low, x_high) = range(self.lines.iter().flat_map(points).map(|(x, _)| x))?;
         let (y_low, y_high) = range(self.lines.iter().flat_map(points).map(|(_, y)| y))?;
         let starts = self.lines.iter().filter_map(|line| points(line).next());
         let (_, start) = range(starts.map(|(_, y)| y))?;
         let limit = if start > 0.0 { start * HEADROOM } else { f64::INFINITY };
         let y_high = y_high.min(limit).max(y_low);
-        Some((Axis::new(Scale::Linear, x_low, x_high), Axis::new(self.y_scale, y_low, y_high)))
+        Some((Axis::new(self.x_scale, x_low, x_high), Axis::new(self.y_scale, y_low, y_high)))
     }
 
     /// The outer element with a white background, wide enough for the legend.
@@ -229,6 +232,7 @@ mod tests {
             title: "a < b & c".to_owned(),
             x_label: "step".to_owned(),
             y_label: "loss".to_owned(),
+            x_scale: Scale::Linear,
             y_scale: Scale::Log,
             lines,
         }
@@ -266,6 +270,13 @@ mod tests {
         let svg = chart(vec![line(points), line(vec![(0.0, 100.0)])]).to_svg().unwrap();
         assert!(svg.len() < 40_000, "{}", svg.len());
         assert!(svg.contains("620.0,"));
+    }
+
+    #[test]
+    fn equal_ratios_of_x_have_equal_lengths_where_x_is_logarithmic() {
+        let points = vec![(1e4, 1.0), (1e5, 2.0), (1e6, 1.0), (0.0, 1.0)];
+        let svg = Chart { x_scale: Scale::Log, ..chart(vec![line(points)]) }.to_svg().unwrap();
+        assert!(svg.contains("0.0,") && svg.contains("310.0,") && svg.contains("620.0,"), "{svg}");
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub fn training_curves<'a>(
         title: description.title.to_owned(),
         x_label: "step".to_owned(),
         y_label: description.loss.to_owned(),
+        x_scale: Scale::Linear,
         y_scale: Scale::Log,
         lines: outcomes.into_iter().map(|(name, outcome)| line(name, outcome)).collect(),
     }

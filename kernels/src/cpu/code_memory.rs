@@ -73,7 +73,7 @@ impl KernelCode {
     /// Calls the code on arrays whose lengths and number have been checked.
     pub(super) fn run(
         &self,
-        elements: &mut Elements<'_>,
+        elements: &mut Elements<'_, '_>,
         uniforms: Uniforms<'_>,
     ) -> Result<(), CallError> {
         self.demands.check(elements, &uniforms)?;

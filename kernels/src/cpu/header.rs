@@ -1,7 +1,7 @@
 //! The C header of a kernel that was emitted as an object file.
 
 use super::error::CpuError;
-use crate::plan::Plan;
+use crate::plan::{ElementType, Plan};
 
 /// A header for C99 and C++ that declares the kernel `symbol` of a plan and says what it takes.
 ///
@@ -22,6 +22,7 @@ pub fn header(
     let (scalar_lines, state_lines) = (comment(scalars), comment(states));
     let states = counted(plan.states, "pointer");
     let scalars = counted(plan.scalars, "float");
+    let [(parameter, w), (gradient, g)] = [plan.parameter, plan.gradient].map(in_c);
     Ok(format!(
         "/* Made by nosc. One step of an update rule over the elements of one tensor. */
 #ifndef {guard}
@@ -34,8 +35,8 @@ extern \"C\" {{
 #endif
 
 /*
- * parameters     count floats, updated in place
- * gradients      count floats
+ * parameters     count {w}, updated in place
+ * gradients      count {g}
  * states         {states}, each to count floats, updated in place{state_lines}
  * scalars        {scalars}, each computed in double once a step and rounded{scalar_lines}
  * words          3 integers: low half of the seed; tensor id xor high half of the seed;
@@ -46,7 +47,7 @@ extern \"C\" {{
  * Arrays do not overlap. A pointer to nothing (no states, no scalars, count 0) may be null.
  * The function allocates nothing and keeps no pointer; calls on disjoint arrays may run at once.
  */
-void {symbol}(float *parameters, const float *gradients, float *const *states,
+void {symbol}({parameter} *parameters, const {gradient} *gradients, float *const *states,
     const float *scalars, const uint32_t *words, uint64_t first_element, uint64_t count);
 
 #ifdef __cplusplus
@@ -56,6 +57,16 @@ void {symbol}(float *parameters, const float *gradients, float *const *states,
 #endif
 "
     ))
+}
+
+/// An element type in C, and what several elements are called.
+fn in_c(of: ElementType) -> (&'static str, &'static str) {
+    match of {
+        ElementType::F32 => ("float", "floats"),
+        ElementType::F64 => ("double", "doubles"),
+        ElementType::F16 => ("uint16_t", "IEEE binary16 numbers, by their bits"),
+        ElementType::Bf16 => ("uint16_t", "bfloat16 numbers, by their bits"),
+    }
 }
 
 fn counted(count: u16, what: &str) -> String {

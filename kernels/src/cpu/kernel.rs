@@ -48,7 +48,11 @@ impl CpuKernel {
 }
 
 impl Kernel for CpuKernel {
-    fn run(&self, elements: &mut Elements<'_>, uniforms: Uniforms<'_>) -> Result<(), CallError> {
+    fn run(
+        &self,
+        elements: &mut Elements<'_, '_>,
+        uniforms: Uniforms<'_>,
+    ) -> Result<(), CallError> {
         self.code.run(elements, uniforms)
     }
 }

@@ -1,4 +1,4 @@
-//! Expressions of an element that take few values: a function of one becomes a chain of selects.
+//! Expressions of an element that take few values: what is computed from one becomes a chain of selects.
 //!
 //! `sign(g)*sign(m)` is -1, -0, +0, +1 or NaN, so `exp` of it is one of four numbers that can be computed
 //! once: when the rule is compiled, or once a step if step scalars take part (`exp(ld*sign(g))`). The
@@ -41,6 +41,8 @@ pub(crate) struct ValueSets {
     images: Vec<Option<Image>>,
     /// By node: its value if it is made of constants only.
     constants: Vec<Option<f64>>,
+    /// By node: the time that goes into it from its base on, without what others need too.
+    costs: Vec<usize>,
 }
 
 #[derive(Debug, Clone)]
@@ -81,39 +83,73 @@ impl Known {
     }
 }
 
-/// Instructions of a function, about; `None` for operations that are as cheap as a select.
-fn cost(node: Node) -> Option<usize> {
+/// Time of an operation in cheap instructions, about.
+fn cost(node: Node) -> usize {
     match node {
-        Node::Unary(Unary::Exp, _) => Some(20),
-        Node::Unary(Unary::Log, _) => Some(30),
-        Node::Unary(Unary::Tanh | Unary::Sigmoid, _) => Some(25),
-        Node::Binary(Binary::Pow, ..) => Some(100),
-        _ => None,
+        Node::Unary(Unary::Exp, _) => 20,
+        Node::Unary(Unary::Log, _) => 30,
+        Node::Unary(Unary::Tanh | Unary::Sigmoid, _) => 25,
+        Node::Unary(Unary::Sqrt, _) => 8,
+        Node::Unary(Unary::Sign, _) => 4,
+        Node::Binary(Binary::Pow, ..) => 100,
+        Node::Binary(Binary::Div, ..) => 6,
+        Node::Binary(Binary::Min | Binary::Max, ..) => 4,
+        Node::Clip(..) => 4,
+        Node::Where(..) => 2,
+        _ => 1,
     }
 }
 
 impl ValueSets {
-    /// The sets of all nodes that vary, if any of them is a function that could be replaced.
+    /// The sets of all nodes that vary, if any of them has few values.
     pub(crate) fn new(rule: &Rule, uniform: &Live, constants: &[Option<f64>]) -> ValueSets {
         let live = rule.reach(vec![rule.update]);
         let varies = |id: NodeId| live.nodes[id.index()] && !uniform.nodes[id.index()];
-        if !rule.tree.iter().any(|(id, node)| varies(id) && cost(node).is_some()) {
+        let few =
+            |node| matches!(node, Node::Unary(Unary::Sign, _) | Node::Drop(..) | Node::Where(..));
+        if !rule.tree.iter().any(|(id, node)| varies(id) && few(node)) {
             return ValueSets::default();
         }
         let (images, constants) = (vec![None; rule.tree.len()], constants.to_vec());
-        let mut sets = ValueSets { images, constants, ..ValueSets::default() };
+        let costs = vec![0; rule.tree.len()];
+        let mut sets = ValueSets { images, constants, costs, ..ValueSets::default() };
+        let mut users = vec![0_usize; rule.tree.len()];
+        for (_, node) in rule.tree.iter().filter(|(id, _)| varies(*id)) {
+            node.operands().for_each(|operand| users[operand.index()] += 1);
+        }
         for (id, node) in rule.tree.iter().filter(|(id, _)| varies(*id)) {
             sets.images[id.index()] = sets.image(rule, uniform, id, node);
+            sets.costs[id.index()] = sets.time(id, node, &users);
         }
         sets
     }
 
-    /// The selects for a node, if they are cheaper than its function.
-    pub(crate) fn chain(&self, id: NodeId, node: Node) -> Option<Chain> {
+    /// The time that goes into a node from its base on: its own, and that of operands which nothing else
+    /// reads. Such an operand may itself be selects.
+    fn time(&self, id: NodeId, node: Node, users: &[usize]) -> usize {
+        let Some(image) = &self.images[id.index()] else { return 0 };
+        if image.base == id {
+            return 0;
+        }
+        let operands = node.operands().filter(|operand| users[operand.index()] == 1);
+        let time = |operand: NodeId| {
+            let plain = self.costs[operand.index()];
+            let selects = self.selects(operand).map(|chain| chain.cost());
+            selects.map_or(plain, |selects| selects.min(plain))
+        };
+        cost(node) + operands.map(time).sum::<usize>()
+    }
+
+    /// The selects for a node, if they are cheaper than its operations.
+    pub(crate) fn chain(&self, id: NodeId) -> Option<Chain> {
+        let plain = *self.costs.get(id.index())?;
+        self.selects(id).filter(|chain| chain.cost() < plain)
+    }
+
+    /// The selects for a node that is a function of a base.
+    fn selects(&self, id: NodeId) -> Option<Chain> {
         let image = self.images.get(id.index())?.as_ref().filter(|image| image.base != id)?;
-        let plain = cost(node)?;
-        let chain = Chain::new(&self.derived, self.bases.get(&image.base)?, image);
-        (chain.cost() < plain).then_some(chain)
+        Some(Chain::new(&self.derived, self.bases.get(&image.base)?, image))
     }
 
     fn image(&mut self, rule: &Rule, uniform: &Live, id: NodeId, node: Node) -> Option<Image> {

@@ -7,7 +7,7 @@ use crate::interpreter::Interpreter;
 use crate::kernel::{Elements, Kernel, Uniforms};
 use crate::plan::{Instruction, Plan};
 use crate::scalars::StepInputs;
-use crate::{LowerError, LoweredRule};
+use crate::{GradientGuard, LowerError, LoweredRule};
 
 /// Floats at which something may go wrong, and some at which nothing should.
 const FLOATS: [f32; 16] = [
@@ -65,6 +65,7 @@ fn after(lowered: &LoweredRule, seed: usize) -> Option<Vec<Vec<u32>>> {
         parameters: &parameters,
         seed: 1,
         states: &states,
+        guard: GradientGuard::default(),
     };
     let scalars = lowered.scalars.step(&lowered.canonical, &inputs).ok()?.scalars;
     let count = FLOATS.len().pow(2) * 3;
@@ -134,6 +135,10 @@ fn functions_of_few_values_are_selects() {
         "exp(sign(g)*sign(m)*sign(w))",
         "sigmoid(sign(g) + sign(m) + sign(w))",
         "log(sign(g))",
+        "g / (sign(g)*sign(m) + 2)^2.5",
+        "g * (1 / (3 + sign(g)*sign(m)))",
+        "g * sqrt(abs(sign(g)*sign(m)) + 2)",
+        "2*exp(3*sign(g)) + 1",
         "exp(-(1/0)*sign(g))",
     ] {
         let (instructions, fused) = size(&lowered(text).plan);
@@ -155,6 +160,23 @@ fn other_functions_stay() {
     ] {
         assert!(size(&lowered(text).plan).1, "{text}");
         check(text, 10);
+    }
+}
+
+/// What stands above a function goes into its selects.
+#[test]
+fn arithmetic_above_a_function_costs_nothing() {
+    let (plain, _) = size(&lowered("exp(sign(g)*sign(m)) * g").plan);
+    for text in [
+        "(1 + 3*exp(sign(g)*sign(m))) * g",
+        "(1 / (1 + exp(sign(g)*sign(m)))) * g",
+        "sqrt(exp(sign(g)*sign(m)) + 7) * g",
+        "max(exp(sign(g)*sign(m)), 1.5) * g",
+    ] {
+        let (found, _) = size(&lowered(text).plan);
+        // One constant more: exp(0) is 1, which sign has too.
+        assert!(found <= plain + 1, "{found} instead of {plain}: {text}\n{}", lowered(text).plan);
+        assert!(check(text, 40), "{text}");
     }
 }
 

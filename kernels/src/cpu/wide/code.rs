@@ -70,7 +70,7 @@ impl WideCode {
     /// Calls the code on arrays whose lengths and number have been checked.
     pub(super) fn run(
         &self,
-        elements: &mut Elements<'_>,
+        elements: &mut Elements<'_, '_>,
         uniforms: Uniforms<'_>,
     ) -> Result<(), CallError> {
         self.demands.check(elements, &uniforms)?;

@@ -31,14 +31,8 @@ pub(super) const REST: Register = Register::R8;
 const NEXT_BLOCK: Register = Register::R9;
 
 /// Registers that belong to the caller.
-const SAVED: [Register; 6] = [
-    Register::RBX,
-    Register::RBP,
-    Register::R12,
-    Register::R13,
-    Register::R14,
-    Register::R15,
-];
+const SAVED: [Register; 6] =
+    [Register::RBX, Register::RBP, Register::R12, Register::R13, Register::R14, Register::R15];
 
 /// Bytes ahead of the elements at hand that are asked for.
 const PREFETCH: i64 = 1024;
@@ -95,12 +89,19 @@ impl Function<'_> {
         self.program.width.lanes()
     }
 
+<<<<<<< HEAD
     /// Bytes of what a pass over blocks leaves for the elements to pick.
     fn picked_bytes(&self) -> u32 {
         self.program.block_vectors * 4 * self.program.width.bytes()
     }
 
     pub(super) fn push(&mut self, made: Result<Instruction, iced_x86::IcedError>) -> Result<(), CpuError> {
+=======
+    pub(super) fn push(
+        &mut self,
+        made: Result<Instruction, iced_x86::IcedError>,
+    ) -> Result<(), CpuError> {
+>>>>>>> main
         self.generator.assembler.push(made)
     }
 
@@ -177,9 +178,16 @@ impl Function<'_> {
         self.leave()
     }
 
+<<<<<<< HEAD
     /// Sets the mask register of odd lanes, where operations use it.
     fn lane_mask(&mut self) -> Result<(), CpuError> {
         let merges = |operation: &Operation| operation.op == Op::MergeEvenWords;
+=======
+    /// Sets the mask registers of even and odd lanes, where operations use them.
+    fn lane_masks(&mut self) -> Result<(), CpuError> {
+        let merges =
+            |operation: &Operation| matches!(operation.op, Op::MergeOddWords | Op::MergeEvenWords);
+>>>>>>> main
         let program = self.program;
         let mut parts = [&program.uniform, &program.block, &program.element].into_iter();
         if parts.any(|part| part.iter().any(merges)) {

@@ -80,7 +80,11 @@ fn width(options: &WideOptions) -> Result<Width, CpuError> {
 }
 
 impl Kernel for WideKernel {
-    fn run(&self, elements: &mut Elements<'_>, uniforms: Uniforms<'_>) -> Result<(), CallError> {
+    fn run(
+        &self,
+        elements: &mut Elements<'_, '_>,
+        uniforms: Uniforms<'_>,
+    ) -> Result<(), CallError> {
         self.code.run(elements, uniforms)
     }
 }

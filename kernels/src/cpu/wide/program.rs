@@ -182,7 +182,10 @@ pub(super) enum Op {
     Unary(Unary),
     Shift(ShiftOp, u8),
     /// `±(a * b) ± c`, rounded once.
-    MultiplyAdd { negate_product: bool, negate_addend: bool },
+    MultiplyAdd {
+        negate_product: bool,
+        negate_addend: bool,
+    },
     Compare(Compare),
     Mask(MaskOp),
     /// `mask ? a : b`, operands in this order.

@@ -219,9 +219,8 @@ fn copy_one_by_one(
     };
     function.push(Instruction::with2(Code::Mov_r32_rm32, counter_word, count))?;
     let again = function.generator.assembler.position();
-    let place = |base, offset| {
-        MemoryOperand::new(base, counter, 2, offset - 2, 1, false, Register::None)
-    };
+    let place =
+        |base, offset| MemoryOperand::new(base, counter, 2, offset - 2, 1, false, Register::None);
     let (array, copies) = (place(base, 0), place(FRAME, rest));
     let (source, target) = if into_frame { (array, copies) } else { (copies, array) };
     function.push(Instruction::with2(Code::Movzx_r32_rm16, data, source))?;

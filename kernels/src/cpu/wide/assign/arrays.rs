@@ -101,7 +101,12 @@ impl Generator<'_> {
     }
 
     /// The elements at hand, `bytes` further on.
-    pub(in super::super) fn elements(&self, base: Register, number: usize, bytes: i64) -> MemoryOperand {
+    pub(in super::super) fn elements(
+        &self,
+        base: Register,
+        number: usize,
+        bytes: i64,
+    ) -> MemoryOperand {
         let scale = self.pointers.kind(number).bytes() as u32;
         let size = u32::from(bytes != 0);
         MemoryOperand::new(base, INDEX, scale, bytes, size, false, Register::None)

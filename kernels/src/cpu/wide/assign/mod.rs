@@ -15,7 +15,7 @@ use super::super::error::CpuError;
 use super::encode::{Assembler, Source};
 use super::program::{Base, Class, Operation, Place, Program, Virtual, Width};
 
-pub(super) use arrays::{Pointers, INDEX, SPARE};
+pub(super) use arrays::{INDEX, Pointers, SPARE};
 
 /// Address registers that hold the same thing all through a kernel.
 pub(super) const POOL: Register = Register::RDX;
@@ -310,7 +310,8 @@ impl<'p> Generator<'p> {
 
     /// Whether a value's register can be overwritten by the operation at hand.
     fn dies(&self, register: Virtual) -> bool {
-        let pinned = |r: u8| self.vectors.pinned >> r & 1 == 1 && self.class(register) == Class::Vector;
+        let pinned =
+            |r: u8| self.vectors.pinned >> r & 1 == 1 && self.class(register) == Class::Vector;
         self.held(register).is_some_and(|r| !pinned(r))
             && self.uses.next(register, self.now).is_none()
     }

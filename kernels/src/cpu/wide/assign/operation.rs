@@ -119,8 +119,7 @@ impl Generator<'_> {
     ) -> Result<(), CpuError> {
         // AVX2 has "greater" alone.
         let only_swapped = self.program.width == Width::Avx2 && op == Compare::IntegerLess;
-        let (first, second) =
-            if only_swapped { (b, a) } else { self.second_in_memory(a, b, true) };
+        let (first, second) = if only_swapped { (b, a) } else { self.second_in_memory(a, b, true) };
         let swapped = (first, second) != (a, b);
         let number = self.register_of(first)?;
         let source = self.source(second, true)?;

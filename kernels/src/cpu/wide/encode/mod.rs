@@ -209,13 +209,7 @@ impl Assembler {
     }
 
     /// `to = mask ? a : b`
-    pub(super) fn select(
-        &mut self,
-        to: u8,
-        mask: u8,
-        a: Source,
-        b: u8,
-    ) -> Result<(), CpuError> {
+    pub(super) fn select(&mut self, to: u8, mask: u8, a: Source, b: u8) -> Result<(), CpuError> {
         let code = codes::select(self.width);
         let to = self.vector(to);
         if self.width == Width::Avx512 {

@@ -1,0 +1,196 @@
+//! `nosc bench`: steps and compilations of rules, timed on this machine.
+//!
+//! ```text
+//! arguments ─► subject (rules, kernels, times to compile) ─► rounds (steps beside a plain loop) ─► report
+//! ```
+
+mod buffer;
+mod memory;
+mod plain_loop;
+mod subject;
+mod rounds;
+mod report;
+
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::thread::available_parallelism;
+
+use clap::Args;
+use nosc_runtime::Backend;
+
+use crate::arguments::{Colour, RuleSource};
+use crate::error::CliError;
+use crate::output::{check_writable, print, print_json, write_file};
+
+/// More threads than any machine has cores.
+const MAX_THREADS: usize = 1024;
+/// More rounds than anybody waits for.
+const MAX_ROUNDS: usize = 1_000_000;
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArguments {
+    #[command(flatten)]
+    source: RuleSource,
+    /// Rules to time, with commas: standard names, `FILE` or `FILE:NAME`; if no rule is given, those of the
+    /// paper that draw no random numbers
+    #[arg(long, value_delimiter = ',')]
+    rules: Vec<String>,
+    /// Numbers of parameters, with commas
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_parser = size,
+        default_value = "10000,1000000,30000000"
+    )]
+    sizes: Vec<u64>,
+    /// Threads of a step, with commas; 1 and 2, where there are two cores, if left out
+    #[arg(long, value_delimiter = ',')]
+    threads: Vec<usize>,
+    /// What runs the step; several with commas
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "auto",
+        value_name = "auto|wide|cranelift|interpreter"
+    )]
+    backend: Vec<Backend>,
+    /// How often each step is timed; the medians are shown
+    #[arg(long, default_value_t = 9)]
+    rounds: usize,
+    /// Write times over sizes as a picture, in SVG
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
+    /// Print a JSON list of results
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a benchmark is asked for, checked.
+struct Plan {
+    sizes: Vec<usize>,
+    threads: Vec<usize>,
+    rounds: usize,
+}
+
+/// Why there is no benchmark.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BenchError {
+    /// A size that is none.
+    #[error("size {0}: expected at least 1 parameter")]
+    Size(u64),
+    /// A number of threads out of range.
+    #[error("{0} threads: expected 1 to {MAX_THREADS}")]
+    Threads(usize),
+    /// A number of rounds out of range.
+    #[error("{0} rounds: expected 1 to {MAX_ROUNDS}")]
+    Rounds(usize),
+    /// Arrays that would not fit in memory.
+    #[error(
+        "size {size}: the arrays of `{rule}` take {}, and the limit is {}, 80 % of the memory that is free",
+        memory::shown(*.needed),
+        memory::shown(u128::from(*.limit))
+    )]
+    Memory { size: u64, rule: String, needed: u128, limit: u64 },
+    /// Arrays that the system refused.
+    #[error("no memory for an array of {bytes} bytes")]
+    Array { bytes: usize, source: std::io::Error },
+    /// Threads that the system refused.
+    #[error("the threads could not be started: {0}")]
+    Pool(#[from] rayon::ThreadPoolBuildError),
+}
+
+impl BenchError {
+    /// The way out.
+    pub(crate) fn help(&self) -> Option<&'static str> {
+        match self {
+            BenchError::Size(_) => Some("give numbers of parameters, such as `--sizes 10000,1e6`"),
+            BenchError::Threads(_) => Some("give numbers of threads, such as `--threads 1,2`"),
+            BenchError::Memory { .. } => {
+                Some("give smaller `--sizes`, or fewer of `--threads` and `--backend`")
+            }
+            BenchError::Rounds(_) | BenchError::Array { .. } | BenchError::Pool(_) => None,
+        }
+    }
+}
+
+pub(crate) fn bench(arguments: &BenchArguments, colour: Colour) -> Result<(), CliError> {
+    if let Some(path) = &arguments.plot {
+        if path.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("svg")) {
+            let message = format!("`{}`: a plot is an SVG picture; use .svg", path.display());
+            return Err(CliError::Usage(message));
+        }
+        check_writable(path)?;
+    }
+    let plan = plan(arguments)?;
+    let subjects =
+        subject::subjects(&arguments.source, &arguments.rules, &arguments.backend, colour)?;
+    let rows = rounds::run(&subjects, &plan)?;
+    if let Some(path) = &arguments.plot {
+        write_file(path, report::chart(&rows).to_svg()?.as_bytes())?;
+    }
+    if arguments.json {
+        return print_json(&report::json(&rows));
+    }
+    print(&report::table(&rows))
+}
+
+fn plan(arguments: &BenchArguments) -> Result<Plan, CliError> {
+    let size = |size: &u64| match usize::try_from(*size) {
+        Ok(n) if n > 0 => Ok(n),
+        _ => Err(BenchError::Size(*size)),
+    };
+    let sizes = arguments.sizes.iter().map(size).collect::<Result<_, _>>()?;
+    let mut threads = arguments.threads.clone();
+    if threads.is_empty() {
+        let cores = available_parallelism().map_or(1, NonZero::get);
+        threads = (1..=cores.min(2)).collect();
+    }
+    if let Some(count) = threads.iter().find(|count| !(1..=MAX_THREADS).contains(*count)) {
+        return Err(BenchError::Threads(*count).into());
+    }
+    if !(1..=MAX_ROUNDS).contains(&arguments.rounds) {
+        return Err(BenchError::Rounds(arguments.rounds).into());
+    }
+    Ok(Plan { sizes: once(sizes), threads: once(threads), rounds: arguments.rounds })
+}
+
+/// Each value where it stands first.
+fn once<T: PartialEq>(values: Vec<T>) -> Vec<T> {
+    let mut out = Vec::with_capacity(values.len());
+    for value in values {
+        if !out.contains(&value) {
+            out.push(value);
+        }
+    }
+    out
+}
+
+/// A whole number, also as `1e6`.
+fn size(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let is_whole = |value: &f64| value.fract() == 0.0 && (0.0..1e18).contains(value);
+    let short = || text.parse::<f64>().ok().filter(is_whole).map(|value| value as u64);
+    text.parse().ok().or_else(short).ok_or_else(|| {
+        format!("`{text}` is no number of parameters; expected one such as 10000 or 1e6")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_whole_numbers_in_either_form() {
+        assert_eq!(size("10000"), Ok(10_000));
+        assert_eq!(size(" 3e7"), Ok(30_000_000));
+        assert_eq!(size("0"), Ok(0));
+        for text in ["1.5", "-1", "1e300", "many", "", "NaN", "inf"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_for_twice_is_done_once() {
+        assert_eq!(once(vec![2, 1, 2, 3, 1]), [2, 1, 3]);
+    }
+}

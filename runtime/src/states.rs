@@ -1,0 +1,220 @@
+//! Memory of the states: one arena an optimizer, an array for each slot and tensor.
+//!
+//! Large arenas ask the system for huge pages, which saves about a quarter of a step that memory
+//! limits. Arrays start at cache lines, and those of neighbouring slots a little apart modulo a page,
+//! so that an element's reads and writes do not meet in one set of a cache.
+
+use std::ops::Range;
+
+use memmap2::MmapMut;
+use smallvec::SmallVec;
+
+use crate::error::RuntimeError;
+
+/// Floats of a cache line: every array starts at one.
+const LINE: usize = 16;
+/// Floats of a page of 4 KiB.
+const PAGE: usize = 1024;
+/// Floats between the starts of neighbouring slots, modulo a page.
+const STAGGER: usize = 208;
+/// Bytes from which an arena has pages of its own.
+const MAPPED: usize = 1 << 20;
+/// Bytes of a huge page.
+const HUGE: usize = 2 << 20;
+
+/// One `f32` array for each slot and tensor.
+#[derive(Debug)]
+pub(crate) struct States {
+    memory: Memory,
+    /// Of each slot in the arena.
+    starts: Vec<usize>,
+    /// Of each tensor in its slot.
+    offsets: Vec<usize>,
+    lengths: Vec<usize>,
+}
+
+#[derive(Debug)]
+enum Memory {
+    Heap(Vec<f32>),
+    /// A part of a mapping, in bytes.
+    Mapped(MmapMut, Range<usize>),
+}
+
+impl States {
+    /// Arrays of zeros.
+    ///
+    /// # Errors
+    ///
+    /// [`RuntimeError::Memory`] if the system gives no memory.
+    pub(crate) fn zeros(slots: usize, lengths: &[usize]) -> Result<States, RuntimeError> {
+        let full = |floats: Option<usize>| floats.ok_or(RuntimeError::Memory { bytes: usize::MAX });
+        let mut offsets = Vec::with_capacity(lengths.len());
+        let mut floats = 0_usize;
+        for length in lengths {
+            offsets.push(floats);
+            floats =
+                full(length.checked_next_multiple_of(LINE).and_then(|l| floats.checked_add(l)))?;
+        }
+        // Pages only count where a slot fills some.
+        let apart = if floats < PAGE { 0 } else { STAGGER };
+        let pitch = full(floats.checked_next_multiple_of(if apart == 0 { LINE } else { PAGE }))?;
+        let pitch = full(pitch.checked_add(apart))?;
+        let starts: Vec<usize> = (0..slots).map(|slot| slot.saturating_mul(pitch)).collect();
+        let total = full(starts.last().map_or(Some(0), |start| start.checked_add(floats)))?;
+        let memory = Memory::zeros(total)?;
+        Ok(States { memory, starts, offsets, lengths: lengths.to_vec() })
+    }
+
+    /// The array of a slot and a tensor.
+    pub(crate) fn get(&self, slot: usize, tensor: usize) -> Option<&[f32]> {
+        let start = self.starts.get(slot)? + self.offsets.get(tensor)?;
+        self.memory.floats().get(start..start + self.lengths.get(tensor)?)
+    }
+
+    /// The same, to be written.
+    pub(crate) fn get_mut(&mut self, slot: usize, tensor: usize) -> Option<&mut [f32]> {
+        let start = self.starts.get(slot)? + self.offsets.get(tensor)?;
+        self.memory.floats_mut().get_mut(start..start + self.lengths.get(tensor)?)
+    }
+
+    /// Number of slots.
+    pub(crate) fn slots(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// Calls `each` with the arrays of each tensor in turn, by slot.
+    pub(crate) fn for_each_tensor<'a>(
+        &'a mut self,
+        mut each: impl FnMut(&mut SmallVec<[&'a mut [f32]; 16]>),
+    ) {
+        let mut rest = self.memory.floats_mut();
+        let mut taken = 0;
+        // What is left of each slot.
+        let mut slots: SmallVec<[&'a mut [f32]; 16]> = SmallVec::new();
+        for (slot, start) in self.starts.iter().enumerate() {
+            let (_, from_start) = std::mem::take(&mut rest).split_at_mut(start - taken);
+            let end = self.starts.get(slot + 1).map_or(from_start.len(), |next| next - start);
+            let (own, after) = from_start.split_at_mut(end);
+            (rest, taken) = (after, start + end);
+            slots.push(own);
+        }
+        for length in &self.lengths {
+            let mut arrays: SmallVec<[&'a mut [f32]; 16]> = SmallVec::new();
+            for slot in &mut slots {
+                let padded = length.next_multiple_of(LINE).min(slot.len());
+                let (own, after) = std::mem::take(slot).split_at_mut(padded);
+                *slot = after;
+                arrays.push(own.split_at_mut(*length).0);
+            }
+            each(&mut arrays);
+        }
+    }
+}
+
+impl Clone for States {
+    fn clone(&self) -> States {
+        let from = self.memory.floats();
+        let memory = match Memory::zeros(from.len()) {
+            Ok(mut memory) => {
+                memory.floats_mut().copy_from_slice(from);
+                memory
+            }
+            Err(_) => Memory::Heap(from.to_vec()),
+        };
+        let (starts, offsets) = (self.starts.clone(), self.offsets.clone());
+        States { memory, starts, offsets, lengths: self.lengths.clone() }
+    }
+}
+
+impl Memory {
+    fn zeros(floats: usize) -> Result<Memory, RuntimeError> {
+        let bytes = floats.saturating_mul(4);
+        let refused = || RuntimeError::Memory { bytes };
+        if bytes < MAPPED {
+            let mut memory = Vec::new();
+            memory.try_reserve_exact(floats).map_err(|_| refused())?;
+            memory.resize(floats, 0.0);
+            return Ok(Memory::Heap(memory));
+        }
+        // Room to start at a huge page.
+        let length = bytes.checked_add(HUGE).ok_or_else(refused)?;
+        let map = MmapMut::map_anon(length).map_err(|_| refused())?;
+        let start = map.as_ptr().align_offset(HUGE).min(HUGE);
+        // A wish: where it is not granted the pages are small ones.
+        #[cfg(target_os = "linux")]
+        drop(map.advise(memmap2::Advice::HugePage));
+        Ok(Memory::Mapped(map, start..start + bytes))
+    }
+
+    fn floats(&self) -> &[f32] {
+        match self {
+            Memory::Heap(memory) => memory,
+            Memory::Mapped(map, part) => bytemuck::cast_slice(&map[part.clone()]),
+        }
+    }
+
+    fn floats_mut(&mut self) -> &mut [f32] {
+        match self {
+            Memory::Heap(memory) => memory,
+            Memory::Mapped(map, part) => bytemuck::cast_slice_mut(&mut map[part.clone()]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(slots: usize, lengths: &[usize]) {
+        let mut states = States::zeros(slots, lengths).unwrap();
+        let mut seen = 0;
+        states.for_each_tensor(|arrays| {
+            let tensor = seen;
+            assert_eq!(arrays.len(), slots);
+            for (slot, array) in arrays.iter_mut().enumerate() {
+                assert_eq!(array.len(), lengths[tensor]);
+                assert!(array.iter().all(|x| *x == 0.0));
+                array.fill((tensor * slots + slot) as f32 + 1.0);
+            }
+            seen += 1;
+        });
+        assert_eq!(seen, lengths.len());
+        let copy = states.clone();
+        for slot in 0..slots {
+            for (tensor, length) in lengths.iter().enumerate() {
+                let wanted = vec![(tensor * slots + slot) as f32 + 1.0; *length];
+                assert_eq!(states.get(slot, tensor), Some(&wanted[..]));
+                assert_eq!(copy.get(slot, tensor), Some(&wanted[..]));
+                assert_eq!(states.get_mut(slot, tensor).map(|a| a.len()), Some(*length));
+            }
+        }
+        assert_eq!(states.get(slots, 0), None);
+        assert_eq!(states.get(0, lengths.len()), None);
+    }
+
+    #[test]
+    fn arrays_are_apart_and_have_their_lengths() {
+        for slots in [0, 1, 2, 5, 17] {
+            check(slots, &[]);
+            check(slots, &[0]);
+            check(slots, &[1, 0, 16, 17, 1000]);
+            check(slots, &[100_000, 3, 0, 70_000]);
+        }
+        check(2, &[1_000_003, 5]);
+    }
+
+    #[test]
+    fn memory_that_is_not_there_is_an_error() {
+        for length in [usize::MAX, usize::MAX / 4, 1 << 46] {
+            let error = States::zeros(3, &[length]).unwrap_err();
+            assert!(matches!(error, RuntimeError::Memory { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn large_arrays_start_apart_in_their_pages() {
+        let states = States::zeros(3, &[1 << 20]).unwrap();
+        let place = |slot| states.get(slot, 0).unwrap().as_ptr() as usize % 4096;
+        assert_eq!([place(0), place(1), place(2)], [0, 4 * STAGGER, 8 * STAGGER]);
+    }
+}

@@ -1,0 +1,161 @@
+//! Clipping, loss scaling and found-inf as arguments of a step.
+
+use nosc_runtime::{
+    Backend, NonFinite, Optimizer, RuntimeError, Settings, StepOptions, StepOutcome, f16, library,
+};
+use nosc_tests::{compiled, gradients, rule};
+
+const LENGTHS: [usize; 3] = [100_003, 0, 70_001];
+
+fn settings(threads: usize) -> Settings {
+    Settings { threads: Some(threads), total_steps: Some(9), ..Settings::default() }
+}
+
+fn optimizer(name: &str, backend: Backend, threads: usize) -> Optimizer {
+    let rule = library::rule(name).unwrap();
+    Optimizer::new(compiled(&rule, backend), &LENGTHS, settings(threads)).unwrap()
+}
+
+/// Gradients as they are put through by hand, in f32.
+fn guarded(g: &[Vec<f32>], scale: f32, limit: f32) -> Vec<Vec<f32>> {
+    let one = |g: &f32| (g * scale).max(-limit).min(limit);
+    g.iter().map(|g| g.iter().map(one).collect()).collect()
+}
+
+fn two_steps(optimizer: &mut Optimizer, g: &[Vec<f32>], options: &StepOptions) -> Vec<Vec<f32>> {
+    let mut w: Vec<Vec<f32>> = LENGTHS.iter().map(|n| vec![0.5; *n]).collect();
+    for _ in 0..2 {
+        let mut parameters: Vec<_> = w.iter_mut().map(|w| w.into()).collect();
+        let gradients: Vec<_> = g.iter().map(|g| g.into()).collect();
+        let done = optimizer.step_with(&mut parameters, &gradients, options).unwrap();
+        assert_eq!(done, StepOutcome::Done);
+    }
+    w
+}
+
+fn norm(g: &[Vec<f32>]) -> f64 {
+    g.iter().flatten().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt()
+}
+
+#[test]
+fn clipping_and_scaling_are_those_of_gradients_clipped_by_hand() {
+    let g: Vec<Vec<f32>> = LENGTHS.iter().map(|n| gradients(1, 0, *n)).collect();
+    let plain = StepOptions::new(0.05);
+    let norm = norm(&g);
+    let clip = |most: f64, scale: f64| ((most / (norm / scale + 1e-6)).min(1.0) / scale) as f32;
+    let infinite = f32::INFINITY;
+    for (options, scale, limit) in [
+        (plain, 1.0, infinite),
+        (StepOptions { loss_scale: 1024.0, ..plain }, 1.0 / 1024.0, infinite),
+        (StepOptions { clip_value: Some(0.25), ..plain }, 1.0, 0.25),
+        (StepOptions { clip_norm: Some(2.0), ..plain }, clip(2.0, 1.0), infinite),
+        (StepOptions { clip_norm: Some(1e9), ..plain }, 1.0, infinite),
+        (StepOptions { clip_norm: Some(f64::INFINITY), ..plain }, 1.0, infinite),
+        (StepOptions { clip_norm: Some(0.0), ..plain }, 0.0, infinite),
+        (
+            StepOptions { clip_norm: Some(1.5), loss_scale: 3.0, clip_value: Some(2e-3), ..plain },
+            clip(1.5, 3.0),
+            2e-3,
+        ),
+    ] {
+        let by_hand = guarded(&g, scale, limit);
+        for name in ["adam_rule", "powersign"] {
+            let mut reference = optimizer(name, Backend::Interpreter, 1);
+            let wanted = two_steps(&mut reference, &by_hand, &plain);
+            for (backend, threads) in
+                [(Backend::Auto, 1), (Backend::Auto, 2), (Backend::Cranelift, 2)]
+            {
+                let mut found = optimizer(name, backend, threads);
+                let w = two_steps(&mut found, &g, &options);
+                assert!(w == wanted, "{name} {backend} {threads} {options:?}");
+                let measured = found.gradient_norm().map(|found| found * options.loss_scale);
+                assert_eq!(measured.is_some(), options.clip_norm.is_some());
+                assert!(measured.is_none_or(|found| (found / norm - 1.0).abs() < 1e-12));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_norm_has_the_same_bits_on_any_number_of_threads() {
+    let g: Vec<Vec<f32>> = LENGTHS.iter().map(|n| gradients(3, 0, *n)).collect();
+    let options = StepOptions { clip_norm: Some(1.0), ..StepOptions::new(0.05) };
+    let norm = |threads| {
+        let mut optimizer = optimizer("sgd", Backend::Auto, threads);
+        two_steps(&mut optimizer, &g, &options);
+        optimizer.gradient_norm().unwrap().to_bits()
+    };
+    assert_eq!([norm(1), norm(2), norm(3)], [norm(1); 3]);
+}
+
+// O13: the flag alone stops the step; no byte moves, and the step is counted.
+#[test]
+fn found_inf_skips_a_step_whatever_the_policy() {
+    for non_finite in [NonFinite::Propagate, NonFinite::Skip, NonFinite::Error] {
+        let rule = library::rule("adam_rule").unwrap();
+        let settings = Settings { non_finite, ..Settings::default() };
+        let mut optimizer = Optimizer::new(compiled(&rule, Backend::Auto), &[3], settings).unwrap();
+        let (mut w, g) = ([1.0_f32, 2.0, 3.0], [1.0_f32, f32::INFINITY, f32::NAN]);
+        let before = optimizer.to_checkpoint().unwrap();
+        let options = StepOptions { found_inf: true, ..StepOptions::new(0.1) };
+        let done = optimizer.step_with(&mut [(&mut w).into()], &[(&g).into()], &options).unwrap();
+        assert_eq!(done, StepOutcome::Skipped);
+        assert_eq!((w, optimizer.steps(), optimizer.skipped()), ([1.0, 2.0, 3.0], 0, 1));
+        let after = optimizer.to_checkpoint().unwrap();
+        assert_eq!(before.len(), after.len());
+        assert_eq!(optimizer.state(0, 0), Some(&[0.0; 3][..]));
+    }
+}
+
+#[test]
+fn policies_hold_for_every_element_type() {
+    let rule = rule("g + m");
+    let settings = Settings { non_finite: NonFinite::Error, ..Settings::default() };
+    let mut optimizer = Optimizer::new(compiled(&rule, Backend::Auto), &[2, 2], settings).unwrap();
+    let (mut a, mut b) = ([1.0_f64; 2], [f16::ONE; 2]);
+    let (g, bad) = ([1.0_f64; 2], [f16::ONE, f16::NEG_INFINITY]);
+    let error = optimizer
+        .step_with(
+            &mut [(&mut a).into(), (&mut b).into()],
+            &[(&g).into(), (&bad).into()],
+            &StepOptions::new(0.1),
+        )
+        .unwrap_err();
+    let at = RuntimeError::NonFiniteGradient { tensor: 1, element: 1, value: f64::NEG_INFINITY };
+    assert_eq!(error.to_string(), at.to_string());
+    assert_eq!((a, b, optimizer.steps()), ([1.0; 2], [f16::ONE; 2], 0));
+}
+
+#[test]
+fn options_out_of_their_range_are_refused_and_change_nothing() {
+    let plain = StepOptions::new(0.1);
+    let mut optimizer = optimizer("adam_rule", Backend::Auto, 1);
+    let mut w: Vec<Vec<f32>> = LENGTHS.iter().map(|n| vec![0.5; *n]).collect();
+    let g = w.clone();
+    for (options, message) in [
+        (
+            StepOptions { loss_scale: 0.0, ..plain },
+            "loss_scale is 0, expected a finite number above 0",
+        ),
+        (
+            StepOptions { loss_scale: f64::NAN, ..plain },
+            "loss_scale is NaN, expected a finite number above 0",
+        ),
+        (
+            StepOptions { clip_norm: Some(-1.0), ..plain },
+            "clip_norm is -1, expected a number of at least 0",
+        ),
+        (
+            StepOptions { clip_value: Some(f64::NAN), ..plain },
+            "clip_value is NaN, expected a number of at least 0",
+        ),
+        (StepOptions::new(-1.0), "the learning rate is -1, expected a finite number of at least 0"),
+    ] {
+        let mut parameters: Vec<_> = w.iter_mut().map(|w| w.into()).collect();
+        let gradients: Vec<_> = g.iter().map(|g| g.into()).collect();
+        let error = optimizer.step_with(&mut parameters, &gradients, &options).unwrap_err();
+        assert_eq!(error.to_string(), message);
+    }
+    assert_eq!(w, g);
+    assert_eq!(optimizer.steps(), 0);
+}
