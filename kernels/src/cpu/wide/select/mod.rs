@@ -9,14 +9,18 @@ use indexmap::IndexMap;
 use super::frame;
 use super::order::{Step, order};
 use super::pool::Pool;
-use super::program::{
-    Base, Binary, Class, Compare, Op, Operation, Place, Program, Virtual, Width,
-};
+use super::program::{Base, Binary, Class, Compare, Op, Operation, Place, Program, Virtual, Width};
 use crate::plan::{Instruction, Plan, Rate, Value, Word, Written, rates};
+
+/// Instructions for a block up to which two vectors of blocks take their steps in turn.
+const SHORT: usize = 160;
 
 /// The vector program of a verified plan.
 pub(super) fn select(plan: &Plan, width: Width) -> Program {
     let rates = rates(plan);
+    let of_blocks = rates.iter().filter(|rate| **rate == Rate::Block).count();
+    // Registers and the time to compile are short with more.
+    let block_vectors = if width == Width::Avx512 && of_blocks <= SHORT { 2 } else { 1 };
     let draws = rates.contains(&Rate::Block)
         || plan.instructions.iter().any(|i| matches!(i, Instruction::Pick(_)));
     let mut selector = Selector {
@@ -40,10 +44,7 @@ pub(super) fn select(plan: &Plan, width: Width) -> Program {
             pool: Pool::new(width),
             frame: frame::FIXED,
             draws,
-            block_vectors: match width {
-                Width::Avx2 => 1,
-                Width::Avx512 => 2,
-            },
+            block_vectors,
         },
     };
     selector.uniform();
@@ -156,7 +157,8 @@ impl Selector<'_> {
 
     /// Room for what elements pick, unless that is the same in all blocks.
     fn reserve_if_varied(&mut self, pick: Value, bytes: u32) -> Option<i32> {
-        let constant = |v: Value| matches!(self.plan.instructions[v.index()], Instruction::Integer(_));
+        let constant =
+            |v: Value| matches!(self.plan.instructions[v.index()], Instruction::Integer(_));
         if self.plan.instructions[pick.index()].operands().all(constant) {
             return None;
         }

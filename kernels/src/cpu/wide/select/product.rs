@@ -61,9 +61,8 @@ impl Selector<'_> {
     /// A bitwise operation, sum or difference of values that stand in halves or do not vary. False if
     /// it is better done on whole vectors.
     pub(super) fn on_halves(&mut self, value: Value, op: Binary, a: Value, b: Value) -> bool {
-        let in_halves = |s: &Self, v: Value| {
-            s.values[v.index()].is_none() && s.halves[v.index()].is_some()
-        };
+        let in_halves =
+            |s: &Self, v: Value| s.values[v.index()].is_none() && s.halves[v.index()].is_some();
         let uniform = |s: &Self, v: Value| s.rates[v.index()] == Rate::Uniform;
         let (of_a, of_b) = (in_halves(self, a), in_halves(self, b));
         if !(of_a && (of_b || uniform(self, b)) || of_b && uniform(self, a)) {
@@ -83,11 +82,8 @@ impl Selector<'_> {
         }
         let whole = self.at(value);
         // What does not vary is the same in odd lanes as in even ones.
-        let odd = if self.rates[value.index()] == Rate::Uniform {
-            whole
-        } else {
-            self.odd_words(whole)
-        };
+        let odd =
+            if self.rates[value.index()] == Rate::Uniform { whole } else { self.odd_words(whole) };
         self.halves[value.index()] = Some([whole, odd]);
         [whole, odd]
     }
