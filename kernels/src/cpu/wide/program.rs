@@ -102,6 +102,13 @@ pub(super) enum Binary {
     Subtract,
     Multiply,
     Divide,
+    /// `a < b ? a : b`
+    Minimum,
+    /// `b < a ? a : b`
+    Maximum,
+    /// The sign of the first, -1 or 1, a zero or a NaN itself; the second is the table of
+    /// `vfixupimmps` that says so. AVX-512 only.
+    Sign,
     And,
     Or,
     Xor,

@@ -157,8 +157,11 @@ impl Assembler {
 
     pub(super) fn binary(&mut self, op: Binary, to: u8, a: u8, b: Source) -> Result<(), CpuError> {
         let (code, to) = (codes::binary(op, self.width), self.vector(to));
-        if op == Binary::BlendOdd {
-            return self.three_and_number(code, to, a, b, 0b1010_1010);
+        match op {
+            Binary::BlendOdd => return self.three_and_number(code, to, a, b, 0b1010_1010),
+            // No exceptions are asked for.
+            Binary::Sign => return self.three_and_number(code, to, a, b, 0),
+            _ => {}
         }
         self.three(code, to, a, b, None)
     }

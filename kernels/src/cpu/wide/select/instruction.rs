@@ -8,6 +8,10 @@ use crate::plan::{BinaryOp, Instruction, UnaryOp, Value, Word};
 
 const SIGN: u32 = 0x8000_0000;
 
+/// For `vfixupimmps`: from the lowest four bits up, what quiet and signalling NaN, zero, 1, -inf, inf,
+/// other negative and other positive numbers become: 1 is the operand, 2 a NaN, 9 is -1, 10 is 1.
+const SIGNS: u32 = 0xa9a9_a121;
+
 impl Selector<'_> {
     /// Computes an instruction whose operands have been computed.
     pub(super) fn instruction(&mut self, value: Value) {
@@ -149,8 +153,45 @@ impl Selector<'_> {
         self.make(op, &registers, Class::Vector)
     }
 
+    /// x if a selection is `0 < x ? 1 : (x < 0 ? -1 : x)`, or the same with the two the other way
+    /// round, and there is an instruction for it.
+    fn sign_of(&self, mask: Value, a: Value, b: Value) -> Option<Value> {
+        let side = |mask: Value, chosen: Value| {
+            let instructions = &self.plan.instructions;
+            let (Instruction::Binary(BinaryOp::Less, left, right), Instruction::Float(bits)) =
+                (instructions[mask.index()], instructions[chosen.index()])
+            else {
+                return None;
+            };
+            let is_zero = |v: Value| matches!(instructions[v.index()], Instruction::Float(bits) if bits & !SIGN == 0);
+            match f32::from_bits(bits) {
+                1.0 if is_zero(left) => Some((right, bits)),
+                -1.0 if is_zero(right) => Some((left, bits)),
+                _ => None,
+            }
+        };
+        let Instruction::Select(inner, chosen, rest) = self.plan.instructions[b.index()] else {
+            return None;
+        };
+        let ((x, bits), (y, other)) = (side(mask, a)?, side(inner, chosen)?);
+        (self.width == Width::Avx512 && x == y && x == rest && bits != other).then_some(x)
+    }
+
     /// `mask ? a : b`
     fn choose(&mut self, mask: Value, a: Value, b: Value) -> Virtual {
+        if let Some(of) = self.sign_of(mask, a, b) {
+            let (of, table) = (self.at(of), self.constant(SIGNS));
+            return self.binary(Binary::Sign, of, table);
+        }
+        if let Instruction::Binary(BinaryOp::Less, left, right) =
+            self.plan.instructions[mask.index()]
+            && ((left, right) == (a, b) || (right, left) == (a, b))
+        {
+            // The second operand also for NaN and for zeros of two signs, as the selection does.
+            let op = if left == a { Binary::Minimum } else { Binary::Maximum };
+            let (a, b) = (self.at(a), self.at(b));
+            return self.binary(op, a, b);
+        }
         let [mask, a, b] = [mask, a, b].map(|v| self.at(v));
         let zero = self.constant(0);
         if b == zero {
