@@ -22,7 +22,7 @@ use super::frame;
 use super::program::{Op, Operation, Program, Width};
 use super::rest::{self, RestMasks};
 use super::select::select;
-use crate::plan::Plan;
+use crate::plan::{self, Plan, Written};
 
 /// Whole elements that are left, less those of a vector.
 pub(super) const LEFT: Register = Register::R11;
@@ -314,11 +314,12 @@ impl Function<'_> {
 
     /// Whether elements of an array are read.
     pub(super) fn reads(&self, number: usize) -> bool {
-        self.program.element.iter().any(|operation| match operation.op {
-            Op::Load(array, _) => Pointers::number(array) == number,
-            Op::Descend(_) => number == 0,
-            _ => false,
-        })
+        let plan = self.plan;
+        let loads = plan.instructions.iter().any(
+            |i| matches!(i, plan::Instruction::Load(array) if Pointers::number(*array) == number),
+        );
+        let descends = plan.stores.iter().any(|s| matches!(s.value, Written::Descent { .. }));
+        loads || (descends && number == 0)
     }
 
     /// Whether elements of an array are written.

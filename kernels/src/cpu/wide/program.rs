@@ -84,6 +84,8 @@ pub(super) enum Base {
     Scalars,
     /// The words that the kernel is called with.
     Words,
+    /// The elements at hand of an array of binary32, by its number.
+    Elements(u8),
 }
 
 /// Where in memory a value stands.

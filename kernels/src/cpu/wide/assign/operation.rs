@@ -105,6 +105,13 @@ impl Generator<'_> {
         let (a, b) = self.second_in_memory(a, b, op.commutes());
         let first = self.register_of(a)?;
         let second = self.source(b, takes_word(op))?;
+        if op == Binary::Sign {
+            // The instruction waits for what its result overwrites, so that is the operand.
+            let to = self.overwritten(a)?;
+            self.retire(&[a, b]);
+            self.settle(result, to);
+            return self.assembler.binary(op, to, to, second);
+        }
         self.retire(&[a, b]);
         let to = self.define(result)?;
         self.assembler.binary(op, to, first, second)

@@ -6,11 +6,12 @@ mod product;
 
 use indexmap::IndexMap;
 
+use super::assign::Pointers;
 use super::frame;
 use super::order::{Step, order};
 use super::pool::Pool;
 use super::program::{Base, Binary, Class, Compare, Op, Operation, Place, Program, Virtual, Width};
-use crate::plan::{Instruction, Plan, Rate, Value, Word, Written, rates};
+use crate::plan::{ElementType, Instruction, Plan, Rate, Value, Word, Written, rates};
 
 /// Instructions for a block up to which two vectors of blocks take their steps in turn.
 const SHORT: usize = 160;
@@ -215,7 +216,33 @@ impl Selector<'_> {
                 }
             }
         }
+        self.read_in_place();
         self.program.element = self.finish_part();
+    }
+
+    /// Lets operations read elements that are used once from their arrays. Stores stand at the end, so
+    /// an array is as it was until then; what a store itself reads is loaded before the first.
+    fn read_in_place(&mut self) {
+        let mut uses = vec![0_u32; self.program.classes.len()];
+        for operation in &self.code {
+            let stores = matches!(operation.op, Op::Store(..) | Op::Descend(_));
+            let count = if stores { 2 } else { 1 };
+            operation.operands().iter().for_each(|v| uses[v.index()] += count);
+        }
+        let homes = &mut self.program.homes;
+        self.code.retain(|operation| {
+            let (Op::Load(array, 0), Some(result)) = (operation.op, operation.result) else {
+                return true;
+            };
+            let number = Pointers::number(array);
+            let plain = self.plan.element_type(array) == ElementType::F32;
+            if uses[result.index()] > 1 || !plain || Pointers::held(number).is_none() {
+                return true;
+            }
+            let place = Place { base: Base::Elements(number as u8), offset: 0, full: true };
+            homes[result.index()] = Some(place);
+            false
+        });
     }
 
     /// A half of the numbers of the blocks in the lanes: lane j holds block `(j mod 4) · V/4 + j div 4`
