@@ -27,7 +27,9 @@ pub(super) fn order(plan: &Plan, rates: &[Rate]) -> Vec<Step> {
     for store in &plan.stores {
         let mut operands: Vec<Value> = store.value.operands().collect();
         operands.sort_by_key(|v| std::cmp::Reverse(search.needs[v.index()]));
-        operands.into_iter().for_each(|value| search.visit(value));
+        for value in operands {
+            search.visit(value);
+        }
     }
     search.steps.extend((0..plan.stores.len()).map(Step::Store));
     search.steps

@@ -390,7 +390,7 @@ struct Uses {
 impl Uses {
     fn of(code: &[Operation], registers: usize) -> Uses {
         let mut starts = vec![0_u32; registers + 1];
-        let operands = || code.iter().flat_map(|operation| operation.operands());
+        let operands = || code.iter().flat_map(Operation::operands);
         operands().for_each(|v| starts[v.index() + 1] += 1);
         for index in 0..registers {
             starts[index + 1] += starts[index];

@@ -103,8 +103,8 @@ pub(super) fn compare(op: Compare, swapped: bool, width: Width) -> (Code, Option
     };
     let integers = Code::EVEX_Vpcmpd_kr_k1_zmm_zmmm512b32_imm8;
     let predicate = match (op, swapped) {
-        (Compare::Float(FloatCompare::Equal), _) | (Compare::IntegerEqual, _) => 0,
-        (Compare::Float(FloatCompare::Less), false) | (Compare::IntegerLess, false) => 1,
+        (Compare::Float(FloatCompare::Equal) | Compare::IntegerEqual, _) => 0,
+        (Compare::Float(FloatCompare::Less) | Compare::IntegerLess, false) => 1,
         (Compare::Float(FloatCompare::LessEqual), false) => 2,
         (Compare::FloatNot(FloatCompare::Equal), _) => 4,
         (Compare::FloatNot(FloatCompare::Less), false) => 5,

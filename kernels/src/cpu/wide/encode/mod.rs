@@ -70,7 +70,9 @@ impl Assembler {
         while !self.position.is_multiple_of(64) {
             let room = 64 - self.position % 64;
             let nop = NOPS[room.min(NOPS.len()) - 1];
-            nop.iter().for_each(|byte| self.encoder.write_u8(*byte));
+            for byte in nop {
+                self.encoder.write_u8(*byte);
+            }
             self.position += nop.len();
         }
     }
