@@ -28,20 +28,20 @@ pub(super) struct Streams<'a> {
 
 /// Goes over all elements once: reads all arrays, and writes all but the gradients.
 ///
-/// With helpers, and enough elements, each of them and the calling thread has a fixed share.
-pub(super) fn pass(mut streams: Streams<'_>, helpers: Option<&ThreadPool>) {
+/// With workers, and enough elements, each of them and the calling thread has a fixed share.
+pub(super) fn pass(mut streams: Streams<'_>, workers: Option<&ThreadPool>) {
     let arch = Arch::new();
-    let helpers = helpers.filter(|_| streams.parameters.len() >= PARALLEL_ELEMENTS);
-    let Some(helpers) = helpers else { return streams.pass(arch) };
+    let workers = workers.filter(|_| streams.parameters.len() >= PARALLEL_ELEMENTS);
+    let Some(workers) = workers else { return streams.pass(arch) };
     let shares: Vec<Mutex<Streams<'_>>> =
-        streams.split(1 + helpers.current_num_threads()).into_iter().map(Mutex::new).collect();
+        streams.split(1 + workers.current_num_threads()).into_iter().map(Mutex::new).collect();
     let pass = |share: usize| {
         if let Some(share) = shares.get(share) {
             share.lock().unwrap_or_else(PoisonError::into_inner).pass(arch);
         }
     };
-    helpers.in_place_scope(|scope| {
-        scope.spawn_broadcast(|_, helper| pass(1 + helper.index()));
+    workers.in_place_scope(|scope| {
+        scope.spawn_broadcast(|_, worker| pass(1 + worker.index()));
         pass(0);
     });
 }

@@ -112,7 +112,7 @@ fn turns<'a>(
     Ok(out)
 }
 
-/// The helpers of plain loops: a pool for each number of threads above 1, less the calling thread.
+/// The workers of plain loops: a pool for each number of threads above 1, less the calling thread.
 fn pools(threads: &[usize]) -> Result<Vec<Option<ThreadPool>>, BenchError> {
     let pool = |count: &usize| match count {
         1 => Ok(None),
