@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use nosc_compiler::canonical::CanonicalRule;
 use nosc_compiler::tree::Rule;
 use nosc_kernels::cpu::{CpuOptions, emit, header};
+use nosc_kernels::plan::Plan;
 use nosc_kernels::{Edges, LoweredRule};
 use serde_json::json;
 
@@ -25,6 +26,10 @@ struct Piece {
 pub(crate) fn compile(arguments: &CompileArguments, colour: Colour) -> Result<(), CliError> {
     let Target::Cpu = arguments.target;
     let emits = if arguments.emit.is_empty() { vec![Emit::Plan] } else { arguments.emit.clone() };
+    if arguments.multiversion && !emits.contains(&Emit::Obj) {
+        let message = "`--multiversion` is about object files: add `--emit obj`";
+        return Err(CliError::Usage(message.to_owned()));
+    }
     let options = options(arguments)?;
     let edges = Edges {
         parameter: arguments.param_type,
@@ -37,7 +42,7 @@ pub(crate) fn compile(arguments: &CompileArguments, colour: Colour) -> Result<()
     for rule in &selected.rules {
         let lowered = LoweredRule::with_edges(CanonicalRule::new(rule), edges)?;
         for emit in &emits {
-            let bytes = emitted(&lowered, rule, *emit, &options)?;
+            let bytes = emitted(&lowered, rule, *emit, (&options, arguments.multiversion))?;
             let key = lowered.canonical.key.to_string();
             pieces.push(Piece { rule: rule.name.clone(), key, emit: *emit, bytes });
         }
@@ -74,7 +79,7 @@ fn emitted(
     lowered: &LoweredRule,
     rule: &Rule,
     emit: Emit,
-    options: &CpuOptions,
+    (options, multiversion): (&CpuOptions, bool),
 ) -> Result<Vec<u8>, CliError> {
     let plan = &lowered.plan;
     let symbol = format!("nosc_{}", rule.name);
@@ -82,12 +87,23 @@ fn emitted(
         Emit::Plan => plan_text(lowered, rule).into_bytes(),
         Emit::Clif => emit::clif(plan, options)?.into_bytes(),
         Emit::Asm => emit::assembly(plan, options)?.into_bytes(),
+        Emit::Obj if multiversion => variants(plan, options, &symbol)?,
         Emit::Obj => emit::object(plan, options, &symbol)?,
         Emit::Header => {
             let slots: Vec<String> = slot_names(rule)?;
             header(plan, &symbol, &scalars(lowered), &slots)?.into_bytes()
         }
     })
+}
+
+#[cfg(target_arch = "x86_64")]
+fn variants(plan: &Plan, options: &CpuOptions, symbol: &str) -> Result<Vec<u8>, CliError> {
+    Ok(nosc_kernels::cpu::multiversion(plan, options, symbol)?)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn variants(_: &Plan, _: &CpuOptions, _: &str) -> Result<Vec<u8>, CliError> {
+    Err(CliError::Usage("`--multiversion` works on x86-64 machines".to_owned()))
 }
 
 /// Names of the state arrays, in the order of the kernel's arguments.

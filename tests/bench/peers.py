@@ -13,7 +13,9 @@ take turns: in each round every contestant is timed once, after a step that is n
 cache. Medians over the rounds are printed, and medians of the ratios within a round. All have the same values, arrays that
 start on a huge page, each 1 KiB further into it, and a C library that asks for huge pages (GLIBC_TUNABLES); states of nosc and arrays of JAX are
 where these put them. A number of threads is a pair of processes of its own, pinned to as many cores. Before they are timed, all
-contestants do three steps that are compared with numpy in double precision.
+contestants do three steps that are compared with numpy in double precision. Times of several threads mean little on a
+machine that does other work: threads that wait for each other in a loop (OpenMP) lose milliseconds. How much of it
+there was is printed.
 """
 import argparse
 import ctypes
@@ -24,6 +26,7 @@ import mmap
 import os
 import platform
 import re
+import resource
 import shutil
 import statistics
 import subprocess
@@ -516,6 +519,8 @@ def worker(options):
         for n in options["sizes"]:
             rows += rounds(rule, n, threads, {name: makers[name] for name in errors}, errors, options["rounds"])
         Nosc.ask("forget")
+    Nosc.process.stdin.close()
+    Nosc.process.wait()
     print(json.dumps({"rows": rows, "skipped": skipped, "versions": versions()}))
 
 
@@ -570,6 +575,15 @@ def nosc_binary():
     sys.exit("cargo built no benchmark")
 
 
+def cpu_seconds():
+    """Seconds of all cores that were not idle, stolen ones among them, and of those this process's children's."""
+    with open("/proc/stat", encoding="utf-8") as file:
+        fields = [int(x) for x in file.readline().split()[1:9]]
+    busy = sum(fields) - fields[3] - fields[4]
+    own = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return busy / os.sysconf("SC_CLK_TCK"), own.ru_utime + own.ru_stime
+
+
 def run_worker(options):
     threads = options["threads"]
     cores = sorted(os.sched_getaffinity(0))
@@ -581,11 +595,17 @@ def run_worker(options):
         "NUMEXPR_MAX_THREADS": str(threads), "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags, "CUDA_VISIBLE_DEVICES": "",
     }
     command = [sys.executable, os.path.abspath(__file__), "--worker", json.dumps(options)]
+    begin, before = time.perf_counter(), cpu_seconds()
     out = subprocess.run(command, env=environment, check=False, stdout=subprocess.PIPE, text=True,
                          preexec_fn=lambda: os.sched_setaffinity(0, cores[:threads]))
     if out.returncode != 0:
         sys.exit("the comparison stopped")
-    return json.loads(out.stdout.splitlines()[-1])
+    seconds = time.perf_counter() - begin
+    (all_before, own_before), (all_after, own_after) = before, cpu_seconds()
+    others = max(0.0, all_after - all_before - (own_after - own_before)) / seconds
+    if others > 0.1:
+        print(f"with {threads} threads, others kept {others:.1f} cores busy: these times are doubtful", file=sys.stderr)
+    return {**json.loads(out.stdout.splitlines()[-1]), "others": others}
 
 
 def processor():
@@ -594,12 +614,15 @@ def processor():
     return f"{len(names)} cores, {names[0]}" if names else platform.processor()
 
 
-def table(rows, found, command):
+def table(rows, results, command):
     """A row for each rule, size and number of threads, a column for each contestant: ns per parameter, and
     in brackets the ratio to the first column."""
     names = list(dict.fromkeys(row["contestant"] for row in rows))
+    others = f"{max(result['others'] for result in results):.2f}"
+    found = results[0]
     numbers = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
-    lines = [f"{datetime.date.today()}, {processor()}; {numbers}; median of {rows[0]['rounds']} rounds.", "",
+    lines = [f"{datetime.date.today()}, {processor()}; {numbers}; median of {rows[0]['rounds']} rounds. "
+             f"Meanwhile other programs kept {others} cores busy.", "",
              f"`{command}`", ""]
     for name, reason in found["skipped"].items():
         lines += [f"{name} is left out: {reason}.", ""]
@@ -658,7 +681,7 @@ def main():
         print(f"left out: {name}: {reason}", file=sys.stderr)
     if arguments.json:
         print(json.dumps(rows, indent=2))
-    text = table(rows, results[0], " ".join(["python", "tests/bench/peers.py", *sys.argv[1:]]))
+    text = table(rows, results, " ".join(["python", "tests/bench/peers.py", *sys.argv[1:]]))
     if arguments.write:
         write(text)
     elif not arguments.json:

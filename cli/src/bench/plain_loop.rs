@@ -28,24 +28,22 @@ pub(super) struct Streams<'a> {
 
 /// Goes over all elements once: reads all arrays, and writes all but the gradients.
 ///
-/// With a pool, and enough elements, each thread has a fixed share of them.
-pub(super) fn pass(streams: Streams<'_>, pool: Option<&ThreadPool>) {
+/// With workers, and enough elements, each of them and the calling thread has a fixed share.
+pub(super) fn pass(mut streams: Streams<'_>, workers: Option<&ThreadPool>) {
     let arch = Arch::new();
-    match pool {
-        Some(pool) if streams.parameters.len() >= PARALLEL_ELEMENTS => {
-            let shares: Vec<Mutex<Streams<'_>>> =
-                streams.split(pool.current_num_threads()).into_iter().map(Mutex::new).collect();
-            pool.broadcast(|thread| {
-                if let Some(share) = shares.get(thread.index()) {
-                    share.lock().unwrap_or_else(PoisonError::into_inner).pass(arch);
-                }
-            });
+    let workers = workers.filter(|_| streams.parameters.len() >= PARALLEL_ELEMENTS);
+    let Some(workers) = workers else { return streams.pass(arch) };
+    let shares: Vec<Mutex<Streams<'_>>> =
+        streams.split(1 + workers.current_num_threads()).into_iter().map(Mutex::new).collect();
+    let pass = |share: usize| {
+        if let Some(share) = shares.get(share) {
+            share.lock().unwrap_or_else(PoisonError::into_inner).pass(arch);
         }
-        _ => {
-            let mut whole = streams;
-            whole.pass(arch);
-        }
-    }
+    };
+    workers.in_place_scope(|scope| {
+        scope.spawn_broadcast(|_, worker| pass(1 + worker.index()));
+        pass(0);
+    });
 }
 
 impl<'a> Streams<'a> {

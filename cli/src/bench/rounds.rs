@@ -112,11 +112,11 @@ fn turns<'a>(
     Ok(out)
 }
 
-/// The threads of plain loops: a pool for each number above 1.
+/// The workers of plain loops: a pool for each number of threads above 1, less the calling thread.
 fn pools(threads: &[usize]) -> Result<Vec<Option<ThreadPool>>, BenchError> {
     let pool = |count: &usize| match count {
         1 => Ok(None),
-        _ => ThreadPoolBuilder::new().num_threads(*count).build().map(Some),
+        _ => ThreadPoolBuilder::new().num_threads(count - 1).build().map(Some),
     };
     Ok(threads.iter().map(pool).collect::<Result<_, _>>()?)
 }

@@ -66,7 +66,7 @@ pub fn object(plan: &Plan, options: &CpuOptions, symbol: &str) -> Result<Vec<u8>
 }
 
 /// An error of the object writer: no memory is asked for here, so that cannot be the cause.
-fn unplaced(error: ModuleError) -> CpuError {
+pub(super) fn unplaced(error: ModuleError) -> CpuError {
     match error {
         ModuleError::Compilation(inner) => CpuError::from(inner),
         other => CpuError::Module(Box::new(other)),

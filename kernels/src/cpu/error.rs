@@ -71,6 +71,11 @@ pub enum CpuError {
     /// The thread that compiled a long plan ended early.
     #[error("the thread that compiled a long plan stopped")]
     ThreadStopped,
+    /// Variants for several processors are made for x86-64 with System V's calls.
+    #[error(
+        "variants for several processors need an x86-64 target such as x86_64-unknown-linux-gnu, found `{0}`"
+    )]
+    Multiversion(String),
     /// A name that is no C identifier.
     #[error("`{0}` is no name for a C function, expected letters, digits and `_`")]
     Symbol(String),

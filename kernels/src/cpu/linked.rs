@@ -4,6 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+#[cfg(target_arch = "x86_64")]
+use super::multiversion;
 use super::testing::{after_momentum, momentum};
 use super::{CpuOptions, Target, emit, header};
 use crate::interpreter::Interpreter;
@@ -66,10 +68,16 @@ fn has_cc() -> bool {
 }
 
 fn bits_from_c(folder: &Path, options: &CpuOptions, arguments: &[&str]) -> Vec<u32> {
+    let object = emit::object(&momentum(), options, "nosc_momentum").unwrap();
+    bits_of_object(folder, &object, "nosc_momentum", arguments)
+}
+
+/// What the program prints when it is linked with an object and calls this function of it.
+fn bits_of_object(folder: &Path, object: &[u8], function: &str, arguments: &[&str]) -> Vec<u32> {
     let write = |name: &str, bytes: &[u8]| std::fs::write(folder.join(name), bytes).unwrap();
-    write("kernel.o", &emit::object(&momentum(), options, "nosc_momentum").unwrap());
-    write("kernel.h", header(&momentum(), "nosc_momentum", &[], &[]).unwrap().as_bytes());
-    write("main.c", PROGRAM.as_bytes());
+    write("kernel.o", object);
+    write("kernel.h", header(&momentum(), function, &[], &[]).unwrap().as_bytes());
+    write("main.c", PROGRAM.replace("nosc_momentum(", &format!("{function}(")).as_bytes());
     let mut cc = Command::new("cc");
     cc.current_dir(folder).args(arguments).args(["-Wall", "-Wextra", "-Werror", "-pedantic"]);
     let built = cc.args(["main.c", "-x", "none", "kernel.o", "-o", "program"]).output().unwrap();
@@ -78,6 +86,47 @@ fn bits_from_c(folder: &Path, options: &CpuOptions, arguments: &[&str]) -> Vec<u
     let output = Command::new(folder.join("program")).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     text.lines().map(|line| u32::from_str_radix(line, 16).unwrap()).collect()
+}
+
+/// The dispatcher, and each variant that this machine runs.
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#[test]
+fn variants_for_several_processors_return_the_bits_of_the_interpreter() {
+    use super::wide::{CpuFeatures, Width};
+    if !has_cc() {
+        println!("SKIPPED: no C compiler `cc` on this machine; the object file was not linked");
+        return;
+    }
+    let (parameters, state) = after_momentum(&Interpreter::new(momentum()), ELEMENTS, STEPS);
+    let wanted: Vec<u32> = parameters.into_iter().chain(state).map(f32::to_bits).collect();
+    let folder = Folder::new("variants");
+    let options = CpuOptions::default();
+    let object = multiversion(&momentum(), &options, "nosc_momentum").unwrap();
+    let mut functions = vec!["nosc_momentum".to_owned(), "nosc_momentum_baseline".to_owned()];
+    for width in Width::ALL {
+        if CpuFeatures::detected().missing(width).is_empty() {
+            functions.push(format!("nosc_momentum_{}", width.suffix()));
+        } else {
+            println!("SKIPPED: no {} on this machine; that variant was not run", width.name());
+        }
+    }
+    for function in functions {
+        for arguments in [&["-std=c99", "-O1", "-pie", "-fPIE"][..], &["-std=c11", "-no-pie"]] {
+            let found = bits_of_object(&folder.0, &object, &function, arguments);
+            assert_eq!(found, wanted, "{function} {arguments:?}");
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn variants_are_refused_for_other_machines() {
+    for triple in ["aarch64-unknown-linux-gnu", "x86_64-pc-windows-msvc"] {
+        let target = Target::Triple(triple.parse().unwrap());
+        let options = CpuOptions { target, ..CpuOptions::default() };
+        let error = multiversion(&momentum(), &options, "nosc_momentum").unwrap_err();
+        assert!(error.to_string().contains(triple), "{error}");
+    }
 }
 
 #[test]

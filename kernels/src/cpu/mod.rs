@@ -18,6 +18,8 @@ mod kernel;
 #[cfg(test)]
 mod linked;
 mod lower;
+#[cfg(target_arch = "x86_64")]
+mod multiversion;
 mod options;
 mod target;
 #[cfg(test)]
@@ -28,4 +30,6 @@ pub mod wide;
 pub use error::CpuError;
 pub use header::header;
 pub use kernel::CpuKernel;
+#[cfg(target_arch = "x86_64")]
+pub use multiversion::multiversion;
 pub use options::{CpuOptions, MAX_INSTRUCTIONS, Optimization, Target};

@@ -46,11 +46,7 @@ impl WideKernel {
     /// too much alive, or if the system refuses executable memory.
     pub fn compile(plan: &Plan, options: &WideOptions) -> Result<WideKernel, CpuError> {
         let width = width(options)?;
-        let found = plan.instructions.len();
-        if found > MAX_WIDE_INSTRUCTIONS {
-            return Err(CpuError::PlanTooLong { found, limit: MAX_WIDE_INSTRUCTIONS });
-        }
-        verify(plan).map_err(CpuError::InvalidPlan)?;
+        check(plan)?;
         let code = Arc::new(WideCode::new(plan, width, options.registers)?);
         Ok(WideKernel { code, width })
     }
@@ -64,6 +60,15 @@ impl WideKernel {
     pub fn code(&self) -> &[u8] {
         self.code.bytes()
     }
+}
+
+/// What holds of every plan that machine code is made of: it is valid, and not too long.
+pub(super) fn check(plan: &Plan) -> Result<(), CpuError> {
+    let found = plan.instructions.len();
+    if found > MAX_WIDE_INSTRUCTIONS {
+        return Err(CpuError::PlanTooLong { found, limit: MAX_WIDE_INSTRUCTIONS });
+    }
+    verify(plan).map_err(CpuError::InvalidPlan)
 }
 
 /// The width that is asked for, or the widest there is.

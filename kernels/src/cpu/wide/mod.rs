@@ -11,6 +11,7 @@
 
 mod assign;
 mod code;
+pub(super) mod dispatch;
 mod encode;
 mod features;
 mod frame;

@@ -43,6 +43,14 @@ impl Width {
         }
     }
 
+    /// What a C name of a variant ends in: `avx2` or `avx512`.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Width::Avx2 => "avx2",
+            Width::Avx512 => "avx512",
+        }
+    }
+
     /// `AVX2` or `AVX-512`.
     pub fn name(self) -> &'static str {
         match self {
