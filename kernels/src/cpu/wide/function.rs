@@ -115,8 +115,9 @@ impl Function<'_> {
         let program = self.program;
         self.lane_mask()?;
         self.generator.part(&program.uniform, self.frame)?;
+        let pairs = !program.pair.is_empty() && self.generator.fits(&program.pair);
         if !program.draws {
-            self.generator.pin(&program.element)?;
+            self.generator.pin(if pairs { &program.pair } else { &program.element })?;
         }
         self.push(Instruction::with2(Code::Xor_r32_rm32, Register::EAX, Register::EAX))?;
         self.push(Instruction::with2(Code::Xor_r32_rm32, Register::R8D, Register::R8D))?;
@@ -136,6 +137,8 @@ impl Function<'_> {
         }
         let inner = if program.draws {
             self.drawing_loop(outer)?
+        } else if pairs {
+            self.pair_loop()?
         } else if program.element.len() > LONG {
             self.plain_loop(true)?
         } else {
@@ -163,6 +166,27 @@ impl Function<'_> {
         Ok(inner)
     }
 
+    /// A loop over pairs of vectors, then one over what is left. Returns where that starts.
+    fn pair_loop(&mut self) -> Result<usize, CpuError> {
+        let (one, two) = (self.lanes(), 2 * self.lanes());
+        self.push(Instruction::with2(Code::Sub_rm64_imm8, LEFT, one))?;
+        let single = self.ahead(Code::Jb_rel32_64)?;
+        self.generator.assembler.align();
+        let again = self.generator.assembler.position();
+        self.prefetch(2)?;
+        self.generator.part(&self.program.pair, self.frame)?;
+        self.push(Instruction::with2(Code::Add_rm64_imm8, INDEX, two))?;
+        self.push(Instruction::with2(Code::Sub_rm64_imm8, LEFT, two))?;
+        self.generator.assembler.jump_back(Code::Jae_rel32_64, again)?;
+        self.generator.assembler.land(single);
+        // It carries if a whole vector is left.
+        self.push(Instruction::with2(Code::Add_rm64_imm8, LEFT, one))?;
+        let after = self.ahead(Code::Jae_rel32_64)?;
+        let inner = self.plain_loop(false)?;
+        self.generator.assembler.land(after);
+        Ok(inner)
+    }
+
     /// A loop over the vectors of elements that belong to the blocks at hand, with the way back to
     /// `outer` for the next blocks. Returns where it starts.
     fn drawing_loop(&mut self, outer: usize) -> Result<usize, CpuError> {
@@ -186,7 +210,7 @@ impl Function<'_> {
     /// One vector of elements, and on to the next.
     fn vector(&mut self, streams: bool) -> Result<(), CpuError> {
         if streams {
-            self.prefetch()?;
+            self.prefetch(1)?;
         }
         self.generator.part(&self.program.element, self.frame)?;
         self.push(Instruction::with2(Code::Add_rm64_imm8, INDEX, self.lanes()))
@@ -239,11 +263,16 @@ impl Function<'_> {
     }
 
     /// Asks for what later passes read. A hint: it cannot fault, whatever the address.
-    fn prefetch(&mut self) -> Result<(), CpuError> {
+    fn prefetch(&mut self, vectors: i64) -> Result<(), CpuError> {
         for number in 0..self.generator.pointers.count {
-            if self.reads(number) && Pointers::held(number).is_some() {
-                let base = self.generator.pointer(number)?;
-                let memory = self.generator.elements(base, number, AHEAD);
+            if !self.reads(number) || Pointers::held(number).is_none() {
+                continue;
+            }
+            let base = self.generator.pointer(number)?;
+            let kind = self.generator.pointers.kind(number);
+            for vector in 0..vectors {
+                let bytes = vector * i64::from(self.lanes()) * kind.bytes() as i64;
+                let memory = self.generator.elements(base, number, AHEAD + bytes);
                 self.push(Instruction::with1(Code::Prefetcht0_m8, memory))?;
             }
         }

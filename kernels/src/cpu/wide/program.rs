@@ -1,8 +1,9 @@
 //! The vector program: a plan as machine operations on virtual registers, before registers are
 //! assigned.
 //!
-//! It has three parts, each a straight line. `uniform` runs once a call, `block` once for four
-//! vectors of elements, `element` once a vector. A virtual register is written once. What is the
+//! Its parts are straight lines. `uniform` runs once a call, `block` once for four
+//! vectors of elements, `element` once a vector, `pair` once
+//! for two. A virtual register is written once. What is the
 //! same in every pass has a *home* in memory, from where it can be read again at any time: constants
 //! in the pool behind the code, uniform values and picked words in the stack frame.
 
@@ -258,6 +259,8 @@ pub(super) struct Program {
     pub(super) uniform: Vec<Operation>,
     pub(super) block: Vec<Operation>,
     pub(super) element: Vec<Operation>,
+    /// The same for two neighbouring vectors in turn; empty where that is not worth it.
+    pub(super) pair: Vec<Operation>,
     pub(super) pool: Pool,
     /// Bytes of the frame that are taken already.
     pub(super) frame: u32,

@@ -144,7 +144,8 @@ impl<'p> Generator<'p> {
     /// Loads the constants that a loop over `code` reads most often into registers that it leaves.
     pub(super) fn pin(&mut self, code: &[Operation]) -> Result<(), CpuError> {
         let uses = Uses::of(code, self.states.len());
-        let highest = pressure(code, self.program, &uses) + 1;
+        // Any operation with its scratch registers finds room beside the constants.
+        let highest = (pressure(code, self.program, &uses) + 1).max(FEWEST + 2);
         let room = usize::from(self.vectors.count).saturating_sub(highest);
         let mut candidates: Vec<(usize, Virtual)> = Vec::new();
         for index in 0..self.states.len() {
@@ -168,6 +169,12 @@ impl<'p> Generator<'p> {
             self.states[register.index()].register = Some(number);
         }
         Ok(())
+    }
+
+    /// Whether the registers hold all that is alive at once.
+    pub(super) fn fits(&self, code: &[Operation]) -> bool {
+        let uses = Uses::of(code, self.states.len());
+        pressure(code, self.program, &uses) < usize::from(self.vectors.count)
     }
 
     fn class(&self, register: Virtual) -> Class {

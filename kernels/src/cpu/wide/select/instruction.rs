@@ -29,7 +29,7 @@ impl Selector<'_> {
             }
         }
         let register = match instruction {
-            Instruction::Load(array) => self.make(Op::Load(array, 0), &[], Class::Vector),
+            Instruction::Load(array) => self.make(Op::Load(array, self.unit), &[], Class::Vector),
             Instruction::Scalar(number) => self.argument(Base::Scalars, i32::from(number)),
             Instruction::Word(Word::KeyLow) => self.argument(Base::Words, 0),
             Instruction::Word(Word::KeyHigh) => self.argument(Base::Words, 1),

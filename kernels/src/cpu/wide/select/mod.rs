@@ -16,6 +16,11 @@ use crate::plan::{ElementType, Instruction, Plan, Rate, Value, Word, Written, ra
 /// Instructions for a block up to which two vectors of blocks take their steps in turn.
 const SHORT: usize = 160;
 
+/// Operations for an element from which on a vector waits for itself, so that two in turn are faster,
+/// and up to which they are worth the time to compile.
+const CHAIN: usize = 22;
+const LONG: usize = 150;
+
 /// The vector program of a verified plan.
 pub(super) fn select(plan: &Plan, width: Width) -> Program {
     let rates = rates(plan);
@@ -42,6 +47,7 @@ pub(super) fn select(plan: &Plan, width: Width) -> Program {
             uniform: Vec::new(),
             block: Vec::new(),
             element: Vec::new(),
+            pair: Vec::new(),
             pool: Pool::new(width),
             frame: frame::FIXED,
             draws,
@@ -54,13 +60,21 @@ pub(super) fn select(plan: &Plan, width: Width) -> Program {
     selector.program
 }
 
+/// What belongs to one of the vectors that are computed in turn.
+#[derive(Debug, Clone)]
+struct Turn {
+    values: Vec<Option<Virtual>>,
+    halves: Vec<Option<[Virtual; 2]>>,
+    made: product::Made,
+}
+
 struct Selector<'p> {
     plan: &'p Plan,
     width: Width,
     rates: Vec<Rate>,
     products: product::Products,
-    /// Which vector of blocks is being computed.
-    unit: u32,
+    /// Which vector of this part is being computed.
+    unit: u8,
     /// By plan value: where it is now.
     values: Vec<Option<Virtual>>,
     /// By plan value: its even and its odd lanes apart, where that came first.
@@ -115,9 +129,7 @@ impl Selector<'_> {
     /// a chain of which every step waits for the one before, so that vectors of blocks take their
     /// steps in turn.
     fn block(&mut self) {
-        let mut others = vec![self.values.clone(); self.program.block_vectors as usize - 1];
-        let mut halves = vec![self.halves.clone(); others.len()];
-        let mut made = vec![product::Made::new(); others.len()];
+        let mut turns = vec![self.turn(); self.program.block_vectors as usize];
         for (index, instruction) in self.plan.instructions.iter().enumerate() {
             let start = match instruction {
                 Instruction::Pick(_) => {
@@ -127,8 +139,9 @@ impl Selector<'_> {
                 _ if self.rates[index] != Rate::Block => continue,
                 _ => None,
             };
-            for unit in 0..self.program.block_vectors {
-                self.unit = unit;
+            for (unit, turn) in turns.iter_mut().enumerate() {
+                self.unit = unit as u8;
+                self.exchange(turn);
                 match (instruction, start) {
                     (Instruction::Pick(values), Some(start)) => {
                         self.pick(*values, start + unit as i32 * 4 * self.width.bytes() as i32);
@@ -136,13 +149,7 @@ impl Selector<'_> {
                     (Instruction::Pick(_), None) => {}
                     _ => self.instruction(Value(index as u32)),
                 }
-                // On to the next vector's values, and after the last back to the first's.
-                let places = others.iter_mut().zip(&mut halves).zip(&mut made);
-                for ((other, halves), made) in places {
-                    std::mem::swap(other, &mut self.values);
-                    std::mem::swap(halves, &mut self.halves);
-                    self.products.swap(made);
-                }
+                self.exchange(turn);
             }
             if let Instruction::Pick(values) = instruction {
                 let place = match start {
@@ -198,26 +205,58 @@ impl Selector<'_> {
     }
 
     fn element(&mut self) {
-        for step in order(self.plan, &self.rates) {
-            match step {
-                Step::Compute(value) => self.instruction(value),
-                Step::Store(number) => {
-                    let store = self.plan.stores[number];
-                    match store.value {
-                        Written::Value(value) => {
-                            let register = self.at(value);
-                            self.effect(Op::Store(store.array, 0), &[register]);
-                        }
-                        Written::Descent { scale, update } => {
-                            let operands = [self.at(scale), self.at(update)];
-                            self.effect(Op::Descend(0), &operands);
-                        }
-                    }
-                }
+        let steps = order(self.plan, &self.rates);
+        self.program.element = self.vectors(&steps, 1);
+        let length = self.program.element.len();
+        if !self.program.draws && (CHAIN..=LONG).contains(&length) {
+            self.program.pair = self.vectors(&steps, 2);
+        }
+    }
+
+    /// What is computed once an element, for some neighbouring vectors that take their steps in turn.
+    fn vectors(&mut self, steps: &[Step], count: usize) -> Vec<Operation> {
+        let mut turns = vec![self.turn(); count];
+        for step in steps {
+            for (unit, turn) in turns.iter_mut().enumerate() {
+                self.unit = unit as u8;
+                self.exchange(turn);
+                self.step(*step);
+                self.exchange(turn);
             }
         }
+        self.unit = 0;
         self.read_in_place();
-        self.program.element = self.finish_part();
+        self.finish_part()
+    }
+
+    fn step(&mut self, step: Step) {
+        let store = match step {
+            Step::Compute(value) => return self.instruction(value),
+            Step::Store(number) => self.plan.stores[number],
+        };
+        match store.value {
+            Written::Value(value) => {
+                let register = self.at(value);
+                self.effect(Op::Store(store.array, self.unit), &[register]);
+            }
+            Written::Descent { scale, update } => {
+                let operands = [self.at(scale), self.at(update)];
+                self.effect(Op::Descend(self.unit), &operands);
+            }
+        }
+    }
+
+    /// What a vector starts from, beside others in the same part.
+    fn turn(&self) -> Turn {
+        let (values, halves) = (self.values.clone(), self.halves.clone());
+        Turn { values, halves, made: product::Made::new() }
+    }
+
+    /// Lets a vector take its turn, and ends it.
+    fn exchange(&mut self, turn: &mut Turn) {
+        std::mem::swap(&mut turn.values, &mut self.values);
+        std::mem::swap(&mut turn.halves, &mut self.halves);
+        self.products.swap(&mut turn.made);
     }
 
     /// Lets operations read elements that are used once from their arrays. Stores stand at the end, so
@@ -229,9 +268,10 @@ impl Selector<'_> {
             let count = if stores { 2 } else { 1 };
             operation.operands().iter().for_each(|v| uses[v.index()] += count);
         }
+        let bytes = self.width.bytes() as i32;
         let homes = &mut self.program.homes;
         self.code.retain(|operation| {
-            let (Op::Load(array, 0), Some(result)) = (operation.op, operation.result) else {
+            let (Op::Load(array, unit), Some(result)) = (operation.op, operation.result) else {
                 return true;
             };
             let number = Pointers::number(array);
@@ -239,7 +279,8 @@ impl Selector<'_> {
             if uses[result.index()] > 1 || !plain || Pointers::held(number).is_none() {
                 return true;
             }
-            let place = Place { base: Base::Elements(number as u8), offset: 0, full: true };
+            let offset = i32::from(unit) * bytes;
+            let place = Place { base: Base::Elements(number as u8), offset, full: true };
             homes[result.index()] = Some(place);
             false
         });
@@ -249,7 +290,7 @@ impl Selector<'_> {
     /// of the pass, where V is the number of lanes.
     fn block_number(&mut self, word: Word) -> Virtual {
         let quarter = self.width.lanes() / 4;
-        let before = self.unit * self.width.lanes();
+        let before = u32::from(self.unit) * self.width.lanes();
         let lanes: Vec<u32> =
             (0..self.width.lanes()).map(|j| before + j % 4 * quarter + j / 4).collect();
         let offsets = self.program.pool.vector(&lanes);
