@@ -70,16 +70,23 @@ pub fn drop_mask<O: Ops>(o: &mut O, place: &At<O>, site: u32, p: O::Float) -> O:
 /// for an odd one, where `r = sqrt(-2 log(1 - u0))`.
 pub fn normal_draw<O: Ops>(o: &mut O, place: &At<O>, site: u32) -> O::Float {
     let [a, b, c, d] = random_words(o, place, site);
-    let word0 = o.pick(place.lane, [a, a, c, c]);
-    let word1 = o.pick(place.lane, [b, b, d, d]);
-    let (u0, u1) = (uniform(o, word0), uniform(o, word1));
+    // All four of a block from its four words: a pair shares its radius and its angle.
+    let pairs = [normal_pair(o, a, b), normal_pair(o, c, d)];
+    let [[a, b], [c, d]] = pairs.map(|pair| pair.map(|value| o.bits(value)));
+    let bits = o.pick(place.lane, [a, b, c, d]);
+    o.from_bits(bits)
+}
 
+/// Two normal numbers from two words.
+fn normal_pair<O: Ops>(o: &mut O, word0: O::Integer, word1: O::Integer) -> [O::Float; 2] {
+    let (u0, u1) = (uniform(o, word0), uniform(o, word1));
     let radius = radius(o, u0);
     let turn = turn(o, u1);
-    let (even, odd) = (o.integer(0), o.integer(1));
-    let odd = o.pick(place.lane, [even, odd, even, odd]);
-    let direction = cosine_or_sine(o, &turn, odd);
-    o.mul(radius, direction)
+    [0, 1].map(|odd| {
+        let odd = o.integer(odd);
+        let direction = cosine_or_sine(o, &turn, odd);
+        o.mul(radius, direction)
+    })
 }
 
 /// `sqrt(-2 log(1 - u))`; u is a multiple of 2^-24 below 1, so that `1 - u` is exact and positive.

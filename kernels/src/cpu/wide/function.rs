@@ -4,24 +4,25 @@
 //! entry:  save registers, take the frame, copy pointers
 //! start:  [uniform]; constants into registers that are left
 //! outer:  number of the block; [block]            with draws only
-//! inner:  [element]; on to the next vector; again if a whole one is left, and after four, outer
+//! inner:  [element]; on to the next vector; again if a whole one is left, and after some, outer
+//! stream: the same for many elements, which are asked for ahead of time
 //! after:  if elements are left: copy them into the frame, let the pointers lead there, and once
 //!         more through the loop; then copy them back
 //! leave:  restore registers, return
 //! ```
 //!
-//! So nothing outside the arrays is read or written, and the loop is written once.
+//! So nothing outside the arrays is read or written.
 
 use iced_x86::{Code, Instruction, MemoryOperand, Register};
 
 use super::super::error::CpuError;
 use super::assign::{FRAME, Generator, INDEX, PICKED, POOL, Pointers};
-use super::encode::{Assembler, EVEN_LANES, Forward, ODD_LANES};
+use super::encode::{Assembler, Forward, ODD_LANES};
 use super::frame;
 use super::program::{Op, Operation, Program, Width};
 use super::rest::{self, RestMasks};
 use super::select::select;
-use crate::plan::Plan;
+use crate::plan::{self, Plan, Written};
 
 /// Whole elements that are left, less those of a vector.
 pub(super) const LEFT: Register = Register::R11;
@@ -34,8 +35,13 @@ const NEXT_BLOCK: Register = Register::R9;
 const SAVED: [Register; 6] =
     [Register::RBX, Register::RBP, Register::R12, Register::R13, Register::R14, Register::R15];
 
-/// Bytes ahead of the elements at hand that are asked for.
-const PREFETCH: i64 = 1024;
+/// Bytes ahead of the elements at hand that are asked for in a run of [`MANY`] elements. Fewer come
+/// late, and more push out of the cache what is still needed.
+const AHEAD: i64 = 3072;
+/// Elements of which a run's arrays are taken to stream from memory.
+const MANY: u32 = 16_384;
+/// Operations above which asking costs nothing beside the rest, so that a second loop is not written.
+const LONG: usize = 150;
 const PAGE: u32 = 4096;
 
 /// A kernel as bytes that run at any address that is a multiple of 64.
@@ -89,6 +95,11 @@ impl Function<'_> {
         self.program.width.lanes()
     }
 
+    /// Bytes of what a pass over blocks leaves for the elements to pick.
+    fn picked_bytes(&self) -> u32 {
+        self.program.block_vectors * 4 * self.program.width.bytes()
+    }
+
     pub(super) fn push(
         &mut self,
         made: Result<Instruction, iced_x86::IcedError>,
@@ -102,16 +113,19 @@ impl Function<'_> {
 
     fn body(&mut self) -> Result<(), CpuError> {
         let program = self.program;
-        self.lane_masks()?;
+        self.lane_mask()?;
         self.generator.part(&program.uniform, self.frame)?;
         if !program.draws {
             self.generator.pin(&program.element)?;
         }
-        let end = self.lanes() * 16;
         self.push(Instruction::with2(Code::Xor_r32_rm32, Register::EAX, Register::EAX))?;
         self.push(Instruction::with2(Code::Xor_r32_rm32, Register::R8D, Register::R8D))?;
         if program.draws {
-            self.push(Instruction::with2(Code::Mov_r32_imm32, Register::R10D, end))?;
+            self.push(Instruction::with2(
+                Code::Mov_r32_imm32,
+                Register::R10D,
+                self.picked_bytes(),
+            ))?;
         }
         self.push(Instruction::with2(Code::Sub_rm64_imm8, LEFT, self.lanes()))?;
         let few = self.ahead(Code::Jb_rel32_64)?;
@@ -120,29 +134,62 @@ impl Function<'_> {
         if program.draws {
             self.next_block()?;
         }
-        self.generator.assembler.align();
-        let inner = self.generator.assembler.position();
-        self.prefetch()?;
-        self.generator.part(&program.element, self.frame)?;
-        self.push(Instruction::with2(Code::Add_rm64_imm8, INDEX, self.lanes()))?;
-        if program.draws {
-            let bytes = program.width.bytes();
-            self.push(Instruction::with2(Code::Add_rm64_imm32, PICKED, bytes))?;
-            self.push(Instruction::with2(Code::Cmp_rm64_imm32, PICKED, end))?;
-            let ended = self.ahead(Code::Je_rel32_64)?;
-            self.push(Instruction::with2(Code::Sub_rm64_imm8, LEFT, self.lanes()))?;
-            self.generator.assembler.jump_back(Code::Jae_rel32_64, inner)?;
-            let after = self.ahead(Code::Jmp_rel32_64)?;
-            self.generator.assembler.land(ended);
-            self.push(Instruction::with2(Code::Sub_rm64_imm8, LEFT, self.lanes()))?;
-            self.generator.assembler.jump_back(Code::Jae_rel32_64, outer)?;
-            self.generator.assembler.land(after);
+        let inner = if program.draws {
+            self.drawing_loop(outer)?
+        } else if program.element.len() > LONG {
+            self.plain_loop(true)?
         } else {
-            self.push(Instruction::with2(Code::Sub_rm64_imm8, LEFT, self.lanes()))?;
-            self.generator.assembler.jump_back(Code::Jae_rel32_64, inner)?;
-        }
+            let lanes = self.lanes();
+            self.push(Instruction::with2(Code::Cmp_rm64_imm32, LEFT, MANY - lanes))?;
+            let many = self.ahead(Code::Jae_rel32_64)?;
+            let inner = self.plain_loop(false)?;
+            let after = self.ahead(Code::Jmp_rel32_64)?;
+            self.generator.assembler.land(many);
+            self.plain_loop(true)?;
+            self.generator.assembler.land(after);
+            inner
+        };
         self.generator.assembler.land(few);
         self.after(outer, inner)
+    }
+
+    /// A loop over vectors of elements. Returns where it starts.
+    fn plain_loop(&mut self, streams: bool) -> Result<usize, CpuError> {
+        self.generator.assembler.align();
+        let inner = self.generator.assembler.position();
+        self.vector(streams)?;
+        self.push(Instruction::with2(Code::Sub_rm64_imm8, LEFT, self.lanes()))?;
+        self.generator.assembler.jump_back(Code::Jae_rel32_64, inner)?;
+        Ok(inner)
+    }
+
+    /// A loop over the vectors of elements that belong to the blocks at hand, with the way back to
+    /// `outer` for the next blocks. Returns where it starts.
+    fn drawing_loop(&mut self, outer: usize) -> Result<usize, CpuError> {
+        self.generator.assembler.align();
+        let inner = self.generator.assembler.position();
+        self.vector(true)?;
+        let (bytes, end) = (self.program.width.bytes(), self.picked_bytes());
+        self.push(Instruction::with2(Code::Add_rm64_imm32, PICKED, bytes))?;
+        self.push(Instruction::with2(Code::Cmp_rm64_imm32, PICKED, end))?;
+        let ended = self.ahead(Code::Je_rel32_64)?;
+        self.push(Instruction::with2(Code::Sub_rm64_imm8, LEFT, self.lanes()))?;
+        self.generator.assembler.jump_back(Code::Jae_rel32_64, inner)?;
+        let after = self.ahead(Code::Jmp_rel32_64)?;
+        self.generator.assembler.land(ended);
+        self.push(Instruction::with2(Code::Sub_rm64_imm8, LEFT, self.lanes()))?;
+        self.generator.assembler.jump_back(Code::Jae_rel32_64, outer)?;
+        self.generator.assembler.land(after);
+        Ok(inner)
+    }
+
+    /// One vector of elements, and on to the next.
+    fn vector(&mut self, streams: bool) -> Result<(), CpuError> {
+        if streams {
+            self.prefetch()?;
+        }
+        self.generator.part(&self.program.element, self.frame)?;
+        self.push(Instruction::with2(Code::Add_rm64_imm8, INDEX, self.lanes()))
     }
 
     /// What comes when no whole vector is left.
@@ -158,7 +205,7 @@ impl Function<'_> {
         self.push(Instruction::with2(Code::Xor_r32_rm32, Register::EAX, Register::EAX))?;
         self.push(Instruction::with2(Code::Xor_r32_rm32, Register::R11D, Register::R11D))?;
         if self.program.draws {
-            self.push(Instruction::with2(Code::Cmp_rm64_imm32, PICKED, self.lanes() * 16))?;
+            self.push(Instruction::with2(Code::Cmp_rm64_imm32, PICKED, self.picked_bytes()))?;
             self.generator.assembler.jump_back(Code::Je_rel32_64, outer)?;
         }
         self.generator.assembler.jump_back(Code::Jmp_rel32_64, inner)?;
@@ -169,17 +216,14 @@ impl Function<'_> {
         self.leave()
     }
 
-    /// Sets the mask registers of even and odd lanes, where operations use them.
-    fn lane_masks(&mut self) -> Result<(), CpuError> {
-        let merges =
-            |operation: &Operation| matches!(operation.op, Op::MergeOddWords | Op::MergeEvenWords);
+    /// Sets the mask register of odd lanes, where operations use it.
+    fn lane_mask(&mut self) -> Result<(), CpuError> {
+        let merges = |operation: &Operation| operation.op == Op::MergeEvenWords;
         let program = self.program;
         let mut parts = [&program.uniform, &program.block, &program.element].into_iter();
         if parts.any(|part| part.iter().any(merges)) {
-            for (mask, lanes) in [(EVEN_LANES, 0x5555_u32), (ODD_LANES, 0xaaaa)] {
-                self.push(Instruction::with2(Code::Mov_r32_imm32, Register::EAX, lanes))?;
-                self.push(Instruction::with2(Code::VEX_Kmovw_kr_r32, mask, Register::EAX))?;
-            }
+            self.push(Instruction::with2(Code::Mov_r32_imm32, Register::EAX, 0xaaaa_u32))?;
+            self.push(Instruction::with2(Code::VEX_Kmovw_kr_r32, ODD_LANES, Register::EAX))?;
         }
         Ok(())
     }
@@ -187,8 +231,9 @@ impl Function<'_> {
     /// Draws for the next four vectors.
     fn next_block(&mut self) -> Result<(), CpuError> {
         let place = MemoryOperand::with_base_displ(FRAME, i64::from(frame::BLOCK));
+        let blocks = self.program.block_vectors * self.lanes();
         self.push(Instruction::with2(Code::Mov_rm64_r64, place, NEXT_BLOCK))?;
-        self.push(Instruction::with2(Code::Add_rm64_imm8, NEXT_BLOCK, self.lanes()))?;
+        self.push(Instruction::with2(Code::Add_rm64_imm8, NEXT_BLOCK, blocks))?;
         self.push(Instruction::with2(Code::Xor_r32_rm32, Register::R10D, Register::R10D))?;
         self.generator.part(&self.program.block, self.frame)
     }
@@ -198,7 +243,7 @@ impl Function<'_> {
         for number in 0..self.generator.pointers.count {
             if self.reads(number) && Pointers::held(number).is_some() {
                 let base = self.generator.pointer(number)?;
-                let memory = self.generator.elements(base, number, PREFETCH);
+                let memory = self.generator.elements(base, number, AHEAD);
                 self.push(Instruction::with1(Code::Prefetcht0_m8, memory))?;
             }
         }
@@ -269,11 +314,12 @@ impl Function<'_> {
 
     /// Whether elements of an array are read.
     pub(super) fn reads(&self, number: usize) -> bool {
-        self.program.element.iter().any(|operation| match operation.op {
-            Op::Load(array, _) => Pointers::number(array) == number,
-            Op::Descend(_) => number == 0,
-            _ => false,
-        })
+        let plan = self.plan;
+        let loads = plan.instructions.iter().any(
+            |i| matches!(i, plan::Instruction::Load(array) if Pointers::number(*array) == number),
+        );
+        let descends = plan.stores.iter().any(|s| matches!(s.value, Written::Descent { .. }));
+        loads || (descends && number == 0)
     }
 
     /// Whether elements of an array are written.

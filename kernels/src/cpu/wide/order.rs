@@ -1,11 +1,10 @@
 //! The order in which the instructions of an element are computed.
 //!
-//! Stores are taken one by one, and what a store needs is computed right before it, the operand that
-//! needs more registers first (Sethi and Ullman 1970, on a graph as if it were a tree). So few values
-//! are alive at a time. A load stands before the store to the same array; different arrays do not
-//! overlap.
+//! Stores are taken one by one, and what a store needs is computed, the operand that needs more
+//! registers first (Sethi and Ullman 1970, on a graph as if it were a tree). So few values are alive
+//! at a time. The stores themselves stand at the end, after all loads.
 
-use crate::plan::{Array, Instruction, Plan, Rate, Value};
+use crate::plan::{Instruction, Plan, Rate, Value};
 
 /// A step of an element's program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,20 +24,14 @@ pub(super) fn order(plan: &Plan, rates: &[Rate]) -> Vec<Step> {
         done: vec![false; plan.instructions.len()],
         steps: Vec::with_capacity(plan.instructions.len() + plan.stores.len()),
     };
-    let mut loads: Vec<(Array, Value)> = Vec::new();
-    for (index, instruction) in plan.instructions.iter().enumerate() {
-        if let Instruction::Load(array) = instruction {
-            loads.push((*array, Value(index as u32)));
-        }
-    }
-    for (number, store) in plan.stores.iter().enumerate() {
+    for store in &plan.stores {
         let mut operands: Vec<Value> = store.value.operands().collect();
         operands.sort_by_key(|v| std::cmp::Reverse(search.needs[v.index()]));
-        operands.into_iter().for_each(|value| search.visit(value));
-        let of_array = loads.iter().filter(|(array, _)| *array == store.array);
-        of_array.for_each(|(_, load)| search.visit(*load));
-        search.steps.push(Step::Store(number));
+        for value in operands {
+            search.visit(value);
+        }
     }
+    search.steps.extend((0..plan.stores.len()).map(Step::Store));
     search.steps
 }
 

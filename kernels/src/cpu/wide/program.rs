@@ -92,6 +92,8 @@ pub(super) enum Base {
     Scalars,
     /// The words that the kernel is called with.
     Words,
+    /// The elements at hand of an array of binary32, by its number.
+    Elements(u8),
 }
 
 /// Where in memory a value stands.
@@ -110,6 +112,13 @@ pub(super) enum Binary {
     Subtract,
     Multiply,
     Divide,
+    /// `a < b ? a : b`
+    Minimum,
+    /// `b < a ? a : b`
+    Maximum,
+    /// The sign of the first, -1 or 1, a zero or a NaN itself; the second is the table of
+    /// `vfixupimmps` that says so. AVX-512 only.
+    Sign,
     And,
     Or,
     Xor,
@@ -204,8 +213,6 @@ pub(super) enum Op {
     ZeroOrSelect,
     /// Any function of three bits, by its table; AVX-512 only.
     Logic(u8),
-    /// First operand's even words replaced by the odd words of the second; AVX-512 only.
-    MergeOddWords,
     /// First operand's odd words replaced by the even words of the second; AVX-512 only.
     MergeEvenWords,
     /// The elements of an array, some vectors further on.
@@ -256,4 +263,6 @@ pub(super) struct Program {
     pub(super) frame: u32,
     /// Whether draws are made: then the loop is two deep.
     pub(super) draws: bool,
+    /// Vectors of blocks that are computed together; four times as many of elements follow.
+    pub(super) block_vectors: u32,
 }

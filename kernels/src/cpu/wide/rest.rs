@@ -121,7 +121,7 @@ fn copy(
     }
     let halves = if kind == ElementType::F64 { 2 } else { 1 };
     for half in 0..halves {
-        let offset = half as i64 * width.lanes() as i64 * 4;
+        let offset = half as i64 * i64::from(width.lanes()) * 4;
         let memory = function.generator.elements(base, number, offset);
         let copies = MemoryOperand::with_base_displ(FRAME, rest + offset);
         match width {

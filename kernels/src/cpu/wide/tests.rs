@@ -41,11 +41,8 @@ fn threads_share_a_kernel() {
         thread::scope(|scope| {
             for _ in 0..16 {
                 let (kernel, wanted) = (kernel.clone(), &wanted);
-                scope.spawn(move || {
-                    for _ in 0..20 {
-                        assert_eq!(after_momentum(&kernel, 1_003, 3), *wanted);
-                    }
-                });
+                let once = move |_| assert_eq!(after_momentum(&kernel, 1_003, 3), *wanted);
+                scope.spawn(move || (0..20).for_each(once));
             }
         });
     }
@@ -159,4 +156,83 @@ fn no_elements_are_no_work() {
         let kernel = WideKernel::compile(&momentum(), &with(width)).unwrap();
         assert_eq!(after_momentum(&kernel, 0, 1), (vec![], vec![]));
     }
+}
+
+/// Selections for which there are instructions give what the comparison and the choice would.
+#[test]
+fn bounds_and_signs_keep_zeros_and_nans() {
+    let numbers = [
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        1e-45,
+        -1e-45,
+        f32::MAX,
+        f32::MIN,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        f32::NAN,
+        f32::from_bits(0xff80_0001),
+        2.5,
+    ];
+    let pairs: Vec<(f32, f32)> =
+        numbers.into_iter().flat_map(|a| numbers.map(|b| (a, b))).collect();
+    let w: Vec<f32> = pairs.iter().map(|pair| pair.0).collect();
+    let g: Vec<f32> = pairs.iter().map(|pair| pair.1).collect();
+    for case in 0..8 {
+        let plan = selection(case);
+        let wanted = parameters_after(&Interpreter::new(plan.clone()), w.clone(), &g);
+        for width in widths() {
+            let kernel = WideKernel::compile(&plan, &with(width)).unwrap();
+            let found = parameters_after(&kernel, w.clone(), &g);
+            for (place, (found, wanted)) in found.iter().zip(&wanted).enumerate() {
+                let same = found.to_bits() == wanted.to_bits();
+                assert!(
+                    same || (found.is_nan() && wanted.is_nan()),
+                    "{:?}: expected {wanted}, found {found}\n{plan}",
+                    pairs[place]
+                );
+            }
+        }
+    }
+}
+
+/// Selections by a comparison of their choices, and by two with zero.
+fn selection(case: u32) -> Plan {
+    let mut plan = PlanBuilder::new();
+    let (w, g) = (plan.load(Array::Parameter), plan.load(Array::Gradient));
+    let (zero, one, minus_one) = (plan.float(0.0), plan.float(1.0), plan.float(-1.0));
+    let value = match case {
+        0 | 1 => {
+            let mask = plan.lt(w, g);
+            if case == 0 { plan.select(mask, w, g) } else { plan.select(mask, g, w) }
+        }
+        2 | 3 => {
+            let mask = plan.le(w, g);
+            if case == 2 { plan.select(mask, w, g) } else { plan.select(mask, g, w) }
+        }
+        4 | 5 => {
+            let (below, above) = (plan.lt(g, zero), plan.lt(zero, g));
+            let (first, second) = if case == 4 {
+                ((below, minus_one), (above, one))
+            } else {
+                ((above, one), (below, minus_one))
+            };
+            let inner = plan.select(first.0, first.1, g);
+            plan.select(second.0, second.1, inner)
+        }
+        6 => {
+            // The other way round: no sign.
+            let (below, above) = (plan.lt(g, zero), plan.lt(zero, g));
+            let inner = plan.select(below, one, g);
+            plan.select(above, minus_one, inner)
+        }
+        _ => {
+            let mask = plan.lt(one, g);
+            plan.select(mask, one, g)
+        }
+    };
+    plan.store(Array::Parameter, value);
+    plan.finish()
 }

@@ -150,7 +150,8 @@ impl<'p> Generator<'p> {
         for index in 0..self.states.len() {
             let register = Virtual(index as u32);
             let count = uses.count(register);
-            let fixed = self.program.homes[index].is_some_and(|p| p.base != Base::Buffer);
+            let fixed = self.program.homes[index]
+                .is_some_and(|place| matches!(place.base, Base::Pool | Base::Frame));
             if fixed && count > 0 && self.program.classes[index] == Class::Vector {
                 candidates.push((count, register));
             }
@@ -199,12 +200,17 @@ impl<'p> Generator<'p> {
     fn memory(&self, place: Place, to_all_lanes: bool) -> MemoryOperand {
         let offset = i64::from(place.offset);
         let size = u32::from(offset != 0);
+        if let Base::Elements(number) = place.base {
+            let base = Pointers::held(usize::from(number)).unwrap_or_default();
+            return self.elements(base, usize::from(number), offset);
+        }
         let (base, index) = match place.base {
             Base::Pool => (POOL, Register::None),
             Base::Frame => (FRAME, Register::None),
             Base::Buffer => (FRAME, PICKED),
             Base::Scalars => (SCALARS, Register::None),
             Base::Words => (WORDS, Register::None),
+            Base::Elements(_) => (Register::None, Register::None),
         };
         MemoryOperand::new(base, index, 1, offset, size, to_all_lanes, Register::None)
     }
@@ -384,7 +390,7 @@ struct Uses {
 impl Uses {
     fn of(code: &[Operation], registers: usize) -> Uses {
         let mut starts = vec![0_u32; registers + 1];
-        let operands = || code.iter().flat_map(|operation| operation.operands());
+        let operands = || code.iter().flat_map(Operation::operands);
         operands().for_each(|v| starts[v.index() + 1] += 1);
         for index in 0..registers {
             starts[index + 1] += starts[index];

@@ -72,12 +72,12 @@ impl Generator<'_> {
                 self.assembler.mask_operation(op, to, &numbers[..operands.len().min(2)])
             }
             (Op::Select | Op::SelectOrZero | Op::ZeroOrSelect, _) => self.select(operation),
-            (Op::MergeOddWords | Op::MergeEvenWords, &[kept, other]) => {
-                let source = Source::Register(self.register_of(other)?);
+            (Op::MergeEvenWords, &[kept, other]) => {
+                let from = self.register_of(other)?;
                 let to = self.overwritten(kept)?;
                 self.retire(&[kept, other]);
                 self.settle(result, to);
-                self.assembler.merge(operation.op == Op::MergeEvenWords, to, source)
+                self.assembler.merge_even_words(to, from)
             }
             (Op::Keep(place), &[a]) => {
                 let number = self.register_of(a)?;
@@ -105,6 +105,13 @@ impl Generator<'_> {
         let (a, b) = self.second_in_memory(a, b, op.commutes());
         let first = self.register_of(a)?;
         let second = self.source(b, takes_word(op))?;
+        if op == Binary::Sign {
+            // The instruction waits for what its result overwrites, so that is the operand.
+            let to = self.overwritten(a)?;
+            self.retire(&[a, b]);
+            self.settle(result, to);
+            return self.assembler.binary(op, to, to, second);
+        }
         self.retire(&[a, b]);
         let to = self.define(result)?;
         self.assembler.binary(op, to, first, second)
@@ -187,43 +194,51 @@ impl Generator<'_> {
     /// `to * third + second`, 213 `second * to + third`, 231 `second * third + to`.
     fn form(&mut self, a: Virtual, b: Virtual, c: Virtual) -> Result<Form, CpuError> {
         let stays = self.one_in_memory([a, b, c])?;
-        let number = |generator: &Self, v: Virtual| generator.held(v).unwrap_or_default();
-        match stays {
-            Some(place @ (0 | 1)) => {
-                let (other, memory) = if place == 1 { (a, b) } else { (b, a) };
-                let third = self.memory_source(memory);
-                let (x, addend) = (number(self, other), number(self, c));
-                if self.dies(c) {
-                    let to = self.overwritten(c)?;
-                    return Ok(Form { number: 231, to, second: x, third });
-                }
-                if self.dies(other) {
-                    let to = self.overwritten(other)?;
-                    return Ok(Form { number: 132, to, second: addend, third });
-                }
-                let to = self.overwritten(memory)?;
-                Ok(Form { number: 213, to, second: x, third: Source::Register(addend) })
-            }
-            _ => {
-                let third = self.memory_source(c);
-                let (x, y) = (number(self, a), number(self, b));
-                let in_memory = stays.is_some();
-                if !in_memory && self.dies(c) {
-                    let to = self.overwritten(c)?;
-                    return Ok(Form { number: 231, to, second: x, third: Source::Register(y) });
-                }
-                if self.dies(a) {
-                    let to = self.overwritten(a)?;
-                    return Ok(Form { number: 213, to, second: y, third });
-                }
-                if self.dies(b) {
-                    let to = self.overwritten(b)?;
-                    return Ok(Form { number: 213, to, second: x, third });
-                }
-                let to = self.overwritten(c)?;
-                Ok(Form { number: 231, to, second: x, third: Source::Register(y) })
-            }
+        let (third, x, y) = (self.memory_source(c), self.number(a), self.number(b));
+        if let Some(place @ (0 | 1)) = stays {
+            let (other, memory) = if place == 1 { (a, b) } else { (b, a) };
+            return self.form_with_factor(other, memory, c);
         }
+        if stays.is_none() && self.dies(c) {
+            let to = self.overwritten(c)?;
+            return Ok(Form { number: 231, to, second: x, third: Source::Register(y) });
+        }
+        if self.dies(a) {
+            let to = self.overwritten(a)?;
+            return Ok(Form { number: 213, to, second: y, third });
+        }
+        if self.dies(b) {
+            let to = self.overwritten(b)?;
+            return Ok(Form { number: 213, to, second: x, third });
+        }
+        let to = self.overwritten(c)?;
+        Ok(Form { number: 231, to, second: x, third: Source::Register(y) })
+    }
+
+    /// The form of `other * memory + addend` with a factor in memory.
+    fn form_with_factor(
+        &mut self,
+        other: Virtual,
+        memory: Virtual,
+        addend: Virtual,
+    ) -> Result<Form, CpuError> {
+        let third = self.memory_source(memory);
+        let (x, c) = (self.number(other), self.number(addend));
+        if self.dies(addend) {
+            let to = self.overwritten(addend)?;
+            return Ok(Form { number: 231, to, second: x, third });
+        }
+        if self.dies(other) {
+            let to = self.overwritten(other)?;
+            return Ok(Form { number: 132, to, second: c, third });
+        }
+        let to = self.overwritten(memory)?;
+        Ok(Form { number: 213, to, second: x, third: Source::Register(c) })
+    }
+
+    /// The register of a value that is in one.
+    fn number(&self, register: Virtual) -> u8 {
+        self.held(register).unwrap_or_default()
     }
 
     /// A function of three bits; the operands may stand in any order if the table follows.

@@ -18,6 +18,8 @@ fn binary_avx2(op: Binary) -> Code {
         Binary::Subtract => Code::VEX_Vsubps_ymm_ymm_ymmm256,
         Binary::Multiply => Code::VEX_Vmulps_ymm_ymm_ymmm256,
         Binary::Divide => Code::VEX_Vdivps_ymm_ymm_ymmm256,
+        Binary::Minimum => Code::VEX_Vminps_ymm_ymm_ymmm256,
+        Binary::Maximum => Code::VEX_Vmaxps_ymm_ymm_ymmm256,
         Binary::And => Code::VEX_Vandps_ymm_ymm_ymmm256,
         Binary::Or => Code::VEX_Vorps_ymm_ymm_ymmm256,
         Binary::Xor => Code::VEX_Vxorps_ymm_ymm_ymmm256,
@@ -31,6 +33,8 @@ fn binary_avx2(op: Binary) -> Code {
         Binary::UnpackLowPairs => Code::VEX_Vunpcklpd_ymm_ymm_ymmm256,
         Binary::UnpackHighPairs => Code::VEX_Vunpckhpd_ymm_ymm_ymmm256,
         Binary::BlendOdd => Code::VEX_Vpblendd_ymm_ymm_ymmm256_imm8,
+        // Made for AVX-512 only.
+        Binary::Sign => Code::INVALID,
     }
 }
 
@@ -40,6 +44,9 @@ fn binary_avx512(op: Binary) -> Code {
         Binary::Subtract => Code::EVEX_Vsubps_zmm_k1z_zmm_zmmm512b32_er,
         Binary::Multiply => Code::EVEX_Vmulps_zmm_k1z_zmm_zmmm512b32_er,
         Binary::Divide => Code::EVEX_Vdivps_zmm_k1z_zmm_zmmm512b32_er,
+        Binary::Minimum => Code::EVEX_Vminps_zmm_k1z_zmm_zmmm512b32_sae,
+        Binary::Maximum => Code::EVEX_Vmaxps_zmm_k1z_zmm_zmmm512b32_sae,
+        Binary::Sign => Code::EVEX_Vfixupimmps_zmm_k1z_zmm_zmmm512b32_imm8_sae,
         Binary::And => Code::EVEX_Vandps_zmm_k1z_zmm_zmmm512b32,
         Binary::Or => Code::EVEX_Vorps_zmm_k1z_zmm_zmmm512b32,
         Binary::Xor => Code::EVEX_Vxorps_zmm_k1z_zmm_zmmm512b32,
@@ -96,8 +103,8 @@ pub(super) fn compare(op: Compare, swapped: bool, width: Width) -> (Code, Option
     };
     let integers = Code::EVEX_Vpcmpd_kr_k1_zmm_zmmm512b32_imm8;
     let predicate = match (op, swapped) {
-        (Compare::Float(FloatCompare::Equal), _) | (Compare::IntegerEqual, _) => 0,
-        (Compare::Float(FloatCompare::Less), false) | (Compare::IntegerLess, false) => 1,
+        (Compare::Float(FloatCompare::Equal) | Compare::IntegerEqual, _) => 0,
+        (Compare::Float(FloatCompare::Less) | Compare::IntegerLess, false) => 1,
         (Compare::Float(FloatCompare::LessEqual), false) => 2,
         (Compare::FloatNot(FloatCompare::Equal), _) => 4,
         (Compare::FloatNot(FloatCompare::Less), false) => 5,

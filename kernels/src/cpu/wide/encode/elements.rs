@@ -62,7 +62,7 @@ impl Assembler {
             return self.push(Instruction::with2(code, to, self.vector(from)));
         }
         // Packing saturates, so the upper halves are cleared first.
-        let [low, high] = scratch.map(|r| Register::YMM0 + u32::from(r));
+        let low = Register::YMM0 + u32::from(scratch[0]);
         let [low_half, high_half] = scratch.map(|r| Register::XMM0 + u32::from(r));
         let from = self.vector(from);
         self.push(Instruction::with3(Code::VEX_Vpslld_ymm_ymm_imm8, low, from, 16_u32))?;
@@ -71,7 +71,6 @@ impl Assembler {
         self.push(Instruction::with3(extract, high_half, low, 1_u32))?;
         let pack = Code::VEX_Vpackusdw_xmm_xmm_xmmm128;
         self.push(Instruction::with3(pack, low_half, low_half, high_half))?;
-        let _ = high;
         self.push(Instruction::with2(Code::VEX_Vmovdqu_xmmm128_xmm, to, low_half))
     }
 

@@ -11,8 +11,7 @@ use super::super::error::CpuError;
 use super::program::{Binary, Class, Compare, MaskOp, Unary, Width};
 use crate::plan::ShiftOp;
 
-/// Mask registers with the even and with the odd lanes, in every AVX-512 kernel.
-pub(super) const EVEN_LANES: Register = Register::K6;
+/// The mask register with the odd lanes, where an AVX-512 kernel uses one.
 pub(super) const ODD_LANES: Register = Register::K7;
 
 /// A register or memory.
@@ -71,7 +70,9 @@ impl Assembler {
         while !self.position.is_multiple_of(64) {
             let room = 64 - self.position % 64;
             let nop = NOPS[room.min(NOPS.len()) - 1];
-            nop.iter().for_each(|byte| self.encoder.write_u8(*byte));
+            for byte in nop {
+                self.encoder.write_u8(*byte);
+            }
             self.position += nop.len();
         }
     }
@@ -158,8 +159,11 @@ impl Assembler {
 
     pub(super) fn binary(&mut self, op: Binary, to: u8, a: u8, b: Source) -> Result<(), CpuError> {
         let (code, to) = (codes::binary(op, self.width), self.vector(to));
-        if op == Binary::BlendOdd {
-            return self.three_and_number(code, to, a, b, 0b1010_1010);
+        match op {
+            Binary::BlendOdd => return self.three_and_number(code, to, a, b, 0b1010_1010),
+            // No exceptions are asked for.
+            Binary::Sign => return self.three_and_number(code, to, a, b, 0),
+            _ => {}
         }
         self.three(code, to, a, b, None)
     }
@@ -282,20 +286,12 @@ impl Assembler {
         self.three_and_number(code, to, second, third, table)
     }
 
-    /// Replaces every other word of `to` by neighbours of words of `from`.
-    pub(super) fn merge(&mut self, even_words: bool, to: u8, from: Source) -> Result<(), CpuError> {
-        let (code, mask) = if even_words {
-            (Code::EVEX_Vmovsldup_zmm_k1z_zmmm512, ODD_LANES)
-        } else {
-            (Code::EVEX_Vmovshdup_zmm_k1z_zmmm512, EVEN_LANES)
-        };
-        let to = self.vector(to);
-        let mut made = match from {
-            Source::Register(r) => Instruction::with2(code, to, self.vector(r)),
-            Source::Memory(m) => Instruction::with2(code, to, m),
-        };
+    /// Replaces the odd words of `to` by the even words of `from`.
+    pub(super) fn merge_even_words(&mut self, to: u8, from: u8) -> Result<(), CpuError> {
+        let code = Code::EVEX_Vmovsldup_zmm_k1z_zmmm512;
+        let mut made = Instruction::with2(code, self.vector(to), self.vector(from));
         if let Ok(instruction) = &mut made {
-            instruction.set_op_mask(mask);
+            instruction.set_op_mask(ODD_LANES);
         }
         self.push(made)
     }

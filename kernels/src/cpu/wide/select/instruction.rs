@@ -8,10 +8,27 @@ use crate::plan::{BinaryOp, Instruction, UnaryOp, Value, Word};
 
 const SIGN: u32 = 0x8000_0000;
 
+/// For `vfixupimmps`: from the lowest four bits up, what quiet and signalling NaN, zero, 1, -inf, inf,
+/// other negative and other positive numbers become: 1 is the operand, 2 a NaN, 9 is -1, 10 is 1.
+const SIGNS: u32 = 0xa9a9_a121;
+
 impl Selector<'_> {
     /// Computes an instruction whose operands have been computed.
     pub(super) fn instruction(&mut self, value: Value) {
-        let register = match self.plan.instructions[value.index()] {
+        let instruction = self.plan.instructions[value.index()];
+        if let Instruction::Binary(op, a, b) = instruction {
+            match op {
+                BinaryOp::IntegerMultiply | BinaryOp::IntegerMultiplyHigh => {
+                    return self.product(value, op, a, b);
+                }
+                _ => {
+                    if lanewise(op).is_some_and(|op| self.on_halves(value, op, a, b)) {
+                        return;
+                    }
+                }
+            }
+        }
+        let register = match instruction {
             Instruction::Load(array) => self.make(Op::Load(array, 0), &[], Class::Vector),
             Instruction::Scalar(number) => self.argument(Base::Scalars, i32::from(number)),
             Instruction::Word(Word::KeyLow) => self.argument(Base::Words, 0),
@@ -58,21 +75,23 @@ impl Selector<'_> {
     }
 
     fn two_operands(&mut self, op: BinaryOp, a: Value, b: Value) -> Virtual {
-        if matches!(op, BinaryOp::IntegerMultiply | BinaryOp::IntegerMultiplyHigh) {
-            return self.product(op, a, b);
-        }
         let (a, b) = (self.at(a), self.at(b));
+        if let Some(op) = lanewise(op) {
+            return self.binary(op, a, b);
+        }
         match op {
             BinaryOp::Add => self.binary(Binary::Add, a, b),
             BinaryOp::Subtract => self.binary(Binary::Subtract, a, b),
             BinaryOp::Multiply => self.binary(Binary::Multiply, a, b),
             BinaryOp::Divide => self.binary(Binary::Divide, a, b),
-            BinaryOp::IntegerAdd => self.binary(Binary::IntegerAdd, a, b),
-            BinaryOp::IntegerSubtract => self.binary(Binary::IntegerSubtract, a, b),
-            BinaryOp::IntegerMultiply | BinaryOp::IntegerMultiplyHigh => a,
-            BinaryOp::IntegerAnd => self.binary(Binary::And, a, b),
-            BinaryOp::IntegerOr => self.binary(Binary::Or, a, b),
-            BinaryOp::IntegerXor => self.binary(Binary::Xor, a, b),
+            // These have been dealt with.
+            BinaryOp::IntegerAdd
+            | BinaryOp::IntegerSubtract
+            | BinaryOp::IntegerMultiply
+            | BinaryOp::IntegerMultiplyHigh
+            | BinaryOp::IntegerAnd
+            | BinaryOp::IntegerOr
+            | BinaryOp::IntegerXor => a,
             BinaryOp::Less => self.compare(Compare::Float(FloatCompare::Less), a, b),
             BinaryOp::LessEqual => self.compare(Compare::Float(FloatCompare::LessEqual), a, b),
             BinaryOp::Equal => self.compare(Compare::Float(FloatCompare::Equal), a, b),
@@ -134,8 +153,45 @@ impl Selector<'_> {
         self.make(op, &registers, Class::Vector)
     }
 
+    /// x if a selection is `0 < x ? 1 : (x < 0 ? -1 : x)`, or the same with the two the other way
+    /// round, and there is an instruction for it.
+    fn sign_of(&self, mask: Value, a: Value, b: Value) -> Option<Value> {
+        let side = |mask: Value, chosen: Value| {
+            let instructions = &self.plan.instructions;
+            let (Instruction::Binary(BinaryOp::Less, left, right), Instruction::Float(bits)) =
+                (instructions[mask.index()], instructions[chosen.index()])
+            else {
+                return None;
+            };
+            let is_zero = |v: Value| matches!(instructions[v.index()], Instruction::Float(bits) if bits & !SIGN == 0);
+            match f32::from_bits(bits) {
+                1.0 if is_zero(left) => Some((right, bits)),
+                -1.0 if is_zero(right) => Some((left, bits)),
+                _ => None,
+            }
+        };
+        let Instruction::Select(inner, chosen, rest) = self.plan.instructions[b.index()] else {
+            return None;
+        };
+        let ((x, bits), (y, other)) = (side(mask, a)?, side(inner, chosen)?);
+        (self.width == Width::Avx512 && x == y && x == rest && bits != other).then_some(x)
+    }
+
     /// `mask ? a : b`
     fn choose(&mut self, mask: Value, a: Value, b: Value) -> Virtual {
+        if let Some(of) = self.sign_of(mask, a, b) {
+            let (of, table) = (self.at(of), self.constant(SIGNS));
+            return self.binary(Binary::Sign, of, table);
+        }
+        if let Instruction::Binary(BinaryOp::Less, left, right) =
+            self.plan.instructions[mask.index()]
+            && ((left, right) == (a, b) || (right, left) == (a, b))
+        {
+            // The second operand also for NaN and for zeros of two signs, as the selection does.
+            let op = if left == a { Binary::Minimum } else { Binary::Maximum };
+            let (a, b) = (self.at(a), self.at(b));
+            return self.binary(op, a, b);
+        }
         let [mask, a, b] = [mask, a, b].map(|v| self.at(v));
         let zero = self.constant(0);
         if b == zero {
@@ -161,5 +217,17 @@ impl Selector<'_> {
             return self.make(Op::Select, &[mask, b, a], Class::Vector);
         }
         self.make(Op::Select, &[mask, a, b], Class::Vector)
+    }
+}
+
+/// Integer operations that treat every word alike, whatever its neighbours are.
+fn lanewise(op: BinaryOp) -> Option<Binary> {
+    match op {
+        BinaryOp::IntegerAdd => Some(Binary::IntegerAdd),
+        BinaryOp::IntegerSubtract => Some(Binary::IntegerSubtract),
+        BinaryOp::IntegerAnd => Some(Binary::And),
+        BinaryOp::IntegerOr => Some(Binary::Or),
+        BinaryOp::IntegerXor => Some(Binary::Xor),
+        _ => None,
     }
 }

@@ -6,22 +6,31 @@ mod product;
 
 use indexmap::IndexMap;
 
+use super::assign::Pointers;
 use super::frame;
 use super::order::{Step, order};
 use super::pool::Pool;
 use super::program::{Base, Binary, Class, Compare, Op, Operation, Place, Program, Virtual, Width};
-use crate::plan::{Instruction, Plan, Rate, Value, Word, Written, rates};
+use crate::plan::{ElementType, Instruction, Plan, Rate, Value, Word, Written, rates};
+
+/// Instructions for a block up to which two vectors of blocks take their steps in turn.
+const SHORT: usize = 160;
 
 /// The vector program of a verified plan.
 pub(super) fn select(plan: &Plan, width: Width) -> Program {
     let rates = rates(plan);
+    let of_blocks = rates.iter().filter(|rate| **rate == Rate::Block).count();
+    // Registers and the time to compile are short with more.
+    let block_vectors = if width == Width::Avx512 && of_blocks <= SHORT { 2 } else { 1 };
     let draws = rates.contains(&Rate::Block)
         || plan.instructions.iter().any(|i| matches!(i, Instruction::Pick(_)));
     let mut selector = Selector {
         plan,
         width,
         products: product::Products::of(plan),
+        unit: 0,
         values: vec![None; plan.instructions.len()],
+        halves: vec![None; plan.instructions.len()],
         rates,
         constants: IndexMap::new(),
         definitions: Vec::new(),
@@ -36,6 +45,7 @@ pub(super) fn select(plan: &Plan, width: Width) -> Program {
             pool: Pool::new(width),
             frame: frame::FIXED,
             draws,
+            block_vectors,
         },
     };
     selector.uniform();
@@ -49,8 +59,12 @@ struct Selector<'p> {
     width: Width,
     rates: Vec<Rate>,
     products: product::Products,
+    /// Which vector of blocks is being computed.
+    unit: u32,
     /// By plan value: where it is now.
     values: Vec<Option<Virtual>>,
+    /// By plan value: its even and its odd lanes apart, where that came first.
+    halves: Vec<Option<[Virtual; 2]>>,
     constants: IndexMap<u32, Virtual>,
     /// By virtual register: the operation of this part that makes it.
     definitions: Vec<Option<Operation>>,
@@ -97,38 +111,77 @@ impl Selector<'_> {
         uniform.map(|index| Value(index as u32)).collect()
     }
 
-    /// What is computed once for four elements, and the buffers from which elements pick.
+    /// What is computed once for four elements, and the buffers from which elements pick. A cipher is
+    /// a chain of which every step waits for the one before, so that vectors of blocks take their
+    /// steps in turn.
     fn block(&mut self) {
-        for index in 0..self.plan.instructions.len() {
-            if self.rates[index] == Rate::Block {
-                self.instruction(Value(index as u32));
-            }
-        }
+        let mut others = vec![self.values.clone(); self.program.block_vectors as usize - 1];
+        let mut halves = vec![self.halves.clone(); others.len()];
+        let mut made = vec![product::Made::new(); others.len()];
         for (index, instruction) in self.plan.instructions.iter().enumerate() {
+            let start = match instruction {
+                Instruction::Pick(_) => {
+                    let vectors = 4 * self.program.block_vectors;
+                    self.reserve_if_varied(Value(index as u32), vectors * self.width.bytes())
+                }
+                _ if self.rates[index] != Rate::Block => continue,
+                _ => None,
+            };
+            for unit in 0..self.program.block_vectors {
+                self.unit = unit;
+                match (instruction, start) {
+                    (Instruction::Pick(values), Some(start)) => {
+                        self.pick(*values, start + unit as i32 * 4 * self.width.bytes() as i32);
+                    }
+                    (Instruction::Pick(_), None) => {}
+                    _ => self.instruction(Value(index as u32)),
+                }
+                // On to the next vector's values, and after the last back to the first's.
+                let places = others.iter_mut().zip(&mut halves).zip(&mut made);
+                for ((other, halves), made) in places {
+                    std::mem::swap(other, &mut self.values);
+                    std::mem::swap(halves, &mut self.halves);
+                    self.products.swap(made);
+                }
+            }
             if let Instruction::Pick(values) = instruction {
-                let place = self.pick(*values);
+                let place = match start {
+                    Some(offset) => Place { base: Base::Buffer, offset, full: true },
+                    None => self.fixed_pick(*values),
+                };
                 self.values[index] = Some(self.home(place, Class::Vector));
             }
         }
+        self.unit = 0;
         self.program.block = self.finish_part();
     }
 
-    /// Where the picked words stand. Lane j of a block's vector holds the block that the lanes of
-    /// [`Selector::block_number`] say, so that transposing four by four within 128 bits is enough.
-    fn pick(&mut self, values: [Value; 4]) -> Place {
-        let words = values.map(|v| match self.plan.instructions[v.index()] {
-            Instruction::Integer(bits) => Some(bits),
-            _ => None,
-        });
-        if let [Some(a), Some(b), Some(c), Some(d)] = words {
-            let lanes = [a, b, c, d].repeat(self.width.lanes() as usize / 4);
-            return self.program.pool.vector(&lanes);
+    /// Room for what elements pick, unless that is the same in all blocks.
+    fn reserve_if_varied(&mut self, pick: Value, bytes: u32) -> Option<i32> {
+        let constant =
+            |v: Value| matches!(self.plan.instructions[v.index()], Instruction::Integer(_));
+        if self.plan.instructions[pick.index()].operands().all(constant) {
+            return None;
         }
+        Some(self.reserve(bytes))
+    }
+
+    /// A pick of four constants.
+    fn fixed_pick(&mut self, values: [Value; 4]) -> Place {
+        let words = values.map(|v| match self.plan.instructions[v.index()] {
+            Instruction::Integer(bits) => bits,
+            _ => 0,
+        });
+        self.program.pool.vector(&words.repeat(self.width.lanes() as usize / 4))
+    }
+
+    /// Writes picked words to the frame. Lane j of a block's vector holds the block that the lanes of
+    /// [`Selector::block_number`] say, so that transposing four by four within 128 bits is enough.
+    fn pick(&mut self, values: [Value; 4], start: i32) {
         let [a, b, c, d] = values.map(|v| self.at(v));
         let low = [self.binary(Binary::UnpackLow, a, b), self.binary(Binary::UnpackLow, c, d)];
         let high = [self.binary(Binary::UnpackHigh, a, b), self.binary(Binary::UnpackHigh, c, d)];
         let bytes = self.width.bytes();
-        let start = self.reserve(4 * bytes);
         for (number, (op, [left, right])) in [
             (Binary::UnpackLowPairs, low),
             (Binary::UnpackHighPairs, low),
@@ -142,7 +195,6 @@ impl Selector<'_> {
             let offset = start + number as i32 * bytes as i32;
             self.effect(Op::Keep(Place { base: Base::Frame, offset, full: true }), &[row]);
         }
-        Place { base: Base::Buffer, offset: start, full: true }
     }
 
     fn element(&mut self) {
@@ -164,14 +216,42 @@ impl Selector<'_> {
                 }
             }
         }
+        self.read_in_place();
         self.program.element = self.finish_part();
+    }
+
+    /// Lets operations read elements that are used once from their arrays. Stores stand at the end, so
+    /// an array is as it was until then; what a store itself reads is loaded before the first.
+    fn read_in_place(&mut self) {
+        let mut uses = vec![0_u32; self.program.classes.len()];
+        for operation in &self.code {
+            let stores = matches!(operation.op, Op::Store(..) | Op::Descend(_));
+            let count = if stores { 2 } else { 1 };
+            operation.operands().iter().for_each(|v| uses[v.index()] += count);
+        }
+        let homes = &mut self.program.homes;
+        self.code.retain(|operation| {
+            let (Op::Load(array, 0), Some(result)) = (operation.op, operation.result) else {
+                return true;
+            };
+            let number = Pointers::number(array);
+            let plain = self.plan.element_type(array) == ElementType::F32;
+            if uses[result.index()] > 1 || !plain || Pointers::held(number).is_none() {
+                return true;
+            }
+            let place = Place { base: Base::Elements(number as u8), offset: 0, full: true };
+            homes[result.index()] = Some(place);
+            false
+        });
     }
 
     /// A half of the numbers of the blocks in the lanes: lane j holds block `(j mod 4) · V/4 + j div 4`
     /// of the pass, where V is the number of lanes.
     fn block_number(&mut self, word: Word) -> Virtual {
         let quarter = self.width.lanes() / 4;
-        let lanes: Vec<u32> = (0..self.width.lanes()).map(|j| j % 4 * quarter + j / 4).collect();
+        let before = self.unit * self.width.lanes();
+        let lanes: Vec<u32> =
+            (0..self.width.lanes()).map(|j| before + j % 4 * quarter + j / 4).collect();
         let offsets = self.program.pool.vector(&lanes);
         let offsets = self.home(offsets, Class::Vector);
         let half = |offset| Place { base: Base::Frame, offset, full: false };
@@ -197,6 +277,7 @@ impl Selector<'_> {
         }
         self.definitions.fill(None);
         self.products.forget();
+        self.halves.fill(None);
         let mut read = vec![false; count];
         let mut kept: Vec<Operation> = Vec::with_capacity(code.len());
         for operation in code.into_iter().rev() {
@@ -211,10 +292,15 @@ impl Selector<'_> {
 
     /// The register of a value that has been computed. Verified plans compute operands first.
     fn at(&mut self, value: Value) -> Virtual {
-        match self.values[value.index()] {
-            Some(register) => register,
-            None => self.constant(0),
+        if let Some(register) = self.values[value.index()] {
+            return register;
         }
+        let register = match self.halves[value.index()] {
+            Some(halves) => self.joined(halves),
+            None => self.constant(0),
+        };
+        self.values[value.index()] = Some(register);
+        register
     }
 
     fn register(&mut self, class: Class, home: Option<Place>) -> Virtual {

@@ -11,9 +11,11 @@ use crate::plan::{BinaryOp, Instruction, Plan, Rate, Value};
 #[derive(Debug)]
 pub(super) struct Products {
     high: IndexSet<(Value, Value)>,
-    /// 64-bit products of the even lanes and of the odd ones.
-    made: IndexMap<(Value, Value), (Virtual, Virtual)>,
+    made: Made,
 }
+
+/// 64-bit products of the even lanes and of the odd ones, by their operands.
+pub(super) type Made = IndexMap<(Value, Value), [Virtual; 2]>;
 
 fn unordered(a: Value, b: Value) -> (Value, Value) {
     if a <= b { (a, b) } else { (b, a) }
@@ -28,6 +30,11 @@ impl Products {
         Products { high: high.collect(), made: IndexMap::new() }
     }
 
+    /// Exchanges what has been made for that of another vector.
+    pub(super) fn swap(&mut self, made: &mut Made) {
+        std::mem::swap(&mut self.made, made);
+    }
+
     /// What has been made is out of reach of the next part.
     pub(super) fn forget(&mut self) {
         self.made.clear();
@@ -35,46 +42,76 @@ impl Products {
 }
 
 impl Selector<'_> {
-    /// The low or the high halves of products.
-    pub(super) fn product(&mut self, op: BinaryOp, a: Value, b: Value) -> Virtual {
+    /// The low or the high halves of products. Where high halves are wanted, the result stays in two
+    /// registers, [`Selector::halves`], until something needs it in one: a cipher multiplies again.
+    pub(super) fn product(&mut self, value: Value, op: BinaryOp, a: Value, b: Value) {
+        let index = value.index();
         if !self.products.high.contains(&unordered(a, b)) {
             let (a, b) = (self.at(a), self.at(b));
-            return self.binary(Binary::IntegerMultiply, a, b);
+            self.values[index] = Some(self.binary(Binary::IntegerMultiply, a, b));
+            return;
         }
-        let (even, odd) = self.both_halves(a, b);
-        let one = |selector: &mut Self, op, of| selector.make(Op::Unary(op), &[of], Class::Vector);
-        match (self.width, op) {
-            (Width::Avx512, BinaryOp::IntegerMultiply) => {
-                self.make(Op::MergeEvenWords, &[even, odd], Class::Vector)
-            }
-            (Width::Avx512, _) => self.make(Op::MergeOddWords, &[odd, even], Class::Vector),
-            (Width::Avx2, BinaryOp::IntegerMultiply) => {
-                let odd = one(self, Unary::EvenWords, odd);
-                self.binary(Binary::BlendOdd, even, odd)
-            }
-            (Width::Avx2, _) => {
-                let even = one(self, Unary::OddWords, even);
+        let products = self.both_products(a, b);
+        self.halves[index] = Some(match op {
+            BinaryOp::IntegerMultiply => products,
+            _ => products.map(|product| self.odd_words(product)),
+        });
+    }
+
+    /// A bitwise operation, sum or difference of values that stand in halves or do not vary. False if
+    /// it is better done on whole vectors.
+    pub(super) fn on_halves(&mut self, value: Value, op: Binary, a: Value, b: Value) -> bool {
+        let in_halves =
+            |s: &Self, v: Value| s.values[v.index()].is_none() && s.halves[v.index()].is_some();
+        let uniform = |s: &Self, v: Value| s.rates[v.index()] == Rate::Uniform;
+        let (of_a, of_b) = (in_halves(self, a), in_halves(self, b));
+        if !(of_a && (of_b || uniform(self, b)) || of_b && uniform(self, a)) {
+            return false;
+        }
+        let (a, b) = (self.in_halves(a), self.in_halves(b));
+        let halves = [0, 1].map(|half: usize| self.binary(op, a[half], b[half]));
+        self.halves[value.index()] = Some(halves);
+        true
+    }
+
+    /// A value with the words of the even lanes at even places of one register, and those of the odd
+    /// lanes at even places of another. What stands at odd places means nothing.
+    fn in_halves(&mut self, value: Value) -> [Virtual; 2] {
+        if let Some(halves) = self.halves[value.index()] {
+            return halves;
+        }
+        let whole = self.at(value);
+        // What does not vary is the same in odd lanes as in even ones.
+        let odd =
+            if self.rates[value.index()] == Rate::Uniform { whole } else { self.odd_words(whole) };
+        self.halves[value.index()] = Some([whole, odd]);
+        [whole, odd]
+    }
+
+    /// One register from two halves.
+    pub(super) fn joined(&mut self, [even, odd]: [Virtual; 2]) -> Virtual {
+        match self.width {
+            Width::Avx512 => self.make(Op::MergeEvenWords, &[even, odd], Class::Vector),
+            Width::Avx2 => {
+                let odd = self.make(Op::Unary(Unary::EvenWords), &[odd], Class::Vector);
                 self.binary(Binary::BlendOdd, even, odd)
             }
         }
     }
 
-    fn both_halves(&mut self, a: Value, b: Value) -> (Virtual, Virtual) {
+    fn odd_words(&mut self, of: Virtual) -> Virtual {
+        self.make(Op::Unary(Unary::OddWords), &[of], Class::Vector)
+    }
+
+    /// 64-bit products of the even lanes and of the odd ones.
+    fn both_products(&mut self, a: Value, b: Value) -> [Virtual; 2] {
         if let Some(made) = self.products.made.get(&unordered(a, b)) {
             return *made;
         }
-        let operands = [self.at(a), self.at(b)];
-        let even = self.binary(Binary::MultiplyEven, operands[0], operands[1]);
-        let mut odd_words = operands;
-        for (place, value) in [a, b].into_iter().enumerate() {
-            // What does not vary is the same in odd lanes as in even ones.
-            if self.rates[value.index()] != Rate::Uniform {
-                let op = Op::Unary(Unary::OddWords);
-                odd_words[place] = self.make(op, &[operands[place]], Class::Vector);
-            }
-        }
-        let odd = self.binary(Binary::MultiplyEven, odd_words[0], odd_words[1]);
-        self.products.made.insert(unordered(a, b), (even, odd));
-        (even, odd)
+        let (left, right) = (self.in_halves(a), self.in_halves(b));
+        let products =
+            [0, 1].map(|half: usize| self.binary(Binary::MultiplyEven, left[half], right[half]));
+        self.products.made.insert(unordered(a, b), products);
+        products
     }
 }
