@@ -70,7 +70,9 @@ impl Dispatcher {
         let mut writer = Writer { code: Assembler::new(Width::Avx2, 0)?, places: Vec::new() };
         writer.entry()?;
         let failed = writer.resolve()?;
-        failed.into_iter().for_each(|jump| writer.code.land(jump));
+        for jump in failed {
+            writer.code.land(jump);
+        }
         writer.done()?;
         let mut dispatcher = Dispatcher { bytes: writer.code.finish(0), places: writer.places };
         for (place, _) in &dispatcher.places {
