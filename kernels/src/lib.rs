@@ -1,7 +1,7 @@
 //! From a canonical rule to code over arrays.
 //!
 //! ```text
-//! canonical rule ─► plan ─► interpreter | Cranelift ─► kernel
+//! canonical rule ─► plan ─► interpreter | Cranelift | wide vectors ─► kernel
 //! ```
 //!
 //! [`plan`] is the one program that every back end sees; [`math`] writes `exp`, `log` and the

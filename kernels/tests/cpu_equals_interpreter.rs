@@ -132,7 +132,7 @@ impl Author {
         let mask = Author::of(random, &self.masks);
         let integer = Author::of(random, &self.integers);
         let plan = &mut self.plan;
-        let value = match random.below(14) {
+        let value = match random.below(17) {
             0 => plan.add(a, b),
             1 => plan.sub(a, b),
             2 => plan.mul(a, b),
@@ -144,6 +144,18 @@ impl Author {
             10 => plan.select(mask, a, b),
             11 => plan.from_bits(integer),
             12 => plan.to_float(integer),
+            13 => {
+                let zero = plan.float(0.0);
+                plan.select(mask, a, zero)
+            }
+            14 => {
+                let zero = plan.float(0.0);
+                plan.select(mask, zero, a)
+            }
+            15 => {
+                let less = plan.lt(a, b);
+                plan.select(less, a, b)
+            }
             _ => plan.float(random.float()),
         };
         self.floats.push(value);

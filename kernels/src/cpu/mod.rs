@@ -1,4 +1,4 @@
-//! Machine code for the CPU, made by Cranelift.
+//! Machine code for the CPU, made by Cranelift; for wide vectors of x86-64, by [`wide`].
 //!
 //! ```text
 //! plan ─► [lower] CLIF: F32X4 loop, then scalar loop ─► [code_memory] kernel in memory
@@ -7,7 +7,7 @@
 //!
 //! A compiled kernel returns the bits of the [interpreter](crate::interpreter), any NaN standing for
 //! any other: `tests/cpu_equals_interpreter.rs` holds that. [`abi`] says how compiled code is
-//! called; `unsafe` stands in `code_memory` alone.
+//! called; `unsafe` stands in `code_memory` and `wide/code.rs` alone.
 
 pub mod abi;
 mod code_memory;

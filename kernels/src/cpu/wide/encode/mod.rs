@@ -241,7 +241,7 @@ impl Assembler {
         }
         let code = match (one_word, a) {
             (true, _) => Code::EVEX_Vbroadcastss_zmm_k1z_xmmm32,
-            _ => Code::EVEX_Vmovaps_zmm_k1z_zmmm512,
+            _ => Code::EVEX_Vmovups_zmm_k1z_zmmm512,
         };
         let mut made = match a {
             Source::Register(a) => Instruction::with2(code, to, self.vector(a)),
