@@ -1,7 +1,7 @@
 //! Times what grows: many tensors, threads, kernels that come and go.
 //!
 //! ```text
-//! cargo bench -p nosc-tests --bench scaling -- tensors        1,000 tensors of 1,000 elements beside one of a million
+//! cargo bench -p nosc-tests --bench scaling -- tensors [COUNT LENGTH]   1,000 tensors of 1,000 elements beside one of a million
 //! cargo bench -p nosc-tests --bench scaling -- threads [T]    T threads (2) beside one, by size
 //! cargo bench -p nosc-tests --bench scaling -- cycles N BACKEND   resident memory over N compilations
 //! ```
@@ -22,7 +22,8 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["tensors"] => tensors(),
+        ["tensors"] => tensors(1_000, 1_000),
+        ["tensors", count, length] => tensors(count.parse().unwrap(), length.parse().unwrap()),
         ["threads"] => threads(2),
         ["threads", count] => threads(count.parse().unwrap()),
         ["cycles", count, backend] => cycles(count.parse().unwrap(), backend.parse().unwrap()),
@@ -80,11 +81,12 @@ fn in_turns(a: &mut Contestant, b: &mut Contestant, steps: usize, rounds: usize)
     [of(&|t| t[0]), of(&|t| t[1]), of(&|t| t[1] / t[0])]
 }
 
-fn tensors() {
-    println!("| rule | one of 1,000,000, ns | 1,000 of 1,000, ns | ratio |\n|---|---|---|---|");
+fn tensors(count: usize, length: usize) {
+    let whole = count * length;
+    println!("| rule | one of {whole}, ns | {count} of {length}, ns | ratio |\n|---|---|---|---|");
     for rule in RULES {
-        let mut one = Contestant::new(rule, &[1_000_000], 1);
-        let mut many = Contestant::new(rule, &[1_000; 1_000], 1);
+        let mut one = Contestant::new(rule, &[whole], 1);
+        let mut many = Contestant::new(rule, &vec![length; count], 1);
         let [one, many, ratio] = in_turns(&mut one, &mut many, 10, 21);
         println!("| {rule} | {one:.3} | {many:.3} | {ratio:.2} |");
     }
