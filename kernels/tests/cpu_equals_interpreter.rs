@@ -416,6 +416,12 @@ fn kernels(plan: &Plan) -> Vec<(String, Box<dyn Kernel>)> {
             }
         }
     }
+    // As for machines with more registers.
+    for early_constants in [Some(3), Some(12)] {
+        let options = CpuOptions { early_constants, ..CpuOptions::default() };
+        let kernel = CpuKernel::compile(plan, &options).unwrap();
+        kernels.push((format!("{options:?}"), Box::new(kernel)));
+    }
     kernels.extend(wide_kernels(plan));
     kernels
 }

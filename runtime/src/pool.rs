@@ -62,42 +62,47 @@ impl Pool {
         ends
     }
 
-    /// Calls `work` with each part of `items` and the place where it starts, the first here and the others
+    /// Calls `work` with each part of the items and the place where it starts, the first here and the others
     /// on threads of their own.
-    pub(crate) fn run<T: Send>(
+    pub(crate) fn run<T: Send, U: Send>(
         &self,
-        items: &mut [T],
+        whole: Part<'_, T, U>,
         ends: &[usize],
-        work: impl Fn(usize, &mut [T]) + Sync,
+        work: impl Fn(usize, Part<'_, T, U>) + Sync,
     ) {
         if ends.len() <= 1 {
-            return work(0, items);
+            return work(0, whole);
         }
         match &self.helpers {
-            Helpers::Global => rayon::in_place_scope(|scope| spread(scope, items, ends, &work)),
-            Helpers::Own(pool) => pool.in_place_scope(|scope| spread(scope, items, ends, &work)),
+            Helpers::Global => rayon::in_place_scope(|scope| spread(scope, whole, ends, &work)),
+            Helpers::Own(pool) => pool.in_place_scope(|scope| spread(scope, whole, ends, &work)),
         }
     }
 }
 
-fn spread<'s, T: Send>(
+/// Neighbouring items, and for each of them so many others.
+pub(crate) type Part<'a, T, U> = (&'a mut [T], &'a mut [U], usize);
+
+fn spread<'s, T: Send, U: Send>(
     scope: &rayon::Scope<'s>,
-    items: &'s mut [T],
+    (items, others, width): Part<'s, T, U>,
     ends: &[usize],
-    work: &'s (impl Fn(usize, &mut [T]) + Sync),
+    work: &'s (impl Fn(usize, Part<'_, T, U>) + Sync),
 ) {
     let first_end = ends.first().copied().unwrap_or(items.len()).min(items.len());
     let (first, mut rest) = items.split_at_mut(first_end);
+    let (first_others, mut rest_others) = others.split_at_mut(first_end * width);
     for pair in ends.windows(2) {
         let length = pair[1].saturating_sub(pair[0]).min(rest.len());
         let (part, after) = std::mem::take(&mut rest).split_at_mut(length);
-        rest = after;
+        let (others, after_others) = std::mem::take(&mut rest_others).split_at_mut(length * width);
+        (rest, rest_others) = (after, after_others);
         if !part.is_empty() {
             let start = pair[0];
-            scope.spawn(move |_| work(start, part));
+            scope.spawn(move |_| work(start, (part, others, width)));
         }
     }
-    work(0, first);
+    work(0, (first, first_others, width));
 }
 
 #[cfg(test)]
@@ -124,8 +129,12 @@ mod tests {
                     start = *end;
                 }
                 let mut seen = vec![0_u8; cuts.len()];
-                pool.run(&mut seen, &ends, |_, part| part.iter_mut().for_each(|seen| *seen += 1));
-                assert!(seen.iter().all(|seen| *seen == 1));
+                let mut others = vec![0_u8; 2 * cuts.len()];
+                pool.run((&mut seen, &mut others, 2), &ends, |_, (part, others, _)| {
+                    assert_eq!(others.len(), 2 * part.len());
+                    part.iter_mut().chain(others).for_each(|seen| *seen += 1);
+                });
+                assert!(seen.iter().chain(&others).all(|seen| *seen == 1));
             }
         }
     }

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use crate::error::RuntimeError;
 
 /// Floats of a cache line: every array starts at one.
-const LINE: usize = 16;
+pub(crate) const LINE: usize = 16;
 /// Floats of a page of 4 KiB.
 const PAGE: usize = 1024;
 /// Floats between the starts of neighbouring slots, modulo a page.
@@ -82,15 +82,11 @@ impl States {
         self.starts.len()
     }
 
-    /// Calls `each` with the arrays of each tensor in turn, by slot.
-    pub(crate) fn for_each_tensor<'a>(
-        &'a mut self,
-        mut each: impl FnMut(&mut SmallVec<[&'a mut [f32]; 16]>),
-    ) {
+    /// All arrays of each slot, one after the other.
+    pub(crate) fn slots_mut(&mut self) -> SmallVec<[&mut [f32]; 16]> {
+        let mut slots = SmallVec::new();
         let mut rest = self.memory.floats_mut();
         let mut taken = 0;
-        // What is left of each slot.
-        let mut slots: SmallVec<[&'a mut [f32]; 16]> = SmallVec::new();
         for (slot, start) in self.starts.iter().enumerate() {
             let (_, from_start) = std::mem::take(&mut rest).split_at_mut(start - taken);
             let end = self.starts.get(slot + 1).map_or(from_start.len(), |next| next - start);
@@ -98,16 +94,7 @@ impl States {
             (rest, taken) = (after, start + end);
             slots.push(own);
         }
-        for length in &self.lengths {
-            let mut arrays: SmallVec<[&'a mut [f32]; 16]> = SmallVec::new();
-            for slot in &mut slots {
-                let padded = length.next_multiple_of(LINE).min(slot.len());
-                let (own, after) = std::mem::take(slot).split_at_mut(padded);
-                *slot = after;
-                arrays.push(own.split_at_mut(*length).0);
-            }
-            each(&mut arrays);
-        }
+        slots
     }
 }
 
@@ -167,18 +154,22 @@ mod tests {
 
     fn check(slots: usize, lengths: &[usize]) {
         let mut states = States::zeros(slots, lengths).unwrap();
-        let mut seen = 0;
-        states.for_each_tensor(|arrays| {
-            let tensor = seen;
-            assert_eq!(arrays.len(), slots);
-            for (slot, array) in arrays.iter_mut().enumerate() {
-                assert_eq!(array.len(), lengths[tensor]);
+        for slot in 0..slots {
+            for (tensor, length) in lengths.iter().enumerate() {
+                let array = states.get_mut(slot, tensor).unwrap();
+                assert_eq!(array.len(), *length);
                 assert!(array.iter().all(|x| *x == 0.0));
                 array.fill((tensor * slots + slot) as f32 + 1.0);
             }
-            seen += 1;
-        });
-        assert_eq!(seen, lengths.len());
+        }
+        for (slot, all) in states.slots_mut().iter().enumerate() {
+            let mut rest: &[f32] = all;
+            for (tensor, length) in lengths.iter().enumerate() {
+                let wanted = vec![(tensor * slots + slot) as f32 + 1.0; *length];
+                assert_eq!(rest[..*length], wanted);
+                rest = &rest[length.next_multiple_of(LINE)..];
+            }
+        }
         let copy = states.clone();
         for slot in 0..slots {
             for (tensor, length) in lengths.iter().enumerate() {

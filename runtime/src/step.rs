@@ -1,18 +1,20 @@
 //! One step over the chunks of all tensors, in memory that is kept from step to step.
 
+use std::sync::{Mutex, PoisonError};
+
 use nosc_kernels::floats::{Floats, FloatsMut};
 use nosc_kernels::kernel::{CallError, Elements, Uniforms};
 use nosc_kernels::scalars::{StepScalars, key};
+use smallvec::SmallVec;
 
 use crate::compiled::Variant;
 use crate::states::States;
-use crate::tensors::{CHUNK_ELEMENTS, Chunks, Gradients, Parameters};
+use crate::tensors::{Chunks, Cut, Gradients, Parameters};
 
 /// Memory of the steps of an optimizer. Nothing in it outlives a step but its size.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    chunks: Vec<Chunk<'static, 'static>>,
-    states: Vec<&'static mut [f32]>,
+    lists: Lists,
     /// By variant of the kernel.
     pub(crate) scalars: Vec<StepScalars>,
     pub(crate) variants: Vec<Variant>,
@@ -24,6 +26,13 @@ pub(crate) struct Scratch {
     pub(crate) found: Vec<Option<usize>>,
 }
 
+/// What the threads of a step have to do.
+#[derive(Debug, Default)]
+struct Lists {
+    chunks: Vec<Option<Chunk<'static>>>,
+    slices: Vec<&'static mut [f32]>,
+}
+
 /// A clone needs no memory of steps that it has not taken.
 impl Clone for Scratch {
     fn clone(&self) -> Scratch {
@@ -33,14 +42,15 @@ impl Clone for Scratch {
 
 /// A run of neighbouring elements of one tensor.
 #[derive(Debug)]
-struct Chunk<'a, 's> {
+struct Chunk<'a> {
     tensor: usize,
     first_element: u64,
     parameters: FloatsMut<'a>,
     gradients: Floats<'a>,
-    states: &'s mut [&'a mut [f32]],
-    result: Result<(), CallError>,
 }
+
+/// The states of a chunk, by slot.
+type Slices<'a> = SmallVec<[&'a mut [f32]; 16]>;
 
 /// What is the same for all chunks of a step.
 #[derive(Debug, Clone, Copy)]
@@ -50,77 +60,105 @@ pub(crate) struct Common {
     pub(crate) first_tensor: u32,
 }
 
+/// The kernels of a step and their arguments.
+#[derive(Debug, Clone, Copy)]
+struct Calls<'c> {
+    common: Common,
+    scalars: &'c [StepScalars],
+    variants: &'c [Variant],
+    of_tensor: &'c [usize],
+}
+
+impl Calls<'_> {
+    fn run<'a>(self, chunk: Chunk<'a>, states: &mut [&'a mut [f32]]) -> Result<(), CallError> {
+        let variant = self.of_tensor[chunk.tensor];
+        let Common { seed, step, first_tensor } = self.common;
+        let key = key(seed, chunk.tensor as u32 + first_tensor);
+        let uniforms = Uniforms { scalars: &self.scalars[variant].scalars, key, step };
+        let Chunk { first_element, parameters, gradients, .. } = chunk;
+        let mut elements = Elements { parameters, gradients, states, first_element };
+        self.variants[variant].kernel().run(&mut elements, uniforms)
+    }
+}
+
 /// Moves all tensors by a step; everything has been checked.
 pub(crate) fn advance<P: Parameters + ?Sized, G: Gradients + ?Sized>(
     scratch: &mut Scratch,
     common: Common,
-    (parameters, gradients): (&mut P, &G),
+    arrays: (&mut P, &G),
     states: &mut States,
     all: &Chunks,
 ) -> Result<(), CallError> {
-    let slots = states.slots();
-    let mut slices: Vec<&mut [f32]> = recycled(std::mem::take(&mut scratch.states));
-    let mut chunks: Vec<Chunk<'_, '_>> = recycled(std::mem::take(&mut scratch.chunks));
-    cut_states(states, &mut slices);
-    let mut rest = slices.as_mut_slice();
-    let mut tensors = parameters.iter().enumerate();
-    let mut open: Option<(usize, FloatsMut<'_>)> = None;
-    for cut in all.cuts() {
-        while open.as_ref().is_none_or(|(tensor, _)| *tensor != cut.tensor) {
-            open = tensors.next();
-            if open.is_none() {
-                break;
-            }
-        }
-        let Some((tensor, left)) = open.take() else { break };
-        let (parameters, left) = left.split_at(cut.length);
-        open = Some((tensor, left));
-        let (states, after) = std::mem::take(&mut rest).split_at_mut(slots);
-        rest = after;
-        chunks.push(Chunk {
-            tensor,
-            first_element: cut.start as u64,
-            parameters,
-            gradients: cut.of(&gradients.get(tensor)),
-            states,
-            result: Ok(()),
-        });
+    let Scratch { lists, scalars, variants, of_tensor, .. } = scratch;
+    let calls = Calls { common, scalars, variants, of_tensor };
+    if all.is_shared() {
+        return shared(lists, arrays, states, all, calls);
     }
-    let (variants, of_tensor) = (&scratch.variants, &scratch.of_tensor);
-    let (all_scalars, Common { seed, step, first_tensor }) = (&scratch.scalars, common);
-    all.for_each(&mut chunks, |chunk| {
-        let variant = of_tensor[chunk.tensor];
-        let key = key(seed, chunk.tensor as u32 + first_tensor);
-        let uniforms = Uniforms { scalars: &all_scalars[variant].scalars, key, step };
-        let mut elements = Elements {
-            parameters: std::mem::replace(&mut chunk.parameters, FloatsMut::F32(&mut [])),
-            gradients: chunk.gradients,
-            states: std::mem::take(&mut chunk.states),
-            first_element: chunk.first_element,
-        };
-        chunk.result = variants[variant].kernel().run(&mut elements, uniforms);
+    let mut result = Ok(());
+    walk(arrays, states, all.cuts(), |chunk, states| {
+        if result.is_ok() {
+            result = calls.run(chunk, states);
+        }
     });
-    let result =
-        chunks.iter_mut().try_for_each(|chunk| std::mem::replace(&mut chunk.result, Ok(())));
-    scratch.chunks = recycled(chunks);
-    scratch.states = recycled(slices);
     result
 }
 
-/// The states of each chunk, those of one after those of the other.
-fn cut_states<'a>(states: &'a mut States, slices: &mut Vec<&'a mut [f32]>) {
-    states.for_each_tensor(|arrays| {
-        let length = arrays.first().map_or(0, |array| array.len());
-        for _ in 0..length.div_ceil(CHUNK_ELEMENTS) {
-            for array in arrays.iter_mut() {
-                let whole = std::mem::take(array);
-                let middle = CHUNK_ELEMENTS.min(whole.len());
-                let (first, rest) = whole.split_at_mut(middle);
-                slices.push(first);
-                *array = rest;
-            }
+/// The same on several threads, with lists of what each has to do.
+fn shared<P: Parameters + ?Sized, G: Gradients + ?Sized>(
+    lists: &mut Lists,
+    arrays: (&mut P, &G),
+    states: &mut States,
+    all: &Chunks,
+    calls: Calls<'_>,
+) -> Result<(), CallError> {
+    let mut slices: Vec<&mut [f32]> = recycled(std::mem::take(&mut lists.slices));
+    let mut chunks: Vec<Option<Chunk<'_>>> = recycled(std::mem::take(&mut lists.chunks));
+    let slots = states.slots();
+    walk(arrays, states, all.cuts(), |chunk, states| {
+        slices.extend(states.drain(..));
+        chunks.push(Some(chunk));
+    });
+    let failed = Mutex::new(Ok(()));
+    all.for_each(&mut chunks, &mut slices, slots, |chunk, states| {
+        if let Some(Err(error)) = chunk.take().map(|chunk| calls.run(chunk, states)) {
+            *failed.lock().unwrap_or_else(PoisonError::into_inner) = Err(error);
         }
     });
+    lists.chunks = recycled(chunks);
+    lists.slices = recycled(slices);
+    failed.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Calls `each` with every chunk and its states, in order.
+fn walk<'a, P: Parameters + ?Sized, G: Gradients + ?Sized>(
+    (parameters, gradients): (&'a mut P, &'a G),
+    states: &'a mut States,
+    cuts: &[Cut],
+    mut each: impl FnMut(Chunk<'a>, &mut Slices<'a>),
+) {
+    let mut slots: Slices<'a> = states.slots_mut();
+    let mut slices: Slices<'a> = SmallVec::new();
+    let mut tensors = parameters.iter().enumerate();
+    let mut open: Option<(usize, FloatsMut<'a>)> = None;
+    for cut in cuts {
+        while open.as_ref().is_none_or(|(tensor, _)| *tensor != cut.tensor) {
+            open = tensors.next();
+            if open.is_none() {
+                return;
+            }
+        }
+        let Some((tensor, left)) = open.take() else { return };
+        let (parameters, left) = left.split_at(cut.length);
+        open = Some((tensor, left));
+        slices.clear();
+        for slot in &mut slots {
+            let (own, after) = std::mem::take(slot).split_at_mut(cut.padded());
+            *slot = after;
+            slices.push(own.split_at_mut(cut.length).0);
+        }
+        let gradients = cut.of(&gradients.get(tensor));
+        each(Chunk { tensor, first_element: cut.start as u64, parameters, gradients }, &mut slices);
+    }
 }
 
 /// An empty vector that keeps its memory, for values of another lifetime: a vector collected from another

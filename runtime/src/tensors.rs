@@ -5,7 +5,8 @@ use std::sync::Arc;
 use nosc_kernels::ElementType;
 use nosc_kernels::floats::{Floats, FloatsMut};
 
-use crate::pool::Pool;
+use crate::pool::{Part, Pool};
+use crate::states::LINE;
 
 /// Elements of a chunk; a multiple of 4, as draws need.
 pub(crate) const CHUNK_ELEMENTS: usize = 32_768;
@@ -95,9 +96,27 @@ impl Chunks {
         &self.cuts
     }
 
-    /// Calls `work` with the item of each chunk, on all threads.
-    pub(crate) fn for_each<T: Send>(&self, items: &mut [T], work: impl Fn(&mut T) + Sync) {
-        self.pool.run(items, &self.ends, |_, part| part.iter_mut().for_each(&work));
+    /// Whether several threads share them.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.ends.len() > 1
+    }
+
+    /// Calls `work` with the item of each chunk and its `width` others, on all threads.
+    pub(crate) fn for_each<T: Send, U: Send>(
+        &self,
+        items: &mut [T],
+        others: &mut [U],
+        width: usize,
+        work: impl Fn(&mut T, &mut [U]) + Sync,
+    ) {
+        self.pool.run((items, others, width), &self.ends, |_, (items, others, width)| {
+            let mut rest = others;
+            for item in items {
+                let (own, after) = std::mem::take(&mut rest).split_at_mut(width);
+                rest = after;
+                work(item, own);
+            }
+        });
     }
 
     /// A result for each chunk, in `results`, whose memory is used again.
@@ -108,7 +127,7 @@ impl Chunks {
     ) {
         results.clear();
         results.resize(self.cuts.len(), T::default());
-        self.pool.run(results, &self.ends, |start, part| {
+        self.pool.run((results, &mut [], 0), &self.ends, |start, (part, _, _): Part<'_, T, ()>| {
             for (result, cut) in part.iter_mut().zip(&self.cuts[start..]) {
                 *result = of(cut);
             }
@@ -122,17 +141,26 @@ pub(crate) struct Cut {
     pub(crate) tensor: usize,
     pub(crate) start: usize,
     pub(crate) length: usize,
+    /// Whether its tensor ends with it.
+    last: bool,
 }
 
 impl Cut {
+    /// Elements from its start to the next one's in the arrays of states, where tensors start at cache
+    /// lines.
+    pub(crate) fn padded(self) -> usize {
+        if self.last { self.length.next_multiple_of(LINE) } else { self.length }
+    }
+
     /// All tensors cut in chunks; where the cuts are does not depend on the threads. Empty tensors have
     /// none.
     pub(crate) fn all(lengths: &[usize]) -> Vec<Cut> {
         let of_tensor = |(tensor, length): (usize, &usize)| {
             let length = *length;
             (0..length).step_by(CHUNK_ELEMENTS).map(move |start| {
-                let length = CHUNK_ELEMENTS.min(length - start);
-                Cut { tensor, start, length }
+                let rest = length - start;
+                let (length, last) = (CHUNK_ELEMENTS.min(rest), rest <= CHUNK_ELEMENTS);
+                Cut { tensor, start, length, last }
             })
         };
         lengths.iter().enumerate().flat_map(of_tensor).collect()

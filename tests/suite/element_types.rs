@@ -2,7 +2,8 @@
 
 use nosc_compiler::Rule;
 use nosc_runtime::{
-    Backend, Floats, FloatsMut, Optimizer, Rounding, Settings, StepOptions, bf16, f16, library,
+    Backend, ElementType, Floats, FloatsMut, Optimizer, Rounding, Settings, StepOptions, bf16, f16,
+    library,
 };
 use nosc_tests::{bits, compiled, hard_float, plain_float, rule, splitmix};
 
@@ -238,4 +239,80 @@ fn narrow_tensors_resume_bit_for_bit() {
     step(&mut second, &mut resumed);
     assert_eq!(w, resumed);
     assert_eq!(first.to_checkpoint().unwrap(), second.to_checkpoint().unwrap());
+}
+
+/// A parameter or gradient array of a type, from numbers.
+#[derive(Clone, PartialEq)]
+enum Array {
+    F32(Vec<f32>),
+    F64(Vec<f64>),
+    F16(Vec<f16>),
+    Bf16(Vec<bf16>),
+}
+
+impl Array {
+    fn new(of: ElementType, numbers: &[f32]) -> Array {
+        let numbers = numbers.iter().copied();
+        match of {
+            ElementType::F32 => Array::F32(numbers.collect()),
+            ElementType::F64 => Array::F64(numbers.map(|x| f64::from(x) * 1.000_000_03).collect()),
+            ElementType::F16 => Array::F16(numbers.map(f16::from_f32).collect()),
+            ElementType::Bf16 => Array::Bf16(numbers.map(bf16::from_f32).collect()),
+        }
+    }
+
+    fn view(&self) -> Floats<'_> {
+        match self {
+            Array::F32(values) => values.into(),
+            Array::F64(values) => values.into(),
+            Array::F16(values) => values.into(),
+            Array::Bf16(values) => values.into(),
+        }
+    }
+
+    fn view_mut(&mut self) -> FloatsMut<'_> {
+        match self {
+            Array::F32(values) => values.into(),
+            Array::F64(values) => values.into(),
+            Array::F16(values) => values.into(),
+            Array::Bf16(values) => values.into(),
+        }
+    }
+
+    /// All NaN are one.
+    fn bits(&self) -> Vec<u64> {
+        let view = self.view();
+        let number = |at| view.get(at).map_or(0, |x| if x.is_nan() { 1 } else { x.to_bits() });
+        (0..view.len()).map(number).collect()
+    }
+}
+
+#[test]
+fn back_ends_agree_on_every_standard_rule_whatever_the_types() {
+    const LENGTH: usize = 1_031;
+    let (start, g) = (numbers(10, LENGTH), numbers(11, LENGTH));
+    for (place, rule) in library::rules().iter().enumerate() {
+        for turn in 0..4 {
+            let place = place + 5 * turn;
+            let types = [ElementType::ALL[place % 4], ElementType::ALL[place / 4 % 4]];
+            let rounding = [Rounding::Nearest, Rounding::Stochastic][place / 2 % 2];
+            let clip_value = (place % 3 == 0).then_some(0.75);
+            let options = StepOptions { clip_value, ..StepOptions::new(0.05) };
+            let run = |backend| {
+                let settings = Settings { rounding, ..settings(1) };
+                let mut optimizer = optimizer(rule, backend, LENGTH, settings);
+                let (mut w, g) = (Array::new(types[0], &start), Array::new(types[1], &g));
+                for _ in 0..2 {
+                    optimizer.step_with(&mut [w.view_mut()], &[g.view()], &options).unwrap();
+                }
+                let slots = optimizer.compiled().slots().len();
+                let states = (0..slots).filter_map(|slot| optimizer.state(slot, 0));
+                (w.bits(), states.map(|s| all_bits(s.iter().copied())).collect::<Vec<_>>())
+            };
+            let wanted = run(Backend::Interpreter);
+            for backend in [Backend::Auto, Backend::Cranelift] {
+                assert!(run(backend) == wanted, "{} {types:?} {rounding:?} {backend}", rule.name);
+            }
+        }
+    }
 }

@@ -19,6 +19,7 @@ mod egg_oracle;
 mod element_types;
 
 // Its numbers.
+mod assembly;
 mod golden;
 mod meaning;
 mod numbers;

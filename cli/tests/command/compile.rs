@@ -94,3 +94,36 @@ fn a_closed_pipe_is_a_quiet_end() {
     let done = child.wait_with_output().unwrap();
     assert_eq!(String::from_utf8_lossy(&done.stderr), "");
 }
+
+#[test]
+fn plans_and_headers_are_made_for_every_element_type() {
+    let session = Session::new();
+    let types = ["--param-type", "bf16", "--grad-type", "f64", "--rounding", "stochastic"];
+    let plan = session.nosc(&[&["compile", "sgd"][..], &types].concat()).ok();
+    assert!(plan.contains("= load w bf16") && plan.contains("= load g f64"), "{plan}");
+    assert!(plan.contains("store w bf16 v") && plan.contains("= pick v"), "{plan}");
+    let header = session.nosc(&[&["compile", "sgd", "--emit", "header"][..], &types].concat()).ok();
+    let declared = "void nosc_sgd(uint16_t *parameters, const double *gradients";
+    assert!(header.contains(declared), "{header}");
+    session.nosc(&["compile", "sgd", "--param-type", "f8"]).fails(2);
+}
+
+#[test]
+fn an_object_file_may_have_variants_for_several_processors() {
+    let session = Session::new();
+    let run = ["compile", "sgd", "--emit", "obj", "--multiversion", "-o", "sgd.o"];
+    if !cfg!(target_arch = "x86_64") {
+        session.nosc(&run).fails(2);
+        return;
+    }
+    session.nosc(&run).ok();
+    let object = String::from_utf8_lossy(&session.read("sgd.o")).into_owned();
+    for name in ["nosc_sgd\0", "nosc_sgd_baseline\0", "nosc_sgd_avx2\0", "nosc_sgd_avx512\0"] {
+        assert!(object.contains(name), "{name:?}");
+    }
+    let err = session.nosc(&["compile", "sgd", "--multiversion"]).fails(2);
+    assert!(err.contains("add `--emit obj`"), "{err}");
+    let arm = [&run[..], &["--triple", "aarch64-unknown-linux-gnu"]].concat();
+    let err = session.nosc(&arm).fails(1);
+    assert!(err.contains("need an x86-64 target"), "{err}");
+}

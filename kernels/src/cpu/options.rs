@@ -49,6 +49,8 @@ pub struct CpuOptions {
     pub fma: Option<bool>,
     /// How hard Cranelift tries.
     pub optimization: Optimization,
+    /// How many constants are kept in registers over the loop. `None`: what suits the target.
+    pub early_constants: Option<usize>,
 }
 
 impl Default for CpuOptions {
@@ -58,6 +60,7 @@ impl Default for CpuOptions {
             simd: true,
             fma: None,
             optimization: Optimization::default(),
+            early_constants: None,
         }
     }
 }

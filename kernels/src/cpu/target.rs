@@ -50,7 +50,12 @@ pub(super) fn strategy(options: &CpuOptions, isa: &dyn TargetIsa) -> Result<Stra
         (Some(true), false) => return Err(CpuError::NoFusedMultiplyAdd),
         (wanted, there) => there && wanted != Some(false),
     };
-    Ok(Strategy { simd: options.simd, native_fma })
+    let suits = match isa.triple().architecture {
+        Architecture::Aarch64(_) => 12,
+        _ => 0,
+    };
+    let early_constants = options.early_constants.unwrap_or(suits);
+    Ok(Strategy { simd: options.simd, native_fma, early_constants })
 }
 
 /// Whether the instruction set has a fused multiply-add that Cranelift uses.

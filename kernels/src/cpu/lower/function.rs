@@ -24,6 +24,10 @@ pub(in super::super) struct Strategy {
     pub(in super::super) simd: bool,
     /// Whether the target's fused multiply-add is used.
     pub(in super::super) native_fma: bool,
+    /// How many constants are made before the loop over quads rather than in it. Where a constant is an
+    /// operand in memory, none: loading it costs less than keeping it in one of 16 registers, and less
+    /// than a spill. Where it takes three instructions and there are 32 registers, some.
+    pub(in super::super) early_constants: usize,
 }
 
 /// Bytes of four binary32 numbers.
@@ -201,7 +205,11 @@ impl<'p> Frame<'p> {
         builder.switch_to_block(head);
         let values = match lanes {
             Lanes::One => self.uniforms.clone(),
-            Lanes::Four => self.broadcasts(builder),
+            Lanes::Four => {
+                let mut values = self.broadcasts(builder);
+                self.early_constants(builder, &mut values);
+                values
+            }
         };
         builder.ins().jump(block, &[BlockArg::Value(from)]);
 
@@ -218,6 +226,19 @@ impl<'p> Frame<'p> {
     fn broadcasts(&self, builder: &mut FunctionBuilder<'_>) -> Vec<Option<Clif>> {
         let values = self.uniforms.iter().zip(&self.uniformity.read_in_loops);
         values.map(|(value, read)| value.filter(|_| *read).map(|v| broadcast(builder, v))).collect()
+    }
+
+    /// The constants that are made before the loop.
+    fn early_constants(&self, builder: &mut FunctionBuilder<'_>, values: &mut [Option<Clif>]) {
+        let constants = self.plan.instructions.iter().zip(values);
+        let constants = constants.filter(|(instruction, _)| is_constant(instruction));
+        for (instruction, value) in constants.take(self.strategy.early_constants) {
+            *value = match *instruction {
+                Instruction::Float(bits) => Some(Lanes::Four.float_constant(builder, bits)),
+                Instruction::Integer(bits) => Some(Lanes::Four.integer_constant(builder, bits)),
+                _ => None,
+            };
+        }
     }
 
     /// What belongs to the four blocks at a byte offset; the picks of their 16 elements go to the stack.
@@ -237,6 +258,7 @@ impl<'p> Frame<'p> {
                     let first = self.block(builder, offset);
                     Some(memory::blocks(builder, first, word == Word::BlockHigh))
                 }
+                _ if is_constant(instruction) && body.values[index].is_some() => continue,
                 _ if self.uniformity.rates[index] == Rate::Block || is_constant(instruction) => {
                     body.compute(builder, instruction)?
                 }
@@ -274,9 +296,9 @@ impl<'p> Frame<'p> {
     ) -> Result<(), CpuError> {
         let mut pick = 0;
         for (index, instruction) in self.plan.instructions.iter().enumerate() {
-            // Constants are made in the loop: loading one costs less than keeping it in one of 16
-            // registers, and less than a spill.
-            if self.uniformity.is_uniform(index) && !is_constant(instruction) {
+            // Constants are made in the loop, but for the early ones.
+            let there = body.lanes == Lanes::Four && body.values[index].is_some();
+            if self.uniformity.is_uniform(index) && (there || !is_constant(instruction)) {
                 continue;
             }
             let of_block = self.uniformity.rates[index] == Rate::Block;
