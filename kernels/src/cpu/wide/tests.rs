@@ -139,7 +139,7 @@ fn few_registers_make_longer_code() {
     for width in widths() {
         let size = |registers| {
             let options = WideOptions { registers, ..with(width) };
-            WideKernel::compile(&wide_sum(12), &options).unwrap().code().len()
+            WideKernel::compile(&wide_sum(80), &options).unwrap().code().len()
         };
         assert!(size(4) > size(usize::MAX), "{} and {}", size(4), size(usize::MAX));
     }
