@@ -1,5 +1,5 @@
-//! Machine code of a generated rule gives the same bits as the interpreter: vectors or not, fused
-//! multiply-add or not, over several steps of special values.
+//! Machine code of a generated rule gives the same bits as the interpreter: vectors of 4, 8, 16 or none,
+//! fused multiply-add or not, all registers or few, over several steps of special values.
 
 #![no_main]
 
