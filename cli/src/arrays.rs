@@ -182,7 +182,7 @@ const DTYPES: [(ElementType, Dtype); 4] = [
 struct Bytes {
     dtype: Dtype,
     shape: Vec<usize>,
-    bytes: Vec<u8>,
+    data: Vec<u8>,
 }
 
 impl Bytes {
@@ -190,7 +190,7 @@ impl Bytes {
         let of = tensor.values.element_type();
         let dtype = DTYPES.into_iter().find(|(known, _)| *known == of);
         let dtype = dtype.map_or(Dtype::F32, |(_, dtype)| dtype);
-        Bytes { dtype, shape: tensor.shape.clone(), bytes: tensor.values.to_bytes() }
+        Bytes { dtype, shape: tensor.shape.clone(), data: tensor.values.to_bytes() }
     }
 }
 
@@ -202,10 +202,10 @@ impl View for Bytes {
         &self.shape
     }
     fn data(&self) -> std::borrow::Cow<'_, [u8]> {
-        (&self.bytes).into()
+        (&self.data).into()
     }
     fn data_len(&self) -> usize {
-        self.bytes.len()
+        self.data.len()
     }
 }
 

@@ -1,5 +1,7 @@
 //! The optimizer: state for a list of tensors, and the step.
 
+use std::time::Instant;
+
 use nosc_kernels::floats::{Floats, FloatsMut};
 use nosc_kernels::scalars::StepInputs;
 use nosc_kernels::{Edges, GradientGuard};
@@ -187,7 +189,11 @@ impl Optimizer {
         };
         let states = &mut self.progress.states;
         let arrays = (parameters, gradients);
+        let start = self.chunks.is_timed().then(Instant::now);
         advance(&mut self.scratch, common, arrays, states, &self.chunks)?;
+        if let Some(start) = start {
+            self.chunks.note(start.elapsed());
+        }
         if let Some(scalars) = self.scratch.scalars.first() {
             self.progress.uniform_states.clone_from(&scalars.states);
         }
@@ -216,14 +222,10 @@ impl Optimizer {
             };
             let edges = edges.normal();
             let known = variants.iter().position(|variant| variant.lowered().edges == edges);
-            let place = match known {
-                Some(place) => place,
-                None => {
-                    variants.push(self.compiled.variant(edges)?);
-                    variants.len() - 1
-                }
-            };
-            of_tensor.push(place);
+            of_tensor.push(known.unwrap_or(variants.len()));
+            if known.is_none() {
+                variants.push(self.compiled.variant(edges)?);
+            }
         }
         if variants.is_empty() {
             variants.push(self.compiled.variant(Edges::default())?);
@@ -308,6 +310,12 @@ impl Optimizer {
         Ok(())
     }
 
+    /// Lets the threads share every step, where it does not pay too. For tests of what threads may not change.
+    #[doc(hidden)]
+    pub fn share_every_step(&mut self) {
+        self.chunks.share();
+    }
+
     fn check_shapes(
         &self,
         what: &'static str,
@@ -354,11 +362,10 @@ impl Optimizer {
         for (slot, state) in slots.iter().enumerate() {
             let start = starts[state.index()] as f32;
             for tensor in 0..self.lengths.len() {
-                if let Some(array) = self.progress.states.get_mut(slot, tensor) {
-                    // A fresh array is zero already, and not touched before it is needed.
-                    if start.to_bits() != 0 || array.iter().any(|x| x.to_bits() != 0) {
-                        array.fill(start);
-                    }
+                let array = self.progress.states.get_mut(slot, tensor).unwrap_or_default();
+                // A fresh array is zero already, and not written before it is needed.
+                if array.iter().any(|x| x.to_bits() != start.to_bits()) {
+                    array.fill(start);
                 }
             }
         }

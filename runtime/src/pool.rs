@@ -6,9 +6,6 @@ use std::sync::Arc;
 use crate::error::RuntimeError;
 use crate::tensors::Cut;
 
-/// Below this many elements one thread is quicker than waking a second.
-pub(crate) const PARALLEL_ELEMENTS: usize = 131_072;
-
 /// The threads that share the work of a step; the calling one is among them.
 #[derive(Debug, Clone)]
 pub(crate) struct Pool {
@@ -39,10 +36,10 @@ impl Pool {
     }
 
     /// Cuts the chunks in a part for each thread, of nearly as many elements; the result has where each
-    /// part ends. One part if the work does not pay for a second thread.
+    /// part ends.
     pub(crate) fn parts(&self, cuts: &[Cut]) -> Vec<usize> {
         let total: usize = cuts.iter().map(|cut| cut.length).sum();
-        if self.threads == 1 || total < PARALLEL_ELEMENTS {
+        if self.threads == 1 || cuts.len() < 2 {
             return vec![cuts.len()];
         }
         let mut ends = Vec::new();

@@ -1,6 +1,7 @@
 //! Lists of tensors as a step takes them, and the fixed chunks in which it goes over them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use nosc_kernels::ElementType;
 use nosc_kernels::floats::{Floats, FloatsMut};
@@ -81,14 +82,37 @@ pub(crate) struct Chunks {
     pool: Pool,
     /// Where the part of each thread ends.
     ends: Arc<[usize]>,
+    /// Whether the threads share them, or the calling one takes them all.
+    shared: bool,
+    /// Steps that were timed, and the shortest of them.
+    timed: (u32, Duration),
 }
+
+/// Elements from which a step is shared from the start.
+const LARGE: usize = 1 << 20;
+/// If the calling thread takes longer, steps are shared. To wake another one and to wait for it took 40 us
+/// where this was measured (`docs/benchmarks.md`).
+const WORTHWHILE: Duration = Duration::from_micros(120);
+/// Steps that are timed for that. The first ones are slow: they meet memory that was never touched.
+const TIMED: u32 = 8;
 
 impl Chunks {
     /// The chunks of tensors of these lengths.
     pub(crate) fn new(lengths: &[usize], pool: Pool) -> Chunks {
         let cuts = Cut::all(lengths);
         let ends = pool.parts(&cuts);
-        Chunks { cuts: cuts.into(), pool, ends: ends.into() }
+        let shared = ends.len() > 1 && lengths.iter().sum::<usize>() >= LARGE;
+        let timed = (0, Duration::MAX);
+        Chunks { cuts: cuts.into(), pool, ends: ends.into(), shared, timed }
+    }
+
+    /// Takes note of how long one thread took for all of them.
+    pub(crate) fn note(&mut self, time: Duration) {
+        let (count, shortest) = self.timed;
+        self.timed = (count.saturating_add(1), shortest.min(time));
+        if count + 1 == TIMED {
+            self.shared = self.ends.len() > 1 && self.timed.1 > WORTHWHILE;
+        }
     }
 
     /// All chunks, in the order of tensors and elements.
@@ -98,7 +122,22 @@ impl Chunks {
 
     /// Whether several threads share them.
     pub(crate) fn is_shared(&self) -> bool {
-        self.ends.len() > 1
+        self.shared
+    }
+
+    /// Shares them whatever the size.
+    pub(crate) fn share(&mut self) {
+        self.shared = self.ends.len() > 1;
+    }
+
+    /// Whether it is still open which is quicker.
+    pub(crate) fn is_timed(&self) -> bool {
+        !self.shared && self.timed.0 < TIMED && self.ends.len() > 1
+    }
+
+    /// The parts in use.
+    fn ends(&self) -> &[usize] {
+        if self.shared { &self.ends } else { &[] }
     }
 
     /// Calls `work` with the item of each chunk and its `width` others, on all threads.
@@ -109,7 +148,7 @@ impl Chunks {
         width: usize,
         work: impl Fn(&mut T, &mut [U]) + Sync,
     ) {
-        self.pool.run((items, others, width), &self.ends, |_, (items, others, width)| {
+        self.pool.run((items, others, width), self.ends(), |_, (items, others, width)| {
             let mut rest = others;
             for item in items {
                 let (own, after) = std::mem::take(&mut rest).split_at_mut(width);
@@ -127,11 +166,15 @@ impl Chunks {
     ) {
         results.clear();
         results.resize(self.cuts.len(), T::default());
-        self.pool.run((results, &mut [], 0), &self.ends, |start, (part, _, _): Part<'_, T, ()>| {
-            for (result, cut) in part.iter_mut().zip(&self.cuts[start..]) {
-                *result = of(cut);
-            }
-        });
+        self.pool.run(
+            (results, &mut [], 0),
+            self.ends(),
+            |start, (part, _, _): Part<'_, T, ()>| {
+                for (result, cut) in part.iter_mut().zip(&self.cuts[start..]) {
+                    *result = of(cut);
+                }
+            },
+        );
     }
 }
 

@@ -26,7 +26,7 @@ fn steps_of_every_standard_rule_allocate_nothing() {
             .for_each(|_| assert_eq!(optimizer.step(&mut w, &g, 0.01).unwrap(), StepOutcome::Done));
         let used = allocation_counter::measure(|| {
             (0..3).for_each(|_| {
-                assert_eq!(optimizer.step(&mut w, &g, 0.01).unwrap(), StepOutcome::Done)
+                assert_eq!(optimizer.step(&mut w, &g, 0.01).unwrap(), StepOutcome::Done);
             });
         });
         assert_eq!(used.count_total, 0, "{}: {used:?}", rule.name);
@@ -46,11 +46,11 @@ fn guarded_steps_of_mixed_types_allocate_nothing() {
     let g: Vec<Floats<'_>> = g.iter().map(Floats::from).collect();
     let options = StepOptions { clip_norm: Some(1.0), loss_scale: 8.0, ..StepOptions::new(0.01) };
     (0..2).for_each(|_| {
-        assert_eq!(optimizer.step_with(&mut w, &g, &options).unwrap(), StepOutcome::Done)
+        assert_eq!(optimizer.step_with(&mut w, &g, &options).unwrap(), StepOutcome::Done);
     });
     let used = allocation_counter::measure(|| {
         (0..3).for_each(|_| {
-            assert_eq!(optimizer.step_with(&mut w, &g, &options).unwrap(), StepOutcome::Done)
+            assert_eq!(optimizer.step_with(&mut w, &g, &options).unwrap(), StepOutcome::Done);
         });
     });
     assert_eq!(used.count_total, 0, "{used:?}");

@@ -15,6 +15,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::missing_panics_doc,
+    clippy::print_stdout,
     reason = "a test stops at the first surprise"
 )]
 

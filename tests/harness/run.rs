@@ -51,7 +51,8 @@ impl Run {
     pub fn of(rule: &Rule, backend: Backend, lengths: &[usize], settings: Settings) -> Run {
         let first_tensor = settings.first_tensor;
         let optimizer = Optimizer::new(compiled(rule, backend), lengths, settings);
-        let optimizer = optimizer.unwrap_or_else(|error| panic!("{}\n{error}", rule.to_text()));
+        let mut optimizer = optimizer.unwrap_or_else(|error| panic!("{}\n{error}", rule.to_text()));
+        optimizer.share_every_step();
         let tensors = lengths.iter().zip(first_tensor..).map(|(length, tensor)| {
             (0..*length as u64).map(|i| plain_float(splitmix(u64::from(tensor)) ^ i)).collect()
         });

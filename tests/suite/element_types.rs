@@ -17,7 +17,9 @@ fn settings(threads: usize) -> Settings {
 }
 
 fn optimizer(rule: &Rule, backend: Backend, length: usize, settings: Settings) -> Optimizer {
-    Optimizer::new(compiled(rule, backend), &[length], settings).unwrap()
+    let mut optimizer = Optimizer::new(compiled(rule, backend), &[length], settings).unwrap();
+    optimizer.share_every_step();
+    optimizer
 }
 
 /// Numbers that 16 bits hold, and others.
@@ -146,6 +148,7 @@ fn tensors_of_different_types_move_in_one_step() {
         let mut d: Vec<f64> = starts[3].iter().map(|x| f64::from(*x)).collect();
         let mut optimizer =
             Optimizer::new(compiled(&rule, backend), &lengths, settings(threads)).unwrap();
+        optimizer.share_every_step();
         for _ in 0..3 {
             let mut w: [FloatsMut<'_>; 4] =
                 [(&mut a).into(), (&mut b).into(), (&mut c).into(), (&mut d).into()];

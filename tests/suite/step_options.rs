@@ -13,7 +13,10 @@ fn settings(threads: usize) -> Settings {
 
 fn optimizer(name: &str, backend: Backend, threads: usize) -> Optimizer {
     let rule = library::rule(name).unwrap();
-    Optimizer::new(compiled(&rule, backend), &LENGTHS, settings(threads)).unwrap()
+    let compiled = compiled(&rule, backend);
+    let mut optimizer = Optimizer::new(compiled, &LENGTHS, settings(threads)).unwrap();
+    optimizer.share_every_step();
+    optimizer
 }
 
 /// Gradients as they are put through by hand, in f32.

@@ -212,13 +212,6 @@ fn an_output_that_cannot_be_written_is_an_error() {
     assert!(err.contains("could not write `no/such/folder/o.npy`"), "{err}");
 }
 
-/// A safetensors file with one tensor.
-fn save(session: &Session, name: &str, dtype: Dtype, bytes: &[u8]) {
-    let view = TensorView::new(dtype, vec![2], bytes).unwrap();
-    let file = safetensors::serialize(BTreeMap::from([("w", view)]), None).unwrap();
-    std::fs::write(session.path(name), file).unwrap();
-}
-
 #[test]
 fn parameters_of_every_type_stay_what_they_are() {
     let session = Session::new();
@@ -236,7 +229,7 @@ fn parameters_of_every_type_stay_what_they_are() {
             "w [2]: 1.375 0.25",
         ),
     ] {
-        save(&session, "w.safetensors", dtype, &bytes);
+        session.tensor("w.safetensors", dtype, &bytes);
         let mut run = vec!["run", "-e", "g", "--params", "w.safetensors", "--grads", "g.npy"];
         run.extend(["--lr", "0.5"]);
         assert_eq!(session.nosc(&run).ok().trim(), shown, "{dtype:?}");
@@ -253,11 +246,11 @@ fn parameters_of_every_type_stay_what_they_are() {
 fn a_type_that_a_file_or_a_step_does_not_take_is_named() {
     let session = Session::new();
     session.array("g.npy", &[2], &[0.25, -0.5]);
-    save(&session, "w.safetensors", Dtype::I16, &[0; 4]);
+    session.tensor("w.safetensors", Dtype::I16, &[0; 4]);
     let run = ["run", "-e", "g", "--params", "w.safetensors", "--grads", "g.npy", "--lr", "0.5"];
     let error = session.nosc(&run).fails(1);
     assert!(error.contains("tensor `w` holds I16, expected F16, BF16, F32 or F64"), "{error}");
-    save(&session, "w.safetensors", Dtype::BF16, &[0; 4]);
+    session.tensor("w.safetensors", Dtype::BF16, &[0; 4]);
     let error = session.nosc(&[&run[..], &["-o", "o.npy"]].concat()).fails(1);
     assert!(error.contains("use .safetensors for the output"), "{error}");
     assert!(!session.path("o.npy").exists());

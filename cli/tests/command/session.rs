@@ -6,6 +6,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use safetensors::tensor::{Dtype, TensorView};
+
 /// What the command did.
 pub(crate) struct Outcome {
     pub(crate) code: i32,
@@ -58,6 +60,13 @@ impl Session {
 
     pub(crate) fn array(&self, name: &str, shape: &[u64], values: &[f32]) {
         std::fs::write(self.path(name), npy(shape, values)).unwrap();
+    }
+
+    /// A safetensors file with one tensor `w` of two elements.
+    pub(crate) fn tensor(&self, name: &str, dtype: Dtype, bytes: &[u8]) {
+        let view = TensorView::new(dtype, vec![2], bytes).unwrap();
+        let file = safetensors::serialize([("w", view)], None).unwrap();
+        std::fs::write(self.path(name), file).unwrap();
     }
 
     /// Shape and values of an array file.

@@ -204,7 +204,7 @@ mod tests {
             // On the other side of x or the same: never farther than a unit from the nearest one.
             let (error, least) = ((found - x).abs(), (nearest - x).abs());
             assert!(error >= least && found.is_sign_negative() == x.is_sign_negative(), "{what}");
-            assert!(error <= 3.0e-2_f32.mul_add(x.abs(), 6.0e-8), "{what}: {found:e}");
+            assert!(error <= 3.0e-2 * x.abs() + 6.0e-8, "{what}: {found:e}");
         } else {
             assert!(found.is_infinite() || found.abs() == largest, "{what}: {found:e}");
         }

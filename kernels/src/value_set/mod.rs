@@ -90,11 +90,11 @@ fn cost(node: Node) -> usize {
         Node::Unary(Unary::Log, _) => 30,
         Node::Unary(Unary::Tanh | Unary::Sigmoid, _) => 25,
         Node::Unary(Unary::Sqrt, _) => 8,
-        Node::Unary(Unary::Sign, _) => 4,
         Node::Binary(Binary::Pow, ..) => 100,
         Node::Binary(Binary::Div, ..) => 6,
-        Node::Binary(Binary::Min | Binary::Max, ..) => 4,
-        Node::Clip(..) => 4,
+        Node::Unary(Unary::Sign, _)
+        | Node::Binary(Binary::Min | Binary::Max, ..)
+        | Node::Clip(..) => 4,
         Node::Where(..) => 2,
         _ => 1,
     }
