@@ -7,6 +7,10 @@
 //! they were. NaN equals NaN: which one an operation returns differs between machines, so the bits
 //! of a float are read from numbers only.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![cfg_attr(
+    target_arch = "x86_64",
+    expect(clippy::print_stdout, reason = "tests say what they skip")
+)]
 
 #[cfg(target_arch = "x86_64")]
 use nosc_kernels::cpu::wide::{CpuFeatures, WideKernel, WideOptions, Width};

@@ -44,7 +44,9 @@ fn wanted(rule: &Rule, start: &[f32], gradients: &[f32], round: fn(f32) -> f32) 
     let mut w = start.to_vec();
     for _ in 0..3 {
         optimizer.step(&mut [&mut w], &[gradients], 0.05).unwrap();
-        w.iter_mut().for_each(|w| *w = round(*w));
+        for w in &mut w {
+            *w = round(*w);
+        }
     }
     all_bits(w)
 }
@@ -211,7 +213,7 @@ fn a_thousand_steps_in_bf16_have_the_moments_of_f32() {
     let (mut narrow, g) = ([bf16::ONE; 5], [bf16::from_f32(0.1); 5]);
     let mut of_bf16 = optimizer(&rule, Backend::Auto, 5, settings(1));
     let mut of_f32 = optimizer(&rule, Backend::Auto, 5, settings(1));
-    let (mut plain, as_f32) = ([1.0_f32; 5], g.map(|g| g.to_f32()));
+    let (mut plain, as_f32) = ([1.0_f32; 5], g.map(bf16::to_f32));
     for _ in 0..1000 {
         let options = StepOptions::new(1e-3);
         of_bf16.step_with(&mut [(&mut narrow).into()], &[(&g).into()], &options).unwrap();

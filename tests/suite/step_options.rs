@@ -28,8 +28,8 @@ fn guarded(g: &[Vec<f32>], scale: f32, limit: f32) -> Vec<Vec<f32>> {
 fn two_steps(optimizer: &mut Optimizer, g: &[Vec<f32>], options: &StepOptions) -> Vec<Vec<f32>> {
     let mut w: Vec<Vec<f32>> = LENGTHS.iter().map(|n| vec![0.5; *n]).collect();
     for _ in 0..2 {
-        let mut parameters: Vec<_> = w.iter_mut().map(|w| w.into()).collect();
-        let gradients: Vec<_> = g.iter().map(|g| g.into()).collect();
+        let mut parameters: Vec<_> = w.iter_mut().map(Into::into).collect();
+        let gradients: Vec<_> = g.iter().map(Into::into).collect();
         let done = optimizer.step_with(&mut parameters, &gradients, options).unwrap();
         assert_eq!(done, StepOutcome::Done);
     }
@@ -154,8 +154,8 @@ fn options_out_of_their_range_are_refused_and_change_nothing() {
         ),
         (StepOptions::new(-1.0), "the learning rate is -1, expected a finite number of at least 0"),
     ] {
-        let mut parameters: Vec<_> = w.iter_mut().map(|w| w.into()).collect();
-        let gradients: Vec<_> = g.iter().map(|g| g.into()).collect();
+        let mut parameters: Vec<_> = w.iter_mut().map(Into::into).collect();
+        let gradients: Vec<_> = g.iter().map(Into::into).collect();
         let error = optimizer.step_with(&mut parameters, &gradients, &options).unwrap_err();
         assert_eq!(error.to_string(), message);
     }
