@@ -1,7 +1,10 @@
 //! Threads of a step. Each takes a fixed part of the chunks, so results never depend on how many there
 //! are, and a thread meets the same elements at every step, in its own cache.
 
-use std::sync::Arc;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::error::RuntimeError;
 use crate::tensors::Cut;
@@ -10,29 +13,68 @@ use crate::tensors::Cut;
 #[derive(Debug, Clone)]
 pub(crate) struct Pool {
     threads: usize,
-    helpers: Helpers,
+    /// None for one thread.
+    helpers: Option<Helpers>,
 }
 
+/// All threads but the calling one.
 #[derive(Debug, Clone)]
-enum Helpers {
-    /// Those of rayon, which all optimizers share.
-    Global,
-    Own(Arc<rayon::ThreadPool>),
+struct Helpers {
+    pool: Arc<rayon::ThreadPool>,
+    /// Counts the runs, so that threads that wait for the next one see it come.
+    turn: Arc<AtomicU64>,
+}
+
+/// How long a thread looks out for the next run before it sleeps. To wake one took 40 us where this was
+/// measured, which is as much as a step over half a million elements.
+const LOOKOUT: Duration = Duration::from_micros(100);
+
+/// The helpers of all optimizers that take as many threads as there are cores.
+static SHARED: Mutex<Option<Helpers>> = Mutex::new(None);
+
+impl Helpers {
+    fn new(threads: usize) -> Result<Helpers, RuntimeError> {
+        let name = |_| "nosc-step".to_owned();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(name).build();
+        let pool = pool.map_err(|error| RuntimeError::Threads(error.to_string()))?;
+        Ok(Helpers { pool: Arc::new(pool), turn: Arc::default() })
+    }
+
+    fn shared(threads: usize) -> Result<Helpers, RuntimeError> {
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(helpers) = &*shared {
+            return Ok(helpers.clone());
+        }
+        let helpers = Helpers::new(threads)?;
+        *shared = Some(helpers.clone());
+        Ok(helpers)
+    }
+
+    /// Lets the threads look out for the next run.
+    fn look_out(&self, turn: u64) {
+        for _ in 0..self.pool.current_num_threads() {
+            let current = Arc::clone(&self.turn);
+            self.pool.spawn(move || {
+                let start = Instant::now();
+                while current.load(Ordering::Relaxed) == turn && start.elapsed() < LOOKOUT {
+                    (0..16).for_each(|_| std::hint::spin_loop());
+                }
+            });
+        }
+    }
 }
 
 impl Pool {
     /// `None` for as many threads as the machine has cores.
     pub(crate) fn new(threads: Option<usize>) -> Result<Pool, RuntimeError> {
-        let Some(threads) = threads.map(|threads| threads.max(1)) else {
-            return Ok(Pool { threads: rayon::current_num_threads(), helpers: Helpers::Global });
+        let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+        let count = threads.unwrap_or_else(cores).max(1);
+        let helpers = match threads {
+            _ if count == 1 => None,
+            None => Some(Helpers::shared(count - 1)?),
+            Some(_) => Some(Helpers::new(count - 1)?),
         };
-        if threads == 1 {
-            return Ok(Pool { threads, helpers: Helpers::Global });
-        }
-        let name = |_| "nosc-step".to_owned();
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads - 1).thread_name(name);
-        let pool = pool.build().map_err(|error| RuntimeError::Threads(error.to_string()))?;
-        Ok(Pool { threads, helpers: Helpers::Own(Arc::new(pool)) })
+        Ok(Pool { threads: count, helpers })
     }
 
     /// Cuts the chunks in a part for each thread, of nearly as many elements; the result has where each
@@ -67,24 +109,38 @@ impl Pool {
         ends: &[usize],
         work: impl Fn(usize, Part<'_, T, U>) + Sync,
     ) {
-        if ends.len() <= 1 {
+        let Some(helpers) = self.helpers.as_ref().filter(|_| ends.len() > 1) else {
             return work(0, whole);
-        }
-        match &self.helpers {
-            Helpers::Global => rayon::in_place_scope(|scope| spread(scope, whole, ends, &work)),
-            Helpers::Own(pool) => pool.in_place_scope(|scope| spread(scope, whole, ends, &work)),
-        }
+        };
+        let turn = helpers.turn.fetch_add(1, Ordering::Relaxed) + 1;
+        let left = AtomicUsize::new(ends.len() - 1);
+        helpers.pool.in_place_scope(|scope| {
+            spread(scope, whole, ends, &work, &left);
+            wait(&left);
+        });
+        helpers.look_out(turn);
     }
 }
 
 /// Neighbouring items, and for each of them so many others.
 pub(crate) type Part<'a, T, U> = (&'a mut [T], &'a mut [U], usize);
 
+/// Looks at the number of parts that are left for a while, so as not to sleep when it is nearly zero.
+fn wait(left: &AtomicUsize) {
+    let start = Instant::now();
+    while left.load(Ordering::Acquire) > 0 && start.elapsed() < LOOKOUT {
+        std::hint::spin_loop();
+    }
+    // The scope learns of the last end a moment later.
+    (0..64).for_each(|_| std::hint::spin_loop());
+}
+
 fn spread<'s, T: Send, U: Send>(
     scope: &rayon::Scope<'s>,
     (items, others, width): Part<'s, T, U>,
     ends: &[usize],
     work: &'s (impl Fn(usize, Part<'_, T, U>) + Sync),
+    left: &'s AtomicUsize,
 ) {
     let first_end = ends.first().copied().unwrap_or(items.len()).min(items.len());
     let (first, mut rest) = items.split_at_mut(first_end);
@@ -94,10 +150,11 @@ fn spread<'s, T: Send, U: Send>(
         let (part, after) = std::mem::take(&mut rest).split_at_mut(length);
         let (others, after_others) = std::mem::take(&mut rest_others).split_at_mut(length * width);
         (rest, rest_others) = (after, after_others);
-        if !part.is_empty() {
-            let start = pair[0];
-            scope.spawn(move |_| work(start, (part, others, width)));
-        }
+        let start = pair[0];
+        scope.spawn(move |_| {
+            work(start, (part, others, width));
+            left.fetch_sub(1, Ordering::Release);
+        });
     }
     work(0, (first, first_others, width));
 }
