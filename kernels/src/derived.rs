@@ -227,6 +227,11 @@ impl Derived {
         }
     }
 
+    /// Whether one of the step scalars in the expressions is such.
+    pub(crate) fn reads(&self, such: impl Fn(&Scalar) -> bool) -> bool {
+        self.numbers.iter().any(|number| matches!(number, Number::Scalar(scalar) if such(scalar)))
+    }
+
     /// A number as a formula; `leaf` writes a step scalar.
     pub fn text(&self, id: DerivedId, leaf: impl Fn(&Scalar) -> String) -> String {
         let mut texts: Vec<String> = Vec::with_capacity(id.index() + 1);

@@ -99,6 +99,7 @@ pub struct ScalarProgram {
     derived: Derived,
     uniform_states: Vec<StateId>,
     needs_total_steps: bool,
+    varies_by_step: bool,
     /// Live nodes that are uniform in the update, in order.
     nodes: Vec<NodeId>,
     /// Nodes of the schedule, in order.
@@ -134,11 +135,12 @@ impl ScalarProgram {
             StateKind::Average { decay, .. } => Some(decay),
             StateKind::Recurrence { .. } => None,
         });
-        ScalarProgram {
+        let mut program = ScalarProgram {
             outputs,
             derived,
             uniform_states: states_where(rule, &uniform.states, true),
             needs_total_steps: rule.needs_total_steps(),
+            varies_by_step: false,
             nodes: nodes.collect(),
             schedule_nodes: if rule.schedule.is_some() {
                 schedule_nodes.collect()
@@ -146,7 +148,30 @@ impl ScalarProgram {
                 Vec::new()
             },
             decays: decays.collect(),
-        }
+        };
+        program.varies_by_step = program.finds_what_varies(rule);
+        program
+    }
+
+    /// Whether anything but the learning rate, the parameters and the guard is looked at.
+    fn finds_what_varies(&self, rule: &Rule) -> bool {
+        let by_step = |scalar: &Scalar| matches!(scalar, Scalar::Debias(_) | Scalar::NoiseScale);
+        let mut nodes = self.nodes.iter().chain(&self.schedule_nodes);
+        let varying = |id: &NodeId| match rule.tree.node(*id) {
+            Node::Operand(operand) => operand != Operand::LearningRate,
+            node => matches!(
+                node,
+                Node::Decay(..)
+                    | Node::Drop(..)
+                    | Node::State(_)
+                    | Node::Previous(_)
+                    | Node::Debias(_)
+            ),
+        };
+        !self.uniform_states.is_empty()
+            || self.outputs.iter().any(by_step)
+            || self.derived.reads(by_step)
+            || nodes.any(varying)
     }
 
     /// What the kernel is called with, in order.
@@ -162,6 +187,11 @@ impl ScalarProgram {
     /// States that are one number a rule.
     pub fn uniform_states(&self) -> &[StateId] {
         &self.uniform_states
+    }
+
+    /// Whether the scalars of two steps may differ though learning rate, parameters and guard do not.
+    pub fn varies_by_step(&self) -> bool {
+        self.varies_by_step
     }
 
     /// Whether a step needs the total number of steps.

@@ -158,6 +158,7 @@ impl Optimizer {
             .values(&[&about.parameters[..], &self.settings.parameters].concat())
             .map_err(|error| CheckpointError::Format(error.to_string()))?;
         self.parameters = parameters;
+        self.forget_scalars();
         self.restored = about.parameters;
         self.total_steps = self.settings.total_steps.or(about.total_steps);
         self.progress = progress;

@@ -211,7 +211,6 @@ impl Optimizer {
     ) -> Result<(), RuntimeError> {
         let Scratch { variants, of_tensor, .. } = &mut self.scratch;
         let guarded = guard.scale as f32 != 1.0 || guard.limit as f32 != f32::INFINITY;
-        variants.clear();
         of_tensor.clear();
         for tensor in 0..self.lengths.len() {
             let edges = Edges {
@@ -239,6 +238,11 @@ impl Optimizer {
         learning_rate: f64,
         guard: GradientGuard,
     ) -> Result<(), RuntimeError> {
+        let wanted = (learning_rate, guard, self.scratch.variants.len());
+        if self.progress.step > 0 && self.scratch.known == Some(wanted) {
+            return Ok(());
+        }
+        self.scratch.known = None;
         let starts = self.starts(learning_rate)?;
         let mut scalars = std::mem::take(&mut self.scratch.scalars);
         let found = self.scalars_into(&mut scalars, learning_rate, guard, starts.as_deref());
@@ -247,6 +251,8 @@ impl Optimizer {
         if let Some(starts) = starts {
             self.fill(&starts);
         }
+        let varies = self.compiled.lowered().scalars.varies_by_step();
+        self.scratch.known = (!varies).then_some(wanted);
         Ok(())
     }
 
@@ -307,6 +313,7 @@ impl Optimizer {
         settings.push((name.to_owned(), value));
         self.parameters = self.compiled.values(&[&self.restored[..], &settings].concat())?;
         self.settings.parameters = settings;
+        self.forget_scalars();
         Ok(())
     }
 
@@ -314,6 +321,11 @@ impl Optimizer {
     #[doc(hidden)]
     pub fn share_every_step(&mut self) {
         self.chunks.share();
+    }
+
+    /// The next step works out its scalars anew.
+    pub(crate) fn forget_scalars(&mut self) {
+        self.scratch.known = None;
     }
 
     fn check_shapes(

@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use nosc_kernels::GradientGuard;
 use nosc_kernels::floats::{Floats, FloatsMut};
 use nosc_kernels::kernel::{CallError, Elements, Uniforms};
 use nosc_kernels::scalars::{StepScalars, key};
@@ -15,9 +16,13 @@ use crate::tensors::{Chunks, Cut, Gradients, Parameters};
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     lists: Lists,
+    /// The kernels that steps have needed so far.
+    pub(crate) variants: Vec<Variant>,
     /// By variant of the kernel.
     pub(crate) scalars: Vec<StepScalars>,
-    pub(crate) variants: Vec<Variant>,
+    /// What `scalars` were worked out for, if another step may use them: learning rate, guard, number of
+    /// variants.
+    pub(crate) known: Option<(f64, GradientGuard, usize)>,
     /// By tensor: which variant moves it.
     pub(crate) of_tensor: Vec<usize>,
     /// Partial sums of a norm, by chunk.

@@ -105,3 +105,28 @@ fn decays_end_at_the_total_and_stay_there() {
     }
     assert_eq!(moved, [-1.0, -1.5, -1.5, -1.5]);
 }
+
+/// Step scalars are kept from step to step where nothing of theirs has changed, and only there.
+#[test]
+fn changes_between_steps_are_seen_whatever_was_kept() {
+    for text in
+        ["{ param a = 0.5\n update = a*g + m }", "g * ld", "debias(ema(g, 0.9)) * g", "eps_t + g"]
+    {
+        let settings = || Settings { total_steps: Some(20), seed: Some(3), ..Settings::default() };
+        let mut kept = Run::new(text, &[33], settings());
+        for step in 0..8 {
+            // The same step by an optimizer that has kept nothing.
+            let mut fresh = Run::new(text, &[33], settings());
+            fresh.optimizer.load_bytes(&kept.optimizer.to_checkpoint().unwrap()).unwrap();
+            fresh.tensors.clone_from(&kept.tensors);
+            if step == 3 && text.contains("param") {
+                kept.optimizer.set("a", 0.25).unwrap();
+                fresh.optimizer.set("a", 0.25).unwrap();
+            }
+            let learning_rate = if step < 5 { 0.05 } else { 0.025 };
+            kept.step(learning_rate).unwrap();
+            fresh.step(learning_rate).unwrap();
+            kept.assert_same_as(&fresh, &format!("{text}, step {step}"));
+        }
+    }
+}
