@@ -26,7 +26,7 @@ use crate::plan::Plan;
 ///
 /// # Errors
 ///
-/// Those of [`object`], and [`CpuError::Multiversion`] if the target is not an x86-64 system with the
+/// Those of [`super::emit::object`], and [`CpuError::Multiversion`] if the target is not an x86-64 system with the
 /// calling convention of System V.
 pub fn multiversion(plan: &Plan, options: &CpuOptions, symbol: &str) -> Result<Vec<u8>, CpuError> {
     check_symbol(symbol)?;
