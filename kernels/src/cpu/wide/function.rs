@@ -50,6 +50,8 @@ pub(super) struct Image {
     pub(super) bytes: Vec<u8>,
     /// Offset of the entry.
     pub(super) entry: usize,
+    /// Offset of the first instruction; constants stand before it.
+    pub(super) code: usize,
 }
 
 /// The machine code of a verified plan, with at most `registers` vector registers.
@@ -66,9 +68,9 @@ pub(super) fn write(plan: &Plan, width: Width, registers: usize) -> Result<Image
     let start = function.generator.assembler.position();
     function.body()?;
     let entry = function.entry(start, origin)?;
-    let code = function.generator.assembler.finish(bytes.len());
-    bytes.extend(code);
-    Ok(Image { bytes, entry })
+    let start_of_code = bytes.len();
+    bytes.extend(function.generator.assembler.finish(start_of_code));
+    Ok(Image { bytes, entry, code: start_of_code })
 }
 
 fn check_frame(found: u32) -> Result<(), CpuError> {
