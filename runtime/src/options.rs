@@ -90,9 +90,11 @@ impl StepOptions {
     /// What gradients are put through, by the norm of the gradients as they are.
     pub(crate) fn guard(&self, norm: Option<f64>) -> GradientGuard {
         let coefficient = match (self.clip_norm, norm) {
-            (Some(most), Some(norm)) => (most / (norm / self.loss_scale + 1e-6)).min(1.0),
+            (Some(most), Some(norm)) => most / (norm / self.loss_scale + 1e-6),
             _ => 1.0,
         };
+        // A NaN stays: `f64::min` would make it 1.
+        let coefficient = if coefficient > 1.0 { 1.0 } else { coefficient };
         let limit = self.clip_value.unwrap_or(f64::INFINITY);
         GradientGuard { scale: coefficient / self.loss_scale, limit }
     }
