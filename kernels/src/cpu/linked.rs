@@ -118,6 +118,23 @@ fn variants_for_several_processors_return_the_bits_of_the_interpreter() {
     }
 }
 
+/// A shared library can be made of it.
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#[test]
+fn variants_link_into_a_shared_library() {
+    if !has_cc() {
+        println!("SKIPPED: no C compiler `cc` on this machine; the object file was not linked");
+        return;
+    }
+    let folder = Folder::new("shared");
+    let object = multiversion(&momentum(), &CpuOptions::default(), "nosc_momentum").unwrap();
+    std::fs::write(folder.0.join("kernel.o"), object).unwrap();
+    let mut cc = Command::new("cc");
+    cc.current_dir(&folder.0).args(["-shared", "kernel.o", "-o", "kernel.so"]);
+    let built = cc.output().unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+}
+
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn variants_are_refused_for_other_machines() {
