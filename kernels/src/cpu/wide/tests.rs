@@ -249,7 +249,7 @@ fn products_do_not_take_arguments_from_memory() {
     plan.store(Array::Parameter, value);
     let plan = plan.finish();
     for width in Width::ALL {
-        let text = super::assembly(&plan, width).unwrap();
+        let text = assembly(&plan, width).unwrap();
         let products = text.lines().filter(|line| line.contains("vpmuludq"));
         assert!(products.clone().count() > 0, "{text}");
         assert!(products.clone().all(|line| !line.contains("{1to8}")), "{text}");
