@@ -105,9 +105,9 @@ impl Optimizer {
     ///
     /// # Determinism
     ///
-    /// Equal inputs give equal bits, whatever the back end and the threads. The calling thread has to be in the
-    /// usual floating-point mode: one that flushes subnormal numbers flushes them here too, and the other
-    /// threads of a step do not.
+    /// Equal inputs give equal bits, whatever the back end and the threads. Where it is not the wide back end
+    /// that runs, the calling thread has to be in the usual floating-point mode: one that flushes subnormal
+    /// numbers flushes them here too, and the other threads of a step do not.
     ///
     /// # Threads
     ///
