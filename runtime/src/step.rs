@@ -153,8 +153,13 @@ fn walk<'a, P: Parameters + ?Sized, G: Gradients + ?Sized>(
             }
         }
         let Some((tensor, left)) = open.take() else { return };
-        let (parameters, left) = left.split_at(cut.length);
-        open = Some((tensor, left));
+        let parameters = if cut.is_last() {
+            left
+        } else {
+            let (parameters, left) = left.split_at(cut.length);
+            open = Some((tensor, left));
+            parameters
+        };
         slices.clear();
         for slot in &mut slots {
             let (own, after) = std::mem::take(slot).split_at_mut(cut.padded());

@@ -225,8 +225,16 @@ impl Cut {
         Ok(cuts)
     }
 
+    /// Whether its tensor ends with it.
+    pub(crate) fn is_last(self) -> bool {
+        self.last
+    }
+
     /// Its part of a tensor.
     pub(crate) fn of<'a>(self, tensor: &Floats<'a>) -> Floats<'a> {
+        if self.last && self.start == 0 {
+            return *tensor;
+        }
         tensor.part(self.start..self.start + self.length)
     }
 }
