@@ -42,6 +42,16 @@ pub fn verify(plan: &Plan) -> Result<(), String> {
     stores(plan, &known)
 }
 
+/// The type of each instruction's value, in order, of a plan that satisfies [`verify`].
+pub(crate) fn types(plan: &Plan) -> Vec<Type> {
+    let mut known = Vec::with_capacity(plan.instructions.len());
+    for instruction in &plan.instructions {
+        let kind = result(plan, &known, instruction);
+        known.push(kind);
+    }
+    known
+}
+
 /// Checks that nothing but a pick leads from blocks to elements.
 fn blocks(plan: &Plan) -> Result<(), String> {
     let rates = rates(plan);
