@@ -129,16 +129,16 @@ fn sources_touch_nothing_but_their_arrays() {
 /// Where a fault made no difference, agreement would say nothing.
 #[test]
 fn faults_make_a_difference() {
-    let rules = [plain("powersign"), plain("t6_01")];
+    let rules = [plain("t6_01")];
     let Some(compiler) = cpp_compiler() else { return };
     let folder = tempfile::tempdir().unwrap();
     let fault = ["-DNOSC_TWO_ROUNDINGS"];
     let program =
         Program::build(folder.path(), &compiler, &rules, Sanitizer::None, &fault).unwrap();
-    let found = program.run(&[job(&rules[1], 0, [4_099])]);
+    let found = program.run(&[job(&rules[0], 0, [4_099])]);
     assert!(found.differing > 0, "unfused multiply-adds are not noticed");
     let program = Program::build(folder.path(), &compiler, &rules, Sanitizer::None, &[]).unwrap();
-    let right = job(&rules[1], 0, [4_099]);
+    let right = job(&rules[0], 0, [4_099]);
     assert_eq!(program.run(std::slice::from_ref(&right)).differing, 0);
     let wrong = program.run(&[Job { wrong_step: true, ..right }]);
     assert!(wrong.differing > 4_000, "a wrong step is not noticed: {wrong:?}");

@@ -200,5 +200,6 @@ fn command(folder: &Path, compiler: &str, flags: &[&str]) -> Command {
 /// Warnings are failures too.
 fn finished(output: &std::process::Output) {
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.is_empty(), "{said}");
+    let first: Vec<&str> = said.lines().take(40).collect();
+    assert!(output.status.success() && said.is_empty(), "{}", first.join("\n"));
 }

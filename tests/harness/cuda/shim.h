@@ -20,13 +20,13 @@ struct Place3 {
 };
 extern Place3 threadIdx, blockIdx, blockDim, gridDim;
 
-struct alignas(16) __attribute__((may_alias)) float4 {
+struct __attribute__((may_alias, aligned(16))) float4 {
     float x, y, z, w;
 };
-struct alignas(16) __attribute__((may_alias)) double2 {
+struct __attribute__((may_alias, aligned(16))) double2 {
     double x, y;
 };
-struct alignas(8) __attribute__((may_alias)) ushort4 {
+struct __attribute__((may_alias, aligned(8))) ushort4 {
     unsigned short x, y, z, w;
 };
 
