@@ -89,7 +89,7 @@ impl Tensor {
         }
         table.extend(self.id.to_le_bytes());
         table.extend(0_u32.to_le_bytes());
-        states.iter().for_each(|address| table.extend(address.to_le_bytes()));
+        table.extend(states.iter().flat_map(|address| address.to_le_bytes()));
     }
 }
 

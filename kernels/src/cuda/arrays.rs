@@ -90,13 +90,13 @@ impl Arrays {
             let constant = if field.name == "g" { "const " } else { "" };
             format!("    {constant}{} *{};\n", element(field.of), field.name)
         };
-        self.fields.iter().take(2).for_each(|field| out += &pointer(field));
+        out += &self.fields.iter().take(2).map(pointer).collect::<String>();
         out += "    u64 length;        // number of elements\n";
         out +=
             "    u64 first_element; // index of the first of them in its tensor, a multiple of 4\n";
         out += "    u32 id;            // which tensor it is, for random draws\n";
         out += "    u32 zero;\n";
-        self.fields.iter().skip(2).for_each(|field| out += &pointer(field));
+        out += &self.fields.iter().skip(2).map(pointer).collect::<String>();
         out + "};\n\n"
     }
 

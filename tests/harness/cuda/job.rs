@@ -1,6 +1,6 @@
 //! Launches over some tensors: what a program is given, and what the interpreter makes of the same.
 
-use nosc_kernels::cuda::abi::{Chunk, Tensor, chunks, tensor_bytes};
+use nosc_kernels::cuda::abi::{Tensor, chunks, tensor_bytes};
 use nosc_kernels::floats::{Floats, FloatsMut, bf16, f16};
 use nosc_kernels::interpreter::Interpreter;
 use nosc_kernels::kernel::{Elements, Kernel, Uniforms};
@@ -112,7 +112,7 @@ impl Buffer {
     pub(super) fn words(&self) -> Vec<Option<u64>> {
         for_each_type!(self, |vector| vector
             .iter()
-            .map(|x| (!x.is_nan()).then(|| x.to_bits().into()))
+            .map(|x| (!x.is_nan()).then(|| word(x.to_bits())))
             .collect())
     }
 
@@ -123,6 +123,10 @@ impl Buffer {
     fn write(&mut self) -> FloatsMut<'_> {
         for_each_type!(self, |vector| vector.into())
     }
+}
+
+fn word(bits: impl Into<u64>) -> u64 {
+    bits.into()
 }
 
 /// The arrays of a tensor that a step moves.
@@ -152,15 +156,15 @@ impl Job<'_> {
         let mut input = self.head(kernel, scalars.len() as u32);
         for (place, arrays) in self.places.iter().zip(&arrays) {
             input.extend(place.skipped.to_le_bytes());
-            arrays.buffers().for_each(|buffer| input.extend(buffer.bytes()));
+            input.extend(arrays.buffers().flat_map(|buffer| buffer.bytes()));
         }
         let interpreter = Interpreter::new(self.lowered.plan.clone());
         let mut expected = Vec::new();
         for (step, scalars) in self.steps.iter().zip(&scalars) {
-            scalars.iter().for_each(|scalar| input.extend(scalar.to_le_bytes()));
+            input.extend(scalars.iter().flat_map(|scalar| scalar.to_le_bytes()));
             let number = *step as u32 + u32::from(self.wrong_step);
             let words = [SEED as u32, (SEED >> 32) as u32, number];
-            words.iter().for_each(|word| input.extend(word.to_le_bytes()));
+            input.extend(words.iter().flat_map(|word| word.to_le_bytes()));
             for ((t, place), arrays) in (0..).zip(&self.places).zip(&mut arrays) {
                 let gradients = self.gradients(t, place, *step);
                 input.extend(gradients.bytes());
@@ -244,7 +248,9 @@ impl Job<'_> {
             tensor_bytes(plan.states) as u32,
         ];
         let mut out: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
-        chunks.iter().for_each(|chunk: &Chunk| chunk.write(&mut out));
+        for chunk in chunks {
+            chunk.write(&mut out);
+        }
         let states = vec![0; usize::from(plan.states)];
         for place in &self.places {
             let (length, first_element, id) = (place.length as u64, place.first_element, place.id);

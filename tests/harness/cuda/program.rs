@@ -94,7 +94,9 @@ impl Program {
         write("shim.h", SHIM);
         write("driver.h", DRIVER);
         write("main.cpp", &main);
-        (0..).zip(&parts).for_each(|(number, part)| write(&format!("part{number}.cpp"), part));
+        for (number, part) in parts.iter().enumerate() {
+            write(&format!("part{number}.cpp"), part);
+        }
         compiled(folder, compiler, sanitizer, defines)?;
         Some(Program { folder: folder.to_owned(), symbols })
     }
@@ -109,7 +111,7 @@ impl Program {
         let prepared: Vec<_> =
             jobs.iter().filter_map(|job| Some((job, self.prepare(job)?))).collect();
         let mut input = (prepared.len() as u32).to_le_bytes().to_vec();
-        prepared.iter().for_each(|(_, (bytes, _))| input.extend(bytes));
+        input.extend(prepared.iter().flat_map(|(_, (bytes, _))| bytes));
         std::fs::write(self.folder.join("jobs"), input).unwrap();
         let mut command = Command::new(self.folder.join("program"));
         let done = command.current_dir(&self.folder).args(["jobs", "results"]).output().unwrap();
