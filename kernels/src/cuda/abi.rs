@@ -1,4 +1,4 @@
-//! How a kernel of [`super::source`] is called: the one place that fixes order, layout and meaning of its
+//! How a kernel of [`super::source()`] is called: the one place that fixes order, layout and meaning of its
 //! arguments.
 //!
 //! ```c
