@@ -138,6 +138,9 @@ pub(crate) struct CompileArguments {
     /// The machine, such as aarch64-unknown-linux-gnu, if not this one
     #[arg(long)]
     pub(crate) triple: Option<String>,
+    /// With `--emit asm`: the back end whose code to show; `auto` is the one that runs here
+    #[arg(long, value_name = "auto|wide|cranelift")]
+    pub(crate) backend: Option<Backend>,
     /// With `--emit obj`: code for AVX2 and AVX-512 too, chosen when it is first called; x86-64 only
     #[arg(long)]
     pub(crate) multiversion: bool,

@@ -25,7 +25,8 @@ pub(crate) fn first_non_finite<G: Gradients + ?Sized>(
     let in_cut = |cut: &Cut| {
         let at = match cut.of(&gradients.get(cut.tensor)) {
             Floats::F32(part) => part.iter().position(|x| !x.is_finite()),
-            Floats::F64(part) => part.iter().position(|x| !x.is_finite()),
+            // As a kernel loads it: beyond the largest f32 it is infinite.
+            Floats::F64(part) => part.iter().position(|x| !(*x as f32).is_finite()),
             Floats::F16(part) => part.iter().position(|x| !x.is_finite()),
             Floats::Bf16(part) => part.iter().position(|x| !x.is_finite()),
         };

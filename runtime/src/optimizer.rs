@@ -72,7 +72,7 @@ impl Optimizer {
             states,
             uniform_states: vec![0.0; compiled.lowered().scalars.uniform_states().len()],
         };
-        let chunks = Chunks::new(lengths, Pool::new(settings.threads)?);
+        let chunks = Chunks::new(lengths, Pool::new(settings.threads)?)?;
         let (restored, total_steps) = (Vec::new(), settings.total_steps);
         let lengths = lengths.to_vec();
         Ok(Optimizer {
@@ -105,7 +105,16 @@ impl Optimizer {
     ///
     /// # Determinism
     ///
-    /// Equal inputs give equal bits, whatever the back end and the threads.
+    /// Equal inputs give equal bits, whatever the back end and the threads. Where it is not the wide back end
+    /// that runs, the calling thread has to be in the usual floating-point mode: one that flushes subnormal
+    /// numbers flushes them here too, and the other threads of a step do not.
+    ///
+    /// # Threads
+    ///
+    /// A step of several threads waits for them with rayon. Within a job of another rayon pool that thread may
+    /// take up other jobs of its pool meanwhile; if those wait for a lock that this job holds, all wait for
+    /// ever. Use one thread there, or no lock. After a fork the child has no such threads: it needs an
+    /// optimizer of its own.
     pub fn step(
         &mut self,
         parameters: &mut [&mut [f32]],

@@ -16,7 +16,7 @@ pub struct Settings {
     pub seed: Option<u64>,
     /// What to do about infinite and NaN gradients.
     pub non_finite: NonFinite,
-    /// Threads of a step; `None` for one a core. Results do not depend on it.
+    /// Threads of a step, at most 1,024; `None` for one a core. Results do not depend on it.
     pub threads: Option<usize>,
     /// Number of the first tensor: groups that share a seed draw apart.
     pub first_tensor: u32,
@@ -33,7 +33,7 @@ pub struct Settings {
 pub struct StepOptions {
     /// Finite and at least 0.
     pub learning_rate: f64,
-    /// What the loss was multiplied by before gradients were taken; finite and above 0.
+    /// What the loss was multiplied by before gradients were taken; above 0, and its inverse an f32.
     pub loss_scale: f64,
     /// Something that is not finite was found elsewhere: the step is skipped, whatever the policy.
     pub found_inf: bool,
@@ -69,8 +69,10 @@ impl StepOptions {
         if !self.learning_rate.is_finite() || self.learning_rate.is_sign_negative() {
             return Err(RuntimeError::LearningRate(self.learning_rate));
         }
-        if !(self.loss_scale.is_finite() && self.loss_scale > 0.0) {
-            let expected = "a finite number above 0";
+        // Its inverse is rounded to f32, and is to be a number there.
+        let inverse = (1.0 / self.loss_scale) as f32;
+        if !(inverse > 0.0 && inverse.is_finite()) {
+            let expected = "a number above 0 with an inverse in f32";
             return Err(RuntimeError::StepOption {
                 option: "loss_scale",
                 value: self.loss_scale,
@@ -90,9 +92,11 @@ impl StepOptions {
     /// What gradients are put through, by the norm of the gradients as they are.
     pub(crate) fn guard(&self, norm: Option<f64>) -> GradientGuard {
         let coefficient = match (self.clip_norm, norm) {
-            (Some(most), Some(norm)) => (most / (norm / self.loss_scale + 1e-6)).min(1.0),
+            (Some(most), Some(norm)) => most / (norm / self.loss_scale + 1e-6),
             _ => 1.0,
         };
+        // A NaN stays: `f64::min` would make it 1.
+        let coefficient = if coefficient > 1.0 { 1.0 } else { coefficient };
         let limit = self.clip_value.unwrap_or(f64::INFINITY);
         GradientGuard { scale: coefficient / self.loss_scale, limit }
     }

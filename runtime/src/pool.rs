@@ -29,6 +29,9 @@ struct Helpers {
 /// measured, which is as much as a step over half a million elements.
 const LOOKOUT: Duration = Duration::from_micros(100);
 
+/// The most threads of a step.
+const MOST: usize = 1024;
+
 /// The helpers of all optimizers that take as many threads as there are cores.
 static SHARED: Mutex<Option<Helpers>> = Mutex::new(None);
 
@@ -68,7 +71,7 @@ impl Pool {
     /// `None` for as many threads as the machine has cores.
     pub(crate) fn new(threads: Option<usize>) -> Result<Pool, RuntimeError> {
         let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
-        let count = threads.unwrap_or_else(cores).max(1);
+        let count = threads.unwrap_or_else(cores).clamp(1, MOST);
         let helpers = match threads {
             _ if count == 1 => None,
             None => Some(Helpers::shared(count - 1)?),
@@ -170,7 +173,7 @@ mod tests {
             for lengths in
                 [&[][..], &[1_000_000], &[70_000; 9], &[1_000; 1_000], &[2_000_000, 5, 0, 40_000]]
             {
-                let cuts = Cut::all(lengths);
+                let cuts = Cut::all(lengths).unwrap();
                 let ends = pool.parts(&cuts);
                 assert_eq!(ends.last(), Some(&cuts.len()));
                 assert!(ends.is_sorted() && (ends.len() == threads || ends.len() == 1), "{ends:?}");

@@ -1,7 +1,7 @@
 //! Memory of the states: one arena an optimizer, an array for each slot and tensor.
 //!
 //! Large arenas ask the system for huge pages, which saves about a quarter of a step that memory
-//! limits. Arrays start at cache lines, and those of neighbouring slots a little apart modulo a page,
+//! limits. There arrays start at cache lines, and those of neighbouring slots a little apart modulo a page,
 //! so that an element's reads and writes do not meet in one set of a cache.
 
 use std::ops::Range;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use nosc_kernels::ElementType;
 use nosc_kernels::floats::{Floats, FloatsMut};
 
+use crate::error::RuntimeError;
 use crate::pool::{Part, Pool};
 use crate::states::LINE;
 
@@ -98,12 +99,17 @@ const TIMED: u32 = 8;
 
 impl Chunks {
     /// The chunks of tensors of these lengths.
-    pub(crate) fn new(lengths: &[usize], pool: Pool) -> Chunks {
-        let cuts = Cut::all(lengths);
+    ///
+    /// # Errors
+    ///
+    /// [`RuntimeError::Memory`] if there is none for a list of them.
+    pub(crate) fn new(lengths: &[usize], pool: Pool) -> Result<Chunks, RuntimeError> {
+        let cuts = Cut::all(lengths)?;
         let ends = pool.parts(&cuts);
-        let shared = ends.len() > 1 && lengths.iter().sum::<usize>() >= LARGE;
+        let elements = lengths.iter().fold(0_usize, |sum, length| sum.saturating_add(*length));
+        let shared = ends.len() > 1 && elements >= LARGE;
         let timed = (0, Duration::MAX);
-        Chunks { cuts: cuts.into(), pool, ends: ends.into(), shared, timed }
+        Ok(Chunks { cuts: cuts.into(), pool, ends: ends.into(), shared, timed })
     }
 
     /// Takes note of how long one thread took for all of them.
@@ -197,7 +203,16 @@ impl Cut {
 
     /// All tensors cut in chunks; where the cuts are does not depend on the threads. Empty tensors have
     /// none.
-    pub(crate) fn all(lengths: &[usize]) -> Vec<Cut> {
+    ///
+    /// # Errors
+    ///
+    /// [`RuntimeError::Memory`] if there is none for so many.
+    pub(crate) fn all(lengths: &[usize]) -> Result<Vec<Cut>, RuntimeError> {
+        let counts = lengths.iter().map(|length| length.div_ceil(CHUNK_ELEMENTS));
+        let count = counts.fold(0_usize, usize::saturating_add);
+        let bytes = count.saturating_mul(size_of::<Cut>());
+        let mut cuts = Vec::new();
+        cuts.try_reserve_exact(count).map_err(|_| RuntimeError::Memory { bytes })?;
         let of_tensor = |(tensor, length): (usize, &usize)| {
             let length = *length;
             (0..length).step_by(CHUNK_ELEMENTS).map(move |start| {
@@ -206,7 +221,8 @@ impl Cut {
                 Cut { tensor, start, length, last }
             })
         };
-        lengths.iter().enumerate().flat_map(of_tensor).collect()
+        cuts.extend(lengths.iter().enumerate().flat_map(of_tensor));
+        Ok(cuts)
     }
 
     /// Its part of a tensor.

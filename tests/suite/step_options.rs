@@ -138,11 +138,16 @@ fn options_out_of_their_range_are_refused_and_change_nothing() {
     for (options, message) in [
         (
             StepOptions { loss_scale: 0.0, ..plain },
-            "loss_scale is 0, expected a finite number above 0",
+            "loss_scale is 0, expected a number above 0 with an inverse in f32",
         ),
         (
             StepOptions { loss_scale: f64::NAN, ..plain },
-            "loss_scale is NaN, expected a finite number above 0",
+            "loss_scale is NaN, expected a number above 0 with an inverse in f32",
+        ),
+        (
+            StepOptions { loss_scale: 1e-39, ..plain },
+            "loss_scale is 0.000000000000000000000000000000000000001, expected a number above 0 with an \
+             inverse in f32",
         ),
         (
             StepOptions { clip_norm: Some(-1.0), ..plain },
@@ -161,4 +166,44 @@ fn options_out_of_their_range_are_refused_and_change_nothing() {
     }
     assert_eq!(w, g);
     assert_eq!(optimizer.steps(), 0);
+}
+
+/// A norm that is no number takes every gradient with it, as it does in PyTorch.
+#[test]
+fn a_norm_that_is_not_a_number_reaches_every_element() {
+    let rule = rule("g");
+    let options = StepOptions { clip_norm: Some(1.0), ..StepOptions::new(1.0) };
+    for (bad, expected) in [(f32::NAN, [true, true]), (f32::INFINITY, [true, false])] {
+        let mut optimizer =
+            Optimizer::new(compiled(&rule, Backend::Auto), &[2], Settings::default()).unwrap();
+        let (mut w, g) = ([0.0_f32; 2], [bad, 100.0]);
+        optimizer.step_with(&mut [(&mut w).into()], &[(&g).into()], &options).unwrap();
+        assert_eq!(w.map(f32::is_nan), expected, "{bad}: {w:?}");
+    }
+}
+
+/// What is finite in f64 and is not where the rule meets it.
+#[test]
+fn policies_look_at_gradients_as_the_rule_does() {
+    let rule = rule("g");
+    let (mut w, g) = ([1.0_f64; 2], [1.0_f64, 1e39]);
+    for non_finite in [NonFinite::Skip, NonFinite::Error] {
+        let settings = Settings { non_finite, ..Settings::default() };
+        let mut optimizer = Optimizer::new(compiled(&rule, Backend::Auto), &[2], settings).unwrap();
+        let done =
+            optimizer.step_with(&mut [(&mut w).into()], &[(&g).into()], &StepOptions::new(1.0));
+        assert_eq!(done.is_err(), non_finite == NonFinite::Error);
+        assert_eq!((w, optimizer.steps()), ([1.0; 2], 0));
+    }
+}
+
+#[test]
+fn lengths_beyond_memory_are_an_error() {
+    for text in ["g", "m"] {
+        for length in [1 << 58, usize::MAX] {
+            let compiled = compiled(&rule(text), Backend::Auto);
+            let error = Optimizer::new(compiled, &[length, length], Settings::default());
+            assert!(matches!(error, Err(RuntimeError::Memory { .. })), "{text} {length}");
+        }
+    }
 }

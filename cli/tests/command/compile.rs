@@ -109,6 +109,31 @@ fn plans_and_headers_are_made_for_every_element_type() {
 }
 
 #[test]
+fn assembly_is_that_of_the_back_end_that_runs() {
+    let session = Session::new();
+    let asm = |more: &[&str]| {
+        session.nosc(&[&["compile", "powersign", "--emit", "asm"][..], more].concat())
+    };
+    let cranelift = asm(&["--backend", "cranelift"]).ok();
+    assert!(cranelift.contains("block0:"), "{cranelift}");
+    let run =
+        session.nosc(&["bench", "powersign", "--sizes", "8", "--rounds", "1", "--json"]).json();
+    let auto = asm(&[]).ok();
+    if run[0]["backend"] == "wide" {
+        assert!(auto.contains("entry:") && auto.contains("mm"), "{auto}");
+        assert_eq!(asm(&["--backend", "wide"]).ok(), auto);
+    } else {
+        assert_eq!(auto, cranelift);
+    }
+    let arm = asm(&["--triple", "aarch64-unknown-linux-gnu"]).ok();
+    assert!(arm.contains("fmul v"), "{arm}");
+    asm(&["--triple", "aarch64-unknown-linux-gnu", "--backend", "wide"]).fails(2);
+    assert!(asm(&["--backend", "interpreter"]).fails(2).contains("no machine code"));
+    let err = session.nosc(&["compile", "sgd", "--backend", "wide"]).fails(2);
+    assert!(err.contains("add `--emit asm`"), "{err}");
+}
+
+#[test]
 fn an_object_file_may_have_variants_for_several_processors() {
     let session = Session::new();
     let run = ["compile", "sgd", "--emit", "obj", "--multiversion", "-o", "sgd.o"];

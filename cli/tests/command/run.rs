@@ -272,7 +272,10 @@ fn gradients_are_scaled_and_clipped() {
         "w [2]: -2.9999993 3.999999"
     );
     for (bad, message) in [
-        (["--loss-scale", "0"], "loss_scale is 0, expected a finite number above 0"),
+        (
+            ["--loss-scale", "0"],
+            "loss_scale is 0, expected a number above 0 with an inverse in f32",
+        ),
         (["--clip-norm", "-1"], "clip_norm is -1, expected a number of at least 0"),
     ] {
         assert!(shown(&bad).fails(1).contains(message));

@@ -19,8 +19,13 @@
 //! Arrays need the alignment of their elements, do not overlap, and may dangle where nothing is read. The
 //! function keeps no pointer and calls nothing. [`super::header()`] prints this for C.
 
+use std::marker::PhantomData;
+
 use cranelift_codegen::ir::{AbiParam, Signature, types};
 use cranelift_codegen::isa::CallConv;
+use smallvec::SmallVec;
+
+use crate::kernel::{CallError, Demands, Elements, Uniforms};
 
 /// Number of integers behind `words`.
 pub const WORDS: usize = 3;
@@ -35,6 +40,44 @@ pub(super) type EntryPoint = unsafe extern "C" fn(
     first_element: u64,
     count: u64,
 );
+
+/// The arguments of a call that has been checked. The pointers are those of what it borrows.
+#[derive(Debug)]
+pub(super) struct Call<'c> {
+    pub(super) parameters: *mut u8,
+    pub(super) gradients: *const u8,
+    /// A pointer for each state slot of the plan.
+    pub(super) states: SmallVec<[*mut f32; 16]>,
+    pub(super) scalars: *const f32,
+    pub(super) words: [u32; WORDS],
+    pub(super) first_element: u64,
+    /// Elements behind each pointer to an array.
+    pub(super) count: u64,
+    borrowed: PhantomData<&'c mut f32>,
+}
+
+impl<'c> Call<'c> {
+    /// Checks that the arrays are as many, as long and of the types that the kernel demands, and that there
+    /// is a number for each of its scalars.
+    pub(super) fn new(
+        demands: Demands,
+        elements: &'c mut Elements<'_, '_>,
+        uniforms: &'c Uniforms<'_>,
+    ) -> Result<Call<'c>, CallError> {
+        demands.check(elements, uniforms)?;
+        let [key_low, key_high] = uniforms.key;
+        Ok(Call {
+            count: elements.parameters.len() as u64,
+            parameters: elements.parameters.start(),
+            gradients: elements.gradients.start(),
+            states: elements.states.iter_mut().map(|state| state.as_mut_ptr()).collect(),
+            scalars: uniforms.scalars.as_ptr(),
+            words: [key_low, key_high, uniforms.step],
+            first_element: elements.first_element,
+            borrowed: PhantomData,
+        })
+    }
+}
 
 /// The arguments as values of a function, in the order of the signature.
 #[derive(Debug, Clone, Copy)]

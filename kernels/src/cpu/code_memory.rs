@@ -14,9 +14,8 @@ use cranelift_codegen::Context;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{Module, default_libcall_names};
-use smallvec::SmallVec;
 
-use super::abi::{EntryPoint, WORDS};
+use super::abi::{Call, EntryPoint};
 use super::error::CpuError;
 use super::lower::{Strategy, lower};
 use crate::kernel::{CallError, Demands, Elements, Uniforms};
@@ -76,15 +75,8 @@ impl KernelCode {
         elements: &mut Elements<'_, '_>,
         uniforms: Uniforms<'_>,
     ) -> Result<(), CallError> {
-        self.demands.check(elements, &uniforms)?;
-        let [key_low, key_high] = uniforms.key;
-        let words: [u32; WORDS] = [key_low, key_high, uniforms.step];
-        let states: SmallVec<[*mut f32; 16]> =
-            elements.states.iter_mut().map(|s| s.as_mut_ptr()).collect();
-        let (gradients, scalars) = (elements.gradients.start(), uniforms.scalars.as_ptr());
-        let count = elements.parameters.len() as u64;
-        let parameters = elements.parameters.start();
-        // SAFETY: `self` keeps the code in memory during the call. `Demands::check` has found that all
+        let call = Call::new(self.demands, elements, &uniforms)?;
+        // SAFETY: `self` keeps the code in memory during the call. `Call::new` has found that all
         // arrays have `count` elements of the plan's types, that `states` has a pointer for each slot of the plan and
         // `scalars` a float for each of its scalars; `words` has `WORDS` integers. `lower` takes
         // verified plans only, and the code it makes touches arrays at elements below `count`,
@@ -92,13 +84,13 @@ impl KernelCode {
         // are borrowed mutably and so overlap nothing.
         unsafe {
             (self.entry)(
-                parameters,
-                gradients,
-                states.as_ptr(),
-                scalars,
-                words.as_ptr(),
-                elements.first_element,
-                count,
+                call.parameters,
+                call.gradients,
+                call.states.as_ptr(),
+                call.scalars,
+                call.words.as_ptr(),
+                call.first_element,
+                call.count,
             );
         }
         Ok(())

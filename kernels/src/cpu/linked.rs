@@ -118,6 +118,76 @@ fn variants_for_several_processors_return_the_bits_of_the_interpreter() {
     }
 }
 
+/// In a program that flushes subnormals, wide vectors keep them, and the program's mode is as before.
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#[test]
+fn wide_vectors_keep_subnormals_where_the_program_flushes_them() {
+    use super::wide::{CpuFeatures, Width};
+    use crate::math::Ops;
+    use crate::plan::{Array, PlanBuilder};
+    const FLUSHING: &str = r#"
+#include "kernel.h"
+#include <immintrin.h>
+#include <stdio.h>
+int main(void) {
+    float w[37], g[37];
+    for (int i = 0; i < 37; i++) { w[i] = 0x1p-149f * (float)i; g[i] = 0x1p-149f; }
+    _mm_setcsr(_mm_getcsr() | 0x8040);
+    const unsigned mode = _mm_getcsr() & 0xffc0;
+    KERNEL(w, g, 0, 0, 0, 0, 37);
+    if ((_mm_getcsr() & 0xffc0) != mode) return 1;
+    _mm_setcsr(0x1f80);
+    for (int i = 0; i < 37; i++) if (w[i] != 0x1p-149f * (float)(i + 1)) return 2;
+    return 0;
+}
+"#;
+    if !has_cc() {
+        println!("SKIPPED: no C compiler `cc` on this machine; the object file was not linked");
+        return;
+    }
+    let mut plan = PlanBuilder::new();
+    let (w, g) = (plan.load(Array::Parameter), plan.load(Array::Gradient));
+    let sum = plan.add(w, g);
+    plan.store(Array::Parameter, sum);
+    let plan = plan.finish();
+    let folder = Folder::new("flushing");
+    let object = multiversion(&plan, &CpuOptions::default(), "sum").unwrap();
+    std::fs::write(folder.0.join("kernel.o"), object).unwrap();
+    for width in Width::ALL {
+        if !CpuFeatures::detected().missing(width).is_empty() {
+            println!("SKIPPED: no {} on this machine; that variant was not run", width.name());
+            continue;
+        }
+        let function = format!("sum_{}", width.suffix());
+        let text = header(&plan, &function, &[], &[]).unwrap();
+        std::fs::write(folder.0.join("kernel.h"), text).unwrap();
+        std::fs::write(folder.0.join("main.c"), FLUSHING.replace("KERNEL", &function)).unwrap();
+        let mut cc = Command::new("cc");
+        cc.current_dir(&folder.0).args(["main.c", "kernel.o", "-o", "program"]);
+        let built = cc.output().unwrap();
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        let status = Command::new(folder.0.join("program")).status().unwrap();
+        assert_eq!(status.code(), Some(0), "{function}");
+    }
+}
+
+/// A shared library can be made of it.
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#[test]
+fn variants_link_into_a_shared_library() {
+    if !has_cc() {
+        println!("SKIPPED: no C compiler `cc` on this machine; the object file was not linked");
+        return;
+    }
+    let folder = Folder::new("shared");
+    let object = multiversion(&momentum(), &CpuOptions::default(), "nosc_momentum").unwrap();
+    std::fs::write(folder.0.join("kernel.o"), object).unwrap();
+    let mut cc = Command::new("cc");
+    cc.current_dir(&folder.0).args(["-shared", "kernel.o", "-o", "kernel.so"]);
+    let built = cc.output().unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+}
+
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn variants_are_refused_for_other_machines() {

@@ -26,7 +26,7 @@ use crate::plan::Plan;
 ///
 /// # Errors
 ///
-/// Those of [`object`], and [`CpuError::Multiversion`] if the target is not an x86-64 system with the
+/// Those of [`super::emit::object`], and [`CpuError::Multiversion`] if the target is not an x86-64 system with the
 /// calling convention of System V.
 pub fn multiversion(plan: &Plan, options: &CpuOptions, symbol: &str) -> Result<Vec<u8>, CpuError> {
     check_symbol(symbol)?;
@@ -48,8 +48,9 @@ pub fn multiversion(plan: &Plan, options: &CpuOptions, symbol: &str) -> Result<V
         let mut module = ObjectModule::new(builder);
         let function = lower(plan, strategy, module.isa())?;
         let signature = function.signature.clone();
+        // Not to be replaced by a dynamic linker, so that a shared object can be made of the file.
         let declared = |module: &mut ObjectModule, name: &str| {
-            module.declare_function(name, Linkage::Export, &signature).map_err(unplaced)
+            module.declare_function(name, Linkage::Hidden, &signature).map_err(unplaced)
         };
         let baseline = declared(&mut module, &format!("{symbol}_baseline"))?;
         let mut context = Context::for_function(function);

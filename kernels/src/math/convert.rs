@@ -190,24 +190,33 @@ mod tests {
             let word = (place as u32).wrapping_mul(0x85eb_ca6b);
             let what = format!("{x:e} {:08x} by {word:08x}", x.to_bits());
             let found = f16::from_bits(to_f16_stochastic(&mut Direct, x, word) as u16);
-            check_neighbour(x, found.to_f32(), f16::from_f32(x).to_f32(), 65504.0, &what);
+            let around =
+                [-1, 1].map(|step| f16::from_bits(neighbour(found.to_bits(), step)).to_f32());
+            check_neighbour(x, found.to_f32(), f16::from_f32(x).to_f32(), around, &what);
             let found = bf16::from_bits(to_bf16_stochastic(&mut Direct, x, word) as u16);
-            let largest = bf16::MAX.to_f32();
-            check_neighbour(x, found.to_f32(), bf16::from_f32(x).to_f32(), largest, &what);
+            let around =
+                [-1, 1].map(|step| bf16::from_bits(neighbour(found.to_bits(), step)).to_f32());
+            check_neighbour(x, found.to_f32(), bf16::from_f32(x).to_f32(), around, &what);
         }
     }
 
-    fn check_neighbour(x: f32, found: f32, nearest: f32, largest: f32, what: &str) {
+    /// The bits of the number that is next in magnitude, larger or smaller; those of 0 for less than 0.
+    fn neighbour(bits: u16, step: i16) -> u16 {
+        let magnitude = (bits & 0x7fff).saturating_add_signed(step);
+        bits & 0x8000 | magnitude
+    }
+
+    /// `found` is what is there, or the next number on one side of x; `around` are its own neighbours, the
+    /// smaller one in magnitude first.
+    fn check_neighbour(x: f32, found: f32, nearest: f32, around: [f32; 2], what: &str) {
         if nearest == x || x.is_nan() {
-            check_same(found, nearest, what);
-        } else if x.abs() < largest {
-            // On the other side of x or the same: never farther than a unit from the nearest one.
-            let (error, least) = ((found - x).abs(), (nearest - x).abs());
-            assert!(error >= least && found.is_sign_negative() == x.is_sign_negative(), "{what}");
-            assert!(error <= 3.0e-2 * x.abs() + 6.0e-8, "{what}: {found:e}");
-        } else {
-            assert!(found.is_infinite() || found.abs() == largest, "{what}: {found:e}");
+            return check_same(found, nearest, what);
         }
+        assert!(found.is_sign_negative() == x.is_sign_negative(), "{what}: {found:e}");
+        let [smaller, larger] = around.map(f32::abs);
+        let (x, found) = (x.abs(), found.abs());
+        let next = if found < x { x < larger } else { smaller < x };
+        assert!(found != x && (next || found.is_infinite() && smaller < x), "{what}: {found:e}");
     }
 
     #[test]

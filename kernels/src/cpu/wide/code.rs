@@ -10,9 +10,8 @@ use std::fmt;
 use std::io;
 
 use memmap2::{Mmap, MmapMut};
-use smallvec::SmallVec;
 
-use super::super::abi::WORDS;
+use super::super::abi::Call;
 use super::super::error::CpuError;
 use super::function::{self, Image};
 use super::program::Width;
@@ -73,16 +72,9 @@ impl WideCode {
         elements: &mut Elements<'_, '_>,
         uniforms: Uniforms<'_>,
     ) -> Result<(), CallError> {
-        self.demands.check(elements, &uniforms)?;
-        let [key_low, key_high] = uniforms.key;
-        let words: [u32; WORDS] = [key_low, key_high, uniforms.step];
-        let states: SmallVec<[*mut f32; 16]> =
-            elements.states.iter_mut().map(|s| s.as_mut_ptr()).collect();
-        let (gradients, scalars) = (elements.gradients.start(), uniforms.scalars.as_ptr());
-        let count = elements.parameters.len() as u64;
-        let parameters = elements.parameters.start();
+        let call = Call::new(self.demands, elements, &uniforms)?;
         // SAFETY: `self` keeps the code in memory during the call, and `super::kernel` has found that
-        // the processor has its instructions. `Demands::check` has found that all arrays have `count`
+        // the processor has its instructions. `Call::new` has found that all arrays have `count`
         // elements of the plan's types, that `states` has a pointer for each slot of the plan and
         // `scalars` a float for each of its scalars; `words` has `WORDS` integers. The plan was
         // verified, and the code made of it touches arrays at elements below `count` only, slots and
@@ -90,13 +82,13 @@ impl WideCode {
         // borrowed mutably and so overlap nothing.
         unsafe {
             (self.entry)(
-                parameters,
-                gradients,
-                states.as_ptr(),
-                scalars,
-                words.as_ptr(),
-                elements.first_element,
-                count,
+                call.parameters,
+                call.gradients,
+                call.states.as_ptr(),
+                call.scalars,
+                call.words.as_ptr(),
+                call.first_element,
+                call.count,
             );
         }
         Ok(())

@@ -54,7 +54,7 @@ const STATE_AVX512: u32 = 0xe6;
 /// Those of [`super::WideKernel::compile`].
 pub(in super::super) fn variant(plan: &Plan, width: Width) -> Result<Vec<u8>, CpuError> {
     super::kernel::check(plan)?;
-    let Image { bytes, entry } = function::write(plan, width, usize::MAX)?;
+    let Image { bytes, entry, .. } = function::write(plan, width, usize::MAX)?;
     // A jump over the constants.
     let mut code = Assembler::new(width, 0)?;
     code.jump_back(Code::Jmp_rel32_64, 64 + entry)?;

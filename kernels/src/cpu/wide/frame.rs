@@ -1,7 +1,7 @@
 //! What stands where in the stack frame.
 //!
 //! ```text
-//! sp ─► caller's stack pointer, place of the rest, block number │ uniform values, picked words │
+//! sp ─► caller's stack pointer, place of the rest, block number, mode │ uniform values, picked words │
 //!       array pointers │ rests of arrays │ spilled registers
 //! ```
 
@@ -11,6 +11,9 @@ pub(super) const CALLER: i32 = 0;
 pub(super) const REST: i32 = 8;
 /// Number of the first block of a pass, 64 bits.
 pub(super) const BLOCK: i32 = 16;
+/// The caller's floating-point mode (MXCSR), and the usual one.
+pub(super) const MODE: i32 = 24;
+pub(super) const USUAL_MODE: i32 = 28;
 /// Bytes of these.
 pub(super) const FIXED: u32 = 64;
 

@@ -44,12 +44,19 @@ const MANY: u32 = 16_384;
 const LONG: usize = 150;
 const PAGE: u32 = 4096;
 
+/// MXCSR as a program starts: exceptions masked, nearest even, no flushing.
+const USUAL: u32 = 0x1f80;
+/// Its bits but for the flags of exceptions that have happened.
+const MODE_BITS: u32 = 0xffc0;
+
 /// A kernel as bytes that run at any address that is a multiple of 64.
 #[derive(Debug)]
 pub(super) struct Image {
     pub(super) bytes: Vec<u8>,
     /// Offset of the entry.
     pub(super) entry: usize,
+    /// Offset of the first instruction; constants stand before it.
+    pub(super) code: usize,
 }
 
 /// The machine code of a verified plan, with at most `registers` vector registers.
@@ -66,9 +73,9 @@ pub(super) fn write(plan: &Plan, width: Width, registers: usize) -> Result<Image
     let start = function.generator.assembler.position();
     function.body()?;
     let entry = function.entry(start, origin)?;
-    let code = function.generator.assembler.finish(bytes.len());
-    bytes.extend(code);
-    Ok(Image { bytes, entry })
+    let start_of_code = bytes.len();
+    bytes.extend(function.generator.assembler.finish(start_of_code));
+    Ok(Image { bytes, entry, code: start_of_code })
 }
 
 fn check_frame(found: u32) -> Result<(), CpuError> {
@@ -300,6 +307,7 @@ impl Function<'_> {
         self.push(Instruction::with2(Code::And_rm64_imm8, FRAME, -64))?;
         let caller = MemoryOperand::with_base_displ(FRAME, i64::from(frame::CALLER));
         self.push(Instruction::with2(Code::Mov_rm64_r64, caller, Register::RAX))?;
+        self.usual_mode()?;
         self.copy_pointers()?;
         let pool = MemoryOperand::with_base_displ(Register::RIP, origin as i64);
         self.push(Instruction::with2(Code::Lea_r64_m, POOL, pool))?;
@@ -331,7 +339,39 @@ impl Function<'_> {
         Ok(())
     }
 
+    /// Rounding to nearest, subnormals kept, nothing trapped, whatever the caller's mode: a program may have
+    /// switched to flushing subnormals. To change the mode is slow, so it is looked at first.
+    fn usual_mode(&mut self) -> Result<(), CpuError> {
+        let [mode, usual] = [frame::MODE, frame::USUAL_MODE]
+            .map(|place| MemoryOperand::with_base_displ(FRAME, i64::from(place)));
+        self.push(Instruction::with1(Code::VEX_Vstmxcsr_m32, mode))?;
+        let same = self.mode_is_usual()?;
+        self.push(Instruction::with2(Code::Mov_rm32_imm32, usual, USUAL))?;
+        self.push(Instruction::with1(Code::VEX_Vldmxcsr_m32, usual))?;
+        self.generator.assembler.land(same);
+        Ok(())
+    }
+
+    /// The caller's mode, if it was another one.
+    fn mode_of_the_caller(&mut self) -> Result<(), CpuError> {
+        let mode = MemoryOperand::with_base_displ(FRAME, i64::from(frame::MODE));
+        let same = self.mode_is_usual()?;
+        self.push(Instruction::with1(Code::VEX_Vldmxcsr_m32, mode))?;
+        self.generator.assembler.land(same);
+        Ok(())
+    }
+
+    /// A jump that is taken if the caller's mode is the usual one; flags of what happened do not count.
+    fn mode_is_usual(&mut self) -> Result<Forward, CpuError> {
+        let mode = MemoryOperand::with_base_displ(FRAME, i64::from(frame::MODE));
+        self.push(Instruction::with2(Code::Mov_r32_rm32, Register::EAX, mode))?;
+        self.push(Instruction::with2(Code::And_rm32_imm32, Register::EAX, MODE_BITS))?;
+        self.push(Instruction::with2(Code::Cmp_rm32_imm32, Register::EAX, USUAL))?;
+        self.ahead(Code::Je_rel32_64)
+    }
+
     fn leave(&mut self) -> Result<(), CpuError> {
+        self.mode_of_the_caller()?;
         let caller = MemoryOperand::with_base_displ(FRAME, i64::from(frame::CALLER));
         self.push(Instruction::with2(Code::Mov_r64_rm64, FRAME, caller))?;
         self.push(Ok(Instruction::with(Code::VEX_Vzeroupper)))?;

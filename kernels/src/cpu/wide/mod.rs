@@ -17,6 +17,7 @@ mod features;
 mod frame;
 mod function;
 mod kernel;
+mod listing;
 mod order;
 mod pool;
 mod program;
@@ -27,4 +28,5 @@ mod tests;
 
 pub use features::{CpuFeatures, Feature};
 pub use kernel::{MAX_WIDE_INSTRUCTIONS, WideKernel, WideOptions};
+pub use listing::assembly;
 pub use program::Width;

@@ -7,7 +7,7 @@ use super::*;
 use crate::cpu::CpuError;
 use crate::interpreter::Interpreter;
 use crate::math::Ops;
-use crate::plan::{Array, Plan, PlanBuilder};
+use crate::plan::{Array, Plan, PlanBuilder, Word};
 
 fn widths() -> Vec<Width> {
     let there = |width: &Width| CpuFeatures::detected().missing(*width).is_empty();
@@ -233,4 +233,25 @@ fn selection(case: u32) -> Plan {
     };
     plan.store(Array::Parameter, value);
     plan.finish()
+}
+
+/// A broadcast of 64 bits would read beyond the last scalar or word.
+#[test]
+fn products_do_not_take_arguments_from_memory() {
+    let mut plan = PlanBuilder::new();
+    let (a, b) = (plan.scalar(1), plan.scalar(0));
+    let (a, b) = (plan.bits(a), plan.bits(b));
+    let (step, key) = (plan.word(Word::Step), plan.word(Word::KeyLow));
+    let products = [plan.umulhi(a, b), plan.umulhi(step, key), plan.umulhi(key, a)];
+    let mixed = plan.ixor(products[0], products[1]);
+    let mixed = plan.ixor(mixed, products[2]);
+    let value = plan.from_bits(mixed);
+    plan.store(Array::Parameter, value);
+    let plan = plan.finish();
+    for width in Width::ALL {
+        let text = assembly(&plan, width).unwrap();
+        let products = text.lines().filter(|line| line.contains("vpmuludq"));
+        assert!(products.clone().count() > 0, "{text}");
+        assert!(products.clone().all(|line| !line.contains("{1to8}")), "{text}");
+    }
 }

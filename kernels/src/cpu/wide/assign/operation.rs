@@ -2,7 +2,7 @@
 
 use super::super::super::error::CpuError;
 use super::super::encode::{Source, takes_word};
-use super::super::program::{Binary, Class, Compare, Op, Operation, Unary, Virtual, Width};
+use super::super::program::{Base, Binary, Class, Compare, Op, Operation, Unary, Virtual, Width};
 use super::Generator;
 
 /// The operand, its register, and the two others, of a fused multiply-add in one of its forms.
@@ -104,7 +104,11 @@ impl Generator<'_> {
     ) -> Result<(), CpuError> {
         let (a, b) = self.second_in_memory(a, b, op.commutes());
         let first = self.register_of(a)?;
-        let second = self.source(b, takes_word(op))?;
+        // A product of 64-bit lanes reads the word after the one it takes too, which an argument may
+        // not have.
+        let last =
+            self.place(b).is_some_and(|place| matches!(place.base, Base::Scalars | Base::Words));
+        let second = self.source(b, takes_word(op) && !(last && op == Binary::MultiplyEven))?;
         if op == Binary::Sign {
             // The instruction waits for what its result overwrites, so that is the operand.
             let to = self.overwritten(a)?;
