@@ -95,6 +95,8 @@ pub(crate) struct ExplainArguments {
 pub(crate) enum Target {
     /// This machine's processor, or that of `--triple`
     Cpu,
+    /// NVIDIA's graphics processors
+    Cuda,
 }
 
 /// A form of a compiled rule.
@@ -110,6 +112,8 @@ pub(crate) enum Emit {
     Obj,
     /// The C header of the object file
     Header,
+    /// CUDA C source, for the target cuda
+    Cu,
 }
 
 #[derive(Debug, Args)]
@@ -119,7 +123,7 @@ pub(crate) struct CompileArguments {
     /// What to compile for
     #[arg(long, value_enum, default_value_t = Target::Cpu)]
     pub(crate) target: Target,
-    /// What to write; several with commas
+    /// What to write; several with commas. `plan` if left out, for the target cuda `cu`
     #[arg(long, value_enum, value_delimiter = ',')]
     pub(crate) emit: Vec<Emit>,
     /// Type of the parameters

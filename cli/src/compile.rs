@@ -1,4 +1,4 @@
-//! `nosc compile`: rules to plans, intermediate code, machine code and linkable objects.
+//! `nosc compile`: rules to plans, intermediate code, machine code, linkable objects and CUDA source.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use nosc_compiler::canonical::CanonicalRule;
 use nosc_compiler::tree::Rule;
 use nosc_kernels::cpu::{CpuError, CpuOptions, emit, header};
 use nosc_kernels::plan::Plan;
-use nosc_kernels::{Backend, Edges, LoweredRule};
+use nosc_kernels::{Backend, Edges, LoweredRule, cuda};
 use serde_json::json;
 
 use crate::arguments::{Colour, CompileArguments, Emit, Target};
@@ -24,8 +24,7 @@ struct Piece {
 }
 
 pub(crate) fn compile(arguments: &CompileArguments, colour: Colour) -> Result<(), CliError> {
-    let Target::Cpu = arguments.target;
-    let emits = if arguments.emit.is_empty() { vec![Emit::Plan] } else { arguments.emit.clone() };
+    let emits = emits(arguments)?;
     let options = options(arguments, &emits)?;
     let edges = Edges {
         parameter: arguments.param_type,
@@ -52,7 +51,7 @@ pub(crate) fn compile(arguments: &CompileArguments, colour: Colour) -> Result<()
             json!({
                 "name": piece.rule,
                 "key": piece.key,
-                "target": "cpu",
+                "target": target_name(arguments.target),
                 "emit": name(piece.emit),
                 "path": path,
                 "bytes": piece.bytes.len(),
@@ -62,6 +61,31 @@ pub(crate) fn compile(arguments: &CompileArguments, colour: Colour) -> Result<()
         print_json(&list.collect())?;
     }
     Ok(())
+}
+
+/// What a target has, the one that is emitted if nothing is asked for first.
+fn emits_of(target: Target) -> &'static [Emit] {
+    match target {
+        Target::Cpu => &[Emit::Plan, Emit::Clif, Emit::Asm, Emit::Obj, Emit::Header],
+        Target::Cuda => &[Emit::Cu, Emit::Plan],
+    }
+}
+
+/// What is asked for, if the target has it.
+fn emits(arguments: &CompileArguments) -> Result<Vec<Emit>, CliError> {
+    let there = emits_of(arguments.target);
+    let target = target_name(arguments.target);
+    if let Some(other) = arguments.emit.iter().find(|emit| !there.contains(emit)) {
+        let names: Vec<&str> = there.iter().copied().map(name).collect();
+        let (other, names) = (name(*other), names.join(", "));
+        let message = format!("the target {target} has no `{other}`, expected one of {names}");
+        return Err(CliError::Usage(message));
+    }
+    if arguments.target == Target::Cuda && arguments.triple.is_some() {
+        let message = "`--triple` names a processor: leave it out with `--target cuda`";
+        return Err(CliError::Usage(message.to_owned()));
+    }
+    Ok(if arguments.emit.is_empty() { there[..1].to_vec() } else { arguments.emit.clone() })
 }
 
 /// What is compiled for.
@@ -150,6 +174,7 @@ fn emitted(
             let slots: Vec<String> = slot_names(rule)?;
             header(plan, &symbol, &scalars(lowered), &slots)?.into_bytes()
         }
+        Emit::Cu => cuda::source(lowered).text.into_bytes(),
     })
 }
 
@@ -182,6 +207,13 @@ fn plan_text(lowered: &LoweredRule, rule: &Rule) -> String {
     out + &lowered.plan.to_string()
 }
 
+fn target_name(target: Target) -> &'static str {
+    match target {
+        Target::Cpu => "cpu",
+        Target::Cuda => "cuda",
+    }
+}
+
 fn name(emit: Emit) -> &'static str {
     match emit {
         Emit::Plan => "plan",
@@ -189,6 +221,7 @@ fn name(emit: Emit) -> &'static str {
         Emit::Asm => "asm",
         Emit::Obj => "obj",
         Emit::Header => "header",
+        Emit::Cu => "cu",
     }
 }
 
@@ -199,6 +232,7 @@ fn ending(emit: Emit) -> &'static str {
         Emit::Asm => "s",
         Emit::Obj => "o",
         Emit::Header => "h",
+        Emit::Cu => "cu",
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! canonical rule ─► plan ─► interpreter | Cranelift | wide vectors ─► kernel
+//!                        └► CUDA C source
 //! ```
 //!
 //! [`plan`] is the one program that every back end sees; [`math`] writes `exp`, `log` and the
@@ -20,6 +21,7 @@ pub mod floats;
 pub mod kernel;
 pub mod interpreter;
 pub mod cpu;
+pub mod cuda;
 mod compile;
 
 pub use compile::{Backend, Compiled, KernelCache, compile};

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! rules ─► kernels   parity     interpreter against machine code
+//!     │            │ cuda       interpreter against CUDA source, run on the processor
 //!     │            └ reference  interpreter against the tree, evaluated node by node
 //!     ├─► optimizer  run        steps over many tensors with fixed gradients
 //!     │            └ golden     values computed elsewhere
@@ -19,6 +20,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+pub mod cuda;
 mod golden;
 mod numbers;
 mod parity;

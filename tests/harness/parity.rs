@@ -189,14 +189,14 @@ fn check_length(
     Some(agreement)
 }
 
-fn inputs<'a>(parameters: &'a [f64], step: u64, states: &'a [f64]) -> StepInputs<'a> {
+pub(crate) fn inputs<'a>(parameters: &'a [f64], step: u64, states: &'a [f64]) -> StepInputs<'a> {
     let (total_steps, learning_rate, seed) = (Some(10), 0.05, SEED);
     let guard = GradientGuard { scale: 0.75, limit: 1e20 };
     StepInputs { step, total_steps, learning_rate, parameters, seed, states, guard }
 }
 
 /// Parameters and first gradients of the leading elements are all pairs of special values.
-fn parameter(offset: u64, element: usize) -> f32 {
+pub(crate) fn parameter(offset: u64, element: usize) -> f32 {
     let place = element + offset as usize % 7;
     if place < SPECIAL.len() * SPECIAL.len() {
         SPECIAL[place / SPECIAL.len()]
@@ -205,7 +205,7 @@ fn parameter(offset: u64, element: usize) -> f32 {
     }
 }
 
-fn gradient(offset: u64, step: u64, element: usize) -> f32 {
+pub(crate) fn gradient(offset: u64, step: u64, element: usize) -> f32 {
     let place = element + offset as usize % 7;
     if step == 0 && place < SPECIAL.len() * SPECIAL.len() {
         SPECIAL[place % SPECIAL.len()]

@@ -20,6 +20,7 @@ mod element_types;
 
 // Its numbers.
 mod assembly;
+mod cuda;
 mod golden;
 mod meaning;
 mod numbers;

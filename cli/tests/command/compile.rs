@@ -152,3 +152,40 @@ fn an_object_file_may_have_variants_for_several_processors() {
     let err = session.nosc(&arm).fails(1);
     assert!(err.contains("need an x86-64 target"), "{err}");
 }
+
+#[test]
+fn cuda_source_is_made_for_every_element_type() {
+    let session = Session::new();
+    let text = session.nosc(&["compile", "adam_rule", "--target", "cuda"]).ok();
+    assert!(text.contains("extern \"C\" __global__") && text.contains("_f32_f32(\n"), "{text}");
+    let run = ["compile", "t6_01", "--target", "cuda", "--emit", "cu,plan", "-o", "out"];
+    let types =
+        ["--param-type", "bf16", "--grad-type", "f16", "--rounding", "stochastic", "--json"];
+    let json = session.nosc(&[&run[..], &types].concat()).json();
+    assert_eq!((&json[0]["target"], &json[0]["emit"]), (&"cuda".into(), &"cu".into()));
+    let source = String::from_utf8(session.read("out/t6_01.cu")).unwrap();
+    assert_eq!(json[0]["bytes"], source.len());
+    let symbol = format!("nosc_{}_bf16_f16_stochastic(", json[0]["key"].as_str().unwrap());
+    assert!(source.contains(&symbol) && !source.contains("#include"), "{source}");
+}
+
+#[test]
+fn a_form_of_the_other_target_is_refused() {
+    let session = Session::new();
+    for (target, emit, has) in [
+        ("cuda", "obj", "the target cuda has no `obj`, expected one of cu, plan"),
+        (
+            "cpu",
+            "plan,cu",
+            "the target cpu has no `cu`, expected one of plan, clif, asm, obj, header",
+        ),
+    ] {
+        let run = ["compile", "sgd", "--target", target, "--emit", emit, "-o", "x"];
+        let err = session.nosc(&run).fails(2);
+        assert!(err.contains(has), "{err}");
+    }
+    let run = ["compile", "sgd", "--target", "cuda", "--triple", "aarch64-unknown-linux-gnu"];
+    assert!(session.nosc(&run).fails(2).contains("leave it out"));
+    session.nosc(&["compile", "sgd", "--target", "cuda", "--emit", "ptx"]).fails(2);
+    assert_eq!(std::fs::read_dir(session.folder()).unwrap().count(), 0);
+}

@@ -5,7 +5,7 @@
 //! any other). What each instruction means is written once, in [`super::semantics`].
 //!
 //! ```text
-//! canonical rule ─► [plan] ─► interpreter | Cranelift | wide vectors | CUDA
+//! canonical rule ─► [plan] ─► interpreter | Cranelift | wide vectors | CUDA source
 //! ```
 
 use std::fmt;

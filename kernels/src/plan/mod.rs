@@ -13,4 +13,5 @@ pub use ir::{
     Written,
 };
 pub use rates::{Rate, rates};
+pub(crate) use verify::types;
 pub use verify::verify;

@@ -23,7 +23,7 @@ pub fn verify(plan: &Plan) -> Result<(), String> {
         if instruction.operands().any(|v| v.index() >= index) {
             return Err(format!("v{index} uses a value that stands after it"));
         }
-        types(&known, instruction).map_err(|what| format!("v{index}: {what}"))?;
+        operands_fit(&known, instruction).map_err(|what| format!("v{index}: {what}"))?;
         known.push(result(plan, &known, instruction));
         match *instruction {
             Instruction::Shift(_, _, by) if by > 31 => {
@@ -40,6 +40,16 @@ pub fn verify(plan: &Plan) -> Result<(), String> {
     }
     blocks(plan)?;
     stores(plan, &known)
+}
+
+/// The type of each instruction's value, in order, of a plan that satisfies [`verify`].
+pub(crate) fn types(plan: &Plan) -> Vec<Type> {
+    let mut known = Vec::with_capacity(plan.instructions.len());
+    for instruction in &plan.instructions {
+        let kind = result(plan, &known, instruction);
+        known.push(kind);
+    }
+    known
 }
 
 /// Checks that nothing but a pick leads from blocks to elements.
@@ -80,7 +90,7 @@ fn result(plan: &Plan, known: &[Type], instruction: &Instruction) -> Type {
     }
 }
 
-fn types(known: &[Type], instruction: &Instruction) -> Result<(), String> {
+fn operands_fit(known: &[Type], instruction: &Instruction) -> Result<(), String> {
     let expect = |value: Value, wanted: Type| {
         let found = known[value.index()];
         if found == wanted { Ok(()) } else { Err(format!("expected {wanted:?}, found {found:?}")) }

@@ -1,0 +1,14 @@
+//! CUDA source on the processor: compiled by the host's C++ compiler through a shim, run as a process, and
+//! compared with the interpreter bit for bit.
+//!
+//! ```text
+//! lowered rules ─► [program] sources in namespaces, c++ ─► a program ─┐
+//!     └► [job] arrays, step scalars, launches ─► file of jobs ────────┴► file of results
+//!           └► interpreter ─────────────────────► expected arrays ────► [Program::run] compares
+//! ```
+
+mod job;
+mod program;
+
+pub use job::{Job, Launch, Place};
+pub use program::{Comparison, Program, Sanitizer, cpp_compiler};
