@@ -26,8 +26,9 @@ struct Helpers {
 }
 
 /// How long a thread looks out for the next run before it sleeps. To wake one took 40 us where this was
-/// measured, which is as much as a step over half a million elements.
-const LOOKOUT: Duration = Duration::from_micros(100);
+/// measured, which is as much as a step over half a million elements, and much more on a busy host. Threads
+/// of OpenMP look out for some milliseconds.
+const LOOKOUT: Duration = Duration::from_micros(500);
 
 /// The most threads of a step.
 const MOST: usize = 1024;

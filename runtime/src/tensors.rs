@@ -93,7 +93,7 @@ pub(crate) struct Chunks {
 const LARGE: usize = 1 << 20;
 /// If the calling thread takes longer, steps are shared. To wake another one and to wait for it took 40 us
 /// where this was measured (`docs/benchmarks.md`).
-const WORTHWHILE: Duration = Duration::from_micros(120);
+const WORTHWHILE: Duration = Duration::from_micros(80);
 /// Steps that are timed for that. The first ones are slow: they meet memory that was never touched.
 const TIMED: u32 = 8;
 

@@ -9,8 +9,8 @@ Only numpy and cargo are needed; a peer that cannot be imported, or has no compi
 puts the table between the markers of docs/benchmarks.md, `--json` prints a list of objects.
 
 All peers run in one process and nosc in another that answers over a pipe (`cargo bench --bench step -- serve`). They
-take turns: in each round every contestant is timed once, after a step that is not timed where the arrays may fit in a
-cache. Medians over the rounds are printed, and medians of the ratios within a round. All have the same values, arrays that
+take turns: in each round every contestant is timed once, after a pause and, where the arrays may fit in a cache, as many
+steps that are not timed. Medians over the rounds are printed, and medians of the ratios within a round. All have the same values, arrays that
 start on a huge page, each 1 KiB further into it, and a C library that asks for huge pages (GLIBC_TUNABLES); states of nosc and arrays of JAX are
 where these put them. A number of threads is a pair of processes of its own, pinned to as many cores. Before they are timed, all
 contestants do three steps that are compared with numpy in double precision. Times of several threads mean little on a
@@ -39,6 +39,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 DOCS = os.path.join(ROOT, "docs", "benchmarks.md")
 BEGIN, END = "<!-- peers.py: begin -->", "<!-- peers.py: end -->"
 HUGE_PAGE = 2 << 20
+PAUSE = 30e-3       # in which the threads of the last one, which wait for work in a loop (OpenMP), go to sleep
 SAMPLE = 2e-3       # seconds that a sample lasts at least
 UNCACHED = 5e-3     # steps that last longer find nothing of the last one in the caches
 RATE = 1e-6         # learning rate while timing: nothing leaves its range
@@ -537,9 +538,9 @@ def rounds(rule, n, threads, makers, errors, count):
     times = {name: [] for name in entries}
     for _ in range(count):
         for name, (contestant, repeats, is_cached, _) in entries.items():
-            time.sleep(2e-3)    # threads of the last one that still wait for work go to sleep
+            time.sleep(PAUSE)
             if is_cached:
-                contestant.steps(RATE, 1)
+                contestant.steps(RATE, repeats)
             times[name].append(contestant.steps(RATE, repeats) / repeats * 1e9 / n)
     Nosc.ask("forget")
     own = times[next(iter(times))]
