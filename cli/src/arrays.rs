@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
-use nosc_runtime::ElementType;
+use nosc_runtime::{ElementType, FloatVec};
 use npyz::{AutoSerialize, DType, NpyFile, Order, TypeChar, WriterBuilder};
 use safetensors::{Dtype, SafeTensors, View};
 
 use crate::error::CliError;
 use crate::output::write_file;
-use crate::values::Values;
 
 /// The format of a file, by its ending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +22,7 @@ pub(crate) struct Tensor {
     /// Empty in a `.npy` file.
     pub(crate) name: String,
     pub(crate) shape: Vec<usize>,
-    pub(crate) values: Values,
+    pub(crate) values: FloatVec,
 }
 
 /// The format that the file's ending stands for.
@@ -93,9 +92,9 @@ fn read_npy(path: &Path, bytes: &[u8]) -> Result<Tensor, CliError> {
         _ => (TypeChar::RawData, None),
     };
     let values = match (kind, size) {
-        (TypeChar::Float, Some(2)) => Values::F16(file.into_vec().map_err(broken)?),
-        (TypeChar::Float, Some(4)) => Values::F32(file.into_vec().map_err(broken)?),
-        (TypeChar::Float, Some(8)) => Values::F64(file.into_vec().map_err(broken)?),
+        (TypeChar::Float, Some(2)) => FloatVec::F16(file.into_vec().map_err(broken)?),
+        (TypeChar::Float, Some(4)) => FloatVec::F32(file.into_vec().map_err(broken)?),
+        (TypeChar::Float, Some(8)) => FloatVec::F64(file.into_vec().map_err(broken)?),
         _ => {
             let found = dtype.descr();
             let expected = "float16, float32 or float64";
@@ -144,10 +143,10 @@ fn npy(tensor: &Tensor) -> std::io::Result<Vec<u8>> {
         Ok(bytes)
     }
     match &tensor.values {
-        Values::F32(values) => of(&tensor.shape, values),
-        Values::F64(values) => of(&tensor.shape, values),
-        Values::F16(values) => of(&tensor.shape, values),
-        Values::Bf16(_) => Err(std::io::Error::other(
+        FloatVec::F32(values) => of(&tensor.shape, values),
+        FloatVec::F64(values) => of(&tensor.shape, values),
+        FloatVec::F16(values) => of(&tensor.shape, values),
+        FloatVec::Bf16(_) => Err(std::io::Error::other(
             "a .npy file does not hold bfloat16; use .safetensors for the output",
         )),
     }
@@ -163,7 +162,7 @@ fn read_safetensors(path: &Path, bytes: &[u8]) -> Result<Vec<Tensor>, CliError> 
             let what = format!("tensor `{name}` holds {found:?}, expected F16, BF16, F32 or F64");
             return Err(problem(path, &what));
         };
-        let values = Values::from_bytes(of, view.data());
+        let values = FloatVec::from_le_bytes(of, view.data());
         tensors.push(Tensor { name, shape: view.shape().to_vec(), values });
     }
     tensors.sort_by(|a, b| a.name.cmp(&b.name));
@@ -190,7 +189,7 @@ impl Bytes {
         let of = tensor.values.element_type();
         let dtype = DTYPES.into_iter().find(|(known, _)| *known == of);
         let dtype = dtype.map_or(Dtype::F32, |(_, dtype)| dtype);
-        Bytes { dtype, shape: tensor.shape.clone(), data: tensor.values.to_bytes() }
+        Bytes { dtype, shape: tensor.shape.clone(), data: tensor.values.to_le_bytes() }
     }
 }
 
@@ -221,9 +220,9 @@ mod tests {
             let count = shape.iter().product::<usize>() as u32;
             let numbers = (0..count).map(|i| f64::from(i) - 0.5);
             for values in [
-                Values::F32(numbers.clone().map(|x| x as f32).collect()),
-                Values::F64(numbers.clone().collect()),
-                Values::F16(numbers.clone().map(f16::from_f64).collect()),
+                FloatVec::F32(numbers.clone().map(|x| x as f32).collect()),
+                FloatVec::F64(numbers.clone().collect()),
+                FloatVec::F16(numbers.clone().map(f16::from_f64).collect()),
             ] {
                 let tensor = Tensor { name: String::new(), shape: shape.clone(), values };
                 let bytes = npy(&tensor).unwrap();
@@ -235,15 +234,18 @@ mod tests {
     #[test]
     fn fortran_order_becomes_c_order() {
         assert_eq!(c_order(&[2, 3], 6), [0, 2, 4, 1, 3, 5]);
-        let columns = Values::F32(vec![1., 4., 2., 5., 3., 6.]);
+        let columns = FloatVec::F32(vec![1., 4., 2., 5., 3., 6.]);
         let rows = columns.in_order(&c_order(&[2, 3], 6));
-        assert_eq!(rows, Values::F32(vec![1., 2., 3., 4., 5., 6.]));
+        assert_eq!(rows, FloatVec::F32(vec![1., 2., 3., 4., 5., 6.]));
     }
 
     #[test]
     fn a_broken_file_is_an_error() {
-        let bytes =
-            npy(&Tensor { name: String::new(), shape: vec![4], values: Values::F32(vec![1.0; 4]) });
+        let bytes = npy(&Tensor {
+            name: String::new(),
+            shape: vec![4],
+            values: FloatVec::F32(vec![1.0; 4]),
+        });
         let bytes = bytes.unwrap();
         for end in 0..bytes.len() {
             assert!(read_npy(Path::new("x.npy"), &bytes[..end]).is_err(), "{end}");

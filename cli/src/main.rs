@@ -18,7 +18,6 @@ mod arrays;
 mod run;
 mod train;
 mod bench;
-mod values;
 mod lines;
 mod canon;
 mod eq;

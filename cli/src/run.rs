@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use nosc_runtime::{
-    CompiledRule, Floats, FloatsMut, Optimizer, Settings, StepOptions, StepOutcome,
+    CompiledRule, FloatVec, Floats, FloatsMut, Optimizer, Settings, StepOptions, StepOutcome,
 };
 use serde_json::json;
 
@@ -13,7 +13,6 @@ use crate::arrays::{self, Tensor};
 use crate::error::CliError;
 use crate::output::{check_writable, print_json, print_line};
 use crate::source::{select_one, warn};
-use crate::values::Values;
 
 pub(crate) fn run(arguments: &RunArguments, colour: Colour) -> Result<(), CliError> {
     let (source, gradients) = untangled(arguments);
@@ -52,25 +51,25 @@ pub(crate) fn run(arguments: &RunArguments, colour: Colour) -> Result<(), CliErr
         clip_value: arguments.clip_value,
         ..StepOptions::new(arguments.lr)
     };
-    let empty = |tensor: &Tensor| Values::none(tensor.values.element_type());
-    let mut trace: Vec<Values> = tensors.iter().map(empty).collect();
+    // Bytes of the elements after every step.
+    let mut trace: Vec<Vec<u8>> = vec![Vec::new(); tensors.len()];
     for step in 0..steps.count {
         let gradients = steps.at(step);
         let mut slices: Vec<FloatsMut<'_>> =
-            tensors.iter_mut().map(|tensor| tensor.values.floats_mut()).collect();
+            tensors.iter_mut().map(|tensor| tensor.values.as_floats_mut()).collect();
         if optimizer.step_with(&mut slices, &gradients, &options)? == StepOutcome::Skipped {
             warn(&format!("step {step} skipped: a gradient is not finite"));
         }
         if arguments.trace {
             for (trace, tensor) in trace.iter_mut().zip(&tensors) {
-                trace.extend(&tensor.values);
+                trace.extend(tensor.values.to_le_bytes());
             }
         }
     }
     if arguments.trace {
         for (tensor, values) in tensors.iter_mut().zip(trace) {
             tensor.shape.insert(0, steps.count);
-            tensor.values = values;
+            tensor.values = FloatVec::from_le_bytes(tensor.values.element_type(), &values);
         }
     }
     finish(arguments, &tensors, &optimizer, steps.count)
@@ -128,7 +127,8 @@ fn finish(
 fn shown(tensor: &Tensor) -> String {
     const ENDS: usize = 16;
     let values = &tensor.values;
-    let join = |range: Range<usize>| range.map(|at| values.shown(at)).collect::<Vec<_>>().join(" ");
+    let join =
+        |range: Range<usize>| range.filter_map(|at| values.text(at)).collect::<Vec<_>>().join(" ");
     let count = values.len();
     let list = if count <= 2 * ENDS {
         join(0..count)
@@ -143,7 +143,7 @@ fn shown(tensor: &Tensor) -> String {
 struct Steps {
     count: usize,
     /// By tensor of the parameters: the files' arrays, each with its number of steps.
-    files: Vec<Vec<(usize, Values)>>,
+    files: Vec<Vec<(usize, FloatVec)>>,
     /// Elements of each tensor.
     lengths: Vec<usize>,
 }
@@ -156,10 +156,10 @@ impl Steps {
 }
 
 /// The gradient of a step, in whichever file it is.
-fn nth(files: &[(usize, Values)], length: usize, mut step: usize) -> Floats<'_> {
+fn nth(files: &[(usize, FloatVec)], length: usize, mut step: usize) -> Floats<'_> {
     for (count, values) in files {
         if step < *count {
-            return values.floats().part(step * length..(step + 1) * length);
+            return values.as_floats().part(step * length..(step + 1) * length);
         }
         step -= count;
     }

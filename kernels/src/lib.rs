@@ -18,6 +18,7 @@ pub mod scalars;
 mod edges;
 mod lowered;
 pub mod floats;
+mod float_vec;
 pub mod kernel;
 pub mod interpreter;
 pub mod cpu;
@@ -26,5 +27,6 @@ mod compile;
 
 pub use compile::{Backend, Compiled, KernelCache, compile};
 pub use edges::{Edges, GradientGuard, ROUNDING_SITE, Rounding};
+pub use float_vec::FloatVec;
 pub use lowered::{LowerError, LoweredRule, MAX_PLAN};
 pub use plan::ElementType;

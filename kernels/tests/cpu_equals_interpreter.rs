@@ -12,10 +12,11 @@
     expect(clippy::print_stdout, reason = "tests say what they skip")
 )]
 
+use nosc_kernels::FloatVec;
 #[cfg(target_arch = "x86_64")]
 use nosc_kernels::cpu::wide::{CpuFeatures, WideKernel, WideOptions, Width};
 use nosc_kernels::cpu::{CpuKernel, CpuOptions, Optimization};
-use nosc_kernels::floats::{Floats, FloatsMut, bf16, f16};
+use nosc_kernels::floats::{bf16, f16};
 use nosc_kernels::interpreter::Interpreter;
 use nosc_kernels::kernel::{Elements, Kernel, Uniforms};
 use nosc_kernels::math::{Ops, from_bf16, from_f16, to_bf16, to_f16};
@@ -315,69 +316,37 @@ impl Input {
         let mut arrays = self.arrays.clone();
         let range = MARGIN..MARGIN + self.count;
         let [parameters, gradients, states @ ..] = &mut arrays;
-        let mut parameters = Typed::new(parameters, plan.parameter);
-        let gradients = Typed::new(gradients, plan.gradient);
+        let mut parameters = typed(parameters, plan.parameter);
+        let gradients = typed(gradients, plan.gradient);
         let mut views = states.each_mut().map(|state| &mut state[range.clone()]);
-        let (_, from_start) = parameters.view_mut().split_at(MARGIN);
+        let (_, from_start) = parameters.as_floats_mut().split_at(MARGIN);
         let mut elements = Elements {
             parameters: from_start.split_at(self.count).0,
-            gradients: gradients.view().part(range),
+            gradients: gradients.as_floats().part(range),
             states: &mut views,
             first_element: self.first_element,
         };
         let uniforms = Uniforms { scalars: &self.scalars, key: self.key, step: self.step };
         kernel.run(&mut elements, uniforms).unwrap();
-        let numbers = [parameters, gradients].map(|array| array.numbers());
-        let states = states.iter().map(|state| Typed::F32(state.clone()).numbers());
+        let numbers = [parameters, gradients].map(|array| array.numbers().collect());
+        let states = states.iter().map(|state| FloatVec::F32(state.clone()).numbers().collect());
         numbers.into_iter().chain(states).collect()
     }
 }
 
-/// An array of elements of some type.
-enum Typed {
-    F32(Vec<f32>),
-    F64(Vec<f64>),
-    F16(Vec<f16>),
-    Bf16(Vec<bf16>),
-}
-
-impl Typed {
-    fn new(values: &[f32], of: ElementType) -> Typed {
-        let values = values.iter().copied();
-        match of {
-            ElementType::F32 => Typed::F32(values.collect()),
-            // With digits that binary32 does not hold.
-            ElementType::F64 => Typed::F64(values.map(|x| f64::from(x) * 1.000_000_03).collect()),
-            ElementType::F16 => {
-                Typed::F16(values.map(|x| f16::from_bits((x.to_bits() >> 11) as u16)).collect())
-            }
-            ElementType::Bf16 => {
-                Typed::Bf16(values.map(|x| bf16::from_bits((x.to_bits() >> 16) as u16)).collect())
-            }
+/// Elements of a type by the upper bits of these, so that those of 16 bits are of every kind too.
+fn typed(values: &[f32], of: ElementType) -> FloatVec {
+    let values = values.iter().copied();
+    match of {
+        ElementType::F32 => FloatVec::F32(values.collect()),
+        // With digits that binary32 does not hold.
+        ElementType::F64 => FloatVec::F64(values.map(|x| f64::from(x) * 1.000_000_03).collect()),
+        ElementType::F16 => {
+            FloatVec::F16(values.map(|x| f16::from_bits((x.to_bits() >> 11) as u16)).collect())
         }
-    }
-
-    fn view(&self) -> Floats<'_> {
-        match self {
-            Typed::F32(values) => values.into(),
-            Typed::F64(values) => values.into(),
-            Typed::F16(values) => values.into(),
-            Typed::Bf16(values) => values.into(),
+        ElementType::Bf16 => {
+            FloatVec::Bf16(values.map(|x| bf16::from_bits((x.to_bits() >> 16) as u16)).collect())
         }
-    }
-
-    fn view_mut(&mut self) -> FloatsMut<'_> {
-        match self {
-            Typed::F32(values) => values.into(),
-            Typed::F64(values) => values.into(),
-            Typed::F16(values) => values.into(),
-            Typed::Bf16(values) => values.into(),
-        }
-    }
-
-    fn numbers(&self) -> Vec<f64> {
-        let view = self.view();
-        (0..view.len()).map(|index| view.get(index).unwrap()).collect()
     }
 }
 

@@ -43,6 +43,6 @@ pub use compiled::{CompiledRule, Slot};
 pub use error::{CheckpointError, RuntimeError};
 pub use guard::NonFinite;
 pub use nosc_kernels::floats::{Floats, FloatsMut, bf16, f16};
-pub use nosc_kernels::{Backend, ElementType, Rounding};
+pub use nosc_kernels::{Backend, ElementType, FloatVec, Rounding};
 pub use optimizer::Optimizer;
 pub use options::{Settings, StepOptions, StepOutcome};

@@ -203,7 +203,8 @@ impl Optimizer {
         if let Some(start) = start {
             self.chunks.note(start.elapsed());
         }
-        if let Some(scalars) = self.scratch.scalars.first() {
+        let first_used = self.scratch.used.trailing_zeros() as usize;
+        if let Some(scalars) = self.scratch.scalars.get(first_used) {
             self.progress.uniform_states.clone_from(&scalars.states);
         }
         self.norm = norm.map(|norm| norm / options.loss_scale).or(self.norm);
@@ -218,9 +219,10 @@ impl Optimizer {
         gradients: &G,
         guard: GradientGuard,
     ) -> Result<(), RuntimeError> {
-        let Scratch { variants, of_tensor, .. } = &mut self.scratch;
+        let Scratch { variants, of_tensor, used, .. } = &mut self.scratch;
         let guarded = guard.scale as f32 != 1.0 || guard.limit as f32 != f32::INFINITY;
         of_tensor.clear();
+        *used = 0;
         for tensor in 0..self.lengths.len() {
             let edges = Edges {
                 parameter: parameters.element_type(tensor),
@@ -230,13 +232,19 @@ impl Optimizer {
             };
             let edges = edges.normal();
             let known = variants.iter().position(|variant| variant.lowered().edges == edges);
-            of_tensor.push(known.unwrap_or(variants.len()));
+            let place = known.unwrap_or(variants.len());
+            of_tensor.push(place);
+            *used |= 1 << place;
             if known.is_none() {
                 variants.push(self.compiled.variant(edges)?);
             }
         }
-        if variants.is_empty() {
-            variants.push(self.compiled.variant(Edges::default())?);
+        // States that are one number a rule move without tensors too.
+        if of_tensor.is_empty() {
+            if variants.is_empty() {
+                variants.push(self.compiled.variant(Edges::default())?);
+            }
+            *used = 1;
         }
         Ok(())
     }
@@ -247,7 +255,7 @@ impl Optimizer {
         learning_rate: f64,
         guard: GradientGuard,
     ) -> Result<(), RuntimeError> {
-        let wanted = (learning_rate, guard, self.scratch.variants.len());
+        let wanted = (learning_rate, guard, self.scratch.used);
         if self.progress.step > 0 && self.scratch.known == Some(wanted) {
             return Ok(());
         }
@@ -278,7 +286,9 @@ impl Optimizer {
             starts.map(|starts| uniform.map(|state| starts[state.index()]).collect());
         let states = starts.as_deref().unwrap_or(&self.progress.uniform_states);
         out.resize_with(self.scratch.variants.len(), Default::default);
-        for (variant, out) in self.scratch.variants.iter().zip(out) {
+        let variants = self.scratch.variants.iter().enumerate().zip(out);
+        let used = |place: usize| self.scratch.used >> place & 1 == 1;
+        for ((_, variant), out) in variants.filter(|((place, _), _)| used(*place)) {
             let inputs = StepInputs { guard, ..self.inputs(learning_rate, states) };
             let lowered = variant.lowered();
             lowered.scalars.step_into(&lowered.canonical, &inputs, out)?;

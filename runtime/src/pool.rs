@@ -23,6 +23,8 @@ struct Helpers {
     pool: Arc<rayon::ThreadPool>,
     /// Counts the runs, so that threads that wait for the next one see it come.
     turn: Arc<AtomicU64>,
+    /// Whether there is a core for each of them, so that looking out takes none from others of a step.
+    look_out: bool,
 }
 
 /// How long a thread looks out for the next run before it sleeps. To wake one took 40 us where this was
@@ -41,7 +43,8 @@ impl Helpers {
         let name = |_| "nosc-step".to_owned();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(name).build();
         let pool = pool.map_err(|error| RuntimeError::Threads(error.to_string()))?;
-        Ok(Helpers { pool: Arc::new(pool), turn: Arc::default() })
+        let look_out = threads < cores();
+        Ok(Helpers { pool: Arc::new(pool), turn: Arc::default(), look_out })
     }
 
     fn shared(threads: usize) -> Result<Helpers, RuntimeError> {
@@ -56,6 +59,9 @@ impl Helpers {
 
     /// Lets the threads look out for the next run.
     fn look_out(&self, turn: u64) {
+        if !self.look_out {
+            return;
+        }
         for _ in 0..self.pool.current_num_threads() {
             let current = Arc::clone(&self.turn);
             self.pool.spawn(move || {
@@ -68,10 +74,13 @@ impl Helpers {
     }
 }
 
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get)
+}
+
 impl Pool {
     /// `None` for as many threads as the machine has cores.
     pub(crate) fn new(threads: Option<usize>) -> Result<Pool, RuntimeError> {
-        let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
         let count = threads.unwrap_or_else(cores).clamp(1, MOST);
         let helpers = match threads {
             _ if count == 1 => None,

@@ -18,11 +18,13 @@ pub(crate) struct Scratch {
     lists: Lists,
     /// The kernels that steps have needed so far.
     pub(crate) variants: Vec<Variant>,
-    /// By variant of the kernel.
+    /// The variants that this step needs, a bit for each: there are 32 pairs of types with and without a
+    /// guard.
+    pub(crate) used: u64,
+    /// By variant of the kernel; those that are not used may be old.
     pub(crate) scalars: Vec<StepScalars>,
-    /// What `scalars` were worked out for, if another step may use them: learning rate, guard, number of
-    /// variants.
-    pub(crate) known: Option<(f64, GradientGuard, usize)>,
+    /// What `scalars` were worked out for, if another step may use them: learning rate, guard, variants.
+    pub(crate) known: Option<(f64, GradientGuard, u64)>,
     /// By tensor: which variant moves it.
     pub(crate) of_tensor: Vec<usize>,
     /// Partial sums of a norm, by chunk.

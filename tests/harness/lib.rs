@@ -34,7 +34,9 @@ pub mod egg_laws;
 pub mod real_laws;
 
 pub use golden::{check_golden, check_golden_torch};
-pub use numbers::{SPECIAL, assert_same_bits, bits, hard_float, plain_float, same_bits, splitmix};
+pub use numbers::{
+    SPECIAL, assert_same_bits, bits, hard_float, plain_float, same_bits, splitmix, typed,
+};
 pub use parity::{Agreement, Lengths, check_parity, check_threads};
 pub use reference::check_reference;
 pub use rules::{FEW_VALUES, compiled, generated, library, lowered, rule};

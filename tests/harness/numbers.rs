@@ -1,5 +1,7 @@
 //! Floats that hurt, floats that do not, and the comparison in which any NaN equals any other.
 
+use nosc_runtime::{ElementType, FloatVec};
+
 /// Values at every edge of binary32.
 pub const SPECIAL: [f32; 27] = [
     0.0,
@@ -86,4 +88,10 @@ pub fn assert_same_bits(found: &[f32], wanted: &[f32], what: impl Fn() -> String
         found.to_bits(),
         wanted.to_bits()
     );
+}
+
+/// These numbers as elements of a type; for binary64 with digits that binary32 does not hold.
+pub fn typed(of: ElementType, numbers: impl Iterator<Item = f32>) -> FloatVec {
+    let more = if of == ElementType::F64 { 1.000_000_03 } else { 1.0 };
+    FloatVec::rounded(of, numbers.map(|x| f64::from(x) * more))
 }

@@ -2,10 +2,10 @@
 
 use nosc_compiler::Rule;
 use nosc_runtime::{
-    Backend, ElementType, Floats, FloatsMut, Optimizer, Rounding, Settings, StepOptions, bf16, f16,
-    library,
+    Backend, ElementType, FloatVec, Floats, FloatsMut, Optimizer, Rounding, Settings, StepOptions,
+    bf16, f16, library,
 };
-use nosc_tests::{bits, compiled, hard_float, plain_float, rule, splitmix};
+use nosc_tests::{bits, compiled, hard_float, plain_float, rule, splitmix, typed};
 
 /// Elements that come to some chunks and a rest.
 const N: usize = 70_003;
@@ -246,50 +246,9 @@ fn narrow_tensors_resume_bit_for_bit() {
     assert_eq!(first.to_checkpoint().unwrap(), second.to_checkpoint().unwrap());
 }
 
-/// A parameter or gradient array of a type, from numbers.
-#[derive(Clone, PartialEq)]
-enum Array {
-    F32(Vec<f32>),
-    F64(Vec<f64>),
-    F16(Vec<f16>),
-    Bf16(Vec<bf16>),
-}
-
-impl Array {
-    fn new(of: ElementType, numbers: &[f32]) -> Array {
-        let numbers = numbers.iter().copied();
-        match of {
-            ElementType::F32 => Array::F32(numbers.collect()),
-            ElementType::F64 => Array::F64(numbers.map(|x| f64::from(x) * 1.000_000_03).collect()),
-            ElementType::F16 => Array::F16(numbers.map(f16::from_f32).collect()),
-            ElementType::Bf16 => Array::Bf16(numbers.map(bf16::from_f32).collect()),
-        }
-    }
-
-    fn view(&self) -> Floats<'_> {
-        match self {
-            Array::F32(values) => values.into(),
-            Array::F64(values) => values.into(),
-            Array::F16(values) => values.into(),
-            Array::Bf16(values) => values.into(),
-        }
-    }
-
-    fn view_mut(&mut self) -> FloatsMut<'_> {
-        match self {
-            Array::F32(values) => values.into(),
-            Array::F64(values) => values.into(),
-            Array::F16(values) => values.into(),
-            Array::Bf16(values) => values.into(),
-        }
-    }
-
-    /// All NaN are one.
-    fn bits(&self) -> Vec<u64> {
-        let view = self.view();
-        let number = |at| view.get(at).map_or(0, |x| if x.is_nan() { 1 } else { x.to_bits() });
-        (0..view.len()).map(number).collect()
-    }
+/// All NaN are one.
+fn number_bits(values: &FloatVec) -> Vec<u64> {
+    values.numbers().map(|x| if x.is_nan() { 1 } else { x.to_bits() }).collect()
 }
 
 #[test]
@@ -306,13 +265,16 @@ fn back_ends_agree_on_every_standard_rule_whatever_the_types() {
             let run = |backend| {
                 let settings = Settings { rounding, ..settings(1) };
                 let mut optimizer = optimizer(rule, backend, LENGTH, settings);
-                let (mut w, g) = (Array::new(types[0], &start), Array::new(types[1], &g));
+                let mut w = typed(types[0], start.iter().copied());
+                let g = typed(types[1], g.iter().copied());
                 for _ in 0..2 {
-                    optimizer.step_with(&mut [w.view_mut()], &[g.view()], &options).unwrap();
+                    optimizer
+                        .step_with(&mut [w.as_floats_mut()], &[g.as_floats()], &options)
+                        .unwrap();
                 }
                 let slots = optimizer.compiled().slots().len();
                 let states = (0..slots).filter_map(|slot| optimizer.state(slot, 0));
-                (w.bits(), states.map(|s| all_bits(s.iter().copied())).collect::<Vec<_>>())
+                (number_bits(&w), states.map(|s| all_bits(s.iter().copied())).collect::<Vec<_>>())
             };
             let wanted = run(Backend::Interpreter);
             for backend in [Backend::Auto, Backend::Cranelift] {

@@ -207,3 +207,21 @@ fn lengths_beyond_memory_are_an_error() {
         }
     }
 }
+
+/// Guarded and plain steps in turn: each has the scalars of its own step.
+#[test]
+fn options_may_change_from_step_to_step() {
+    let rule = library::rule("adam_rule").unwrap();
+    let of = |backend| Optimizer::new(compiled(&rule, backend), &[37], settings(1)).unwrap();
+    let (mut found, mut wanted) = (of(Backend::Auto), of(Backend::Interpreter));
+    let (mut w, mut by_hand) = (vec![0.5_f32; 37], vec![0.5_f32; 37]);
+    for step in 0..8 {
+        let g = gradients(4, step, 37);
+        let scale = if step % 3 == 0 { 1.0 } else { 0.25 };
+        let options = StepOptions { loss_scale: 1.0 / scale, ..StepOptions::new(0.05) };
+        found.step_with(&mut [(&mut w).into()], &[(&g).into()], &options).unwrap();
+        let g = guarded(&[g], scale as f32, f32::INFINITY);
+        wanted.step(&mut [&mut by_hand], &[&g[0]], 0.05).unwrap();
+        assert_eq!(w, by_hand, "step {step}");
+    }
+}

@@ -1,12 +1,12 @@
 //! Launches over some tensors: what a program is given, and what the interpreter makes of the same.
 
 use nosc_kernels::cuda::abi::{Tensor, chunks, tensor_bytes};
-use nosc_kernels::floats::{Floats, FloatsMut, bf16, f16};
 use nosc_kernels::interpreter::Interpreter;
 use nosc_kernels::kernel::{Elements, Kernel, Uniforms};
 use nosc_kernels::scalars::{ScalarError, key};
-use nosc_kernels::{ElementType, LoweredRule};
+use nosc_kernels::{ElementType, FloatVec, LoweredRule};
 
+use crate::numbers::typed;
 use crate::parity::{gradient, inputs, parameter};
 
 const SEED: u64 = 0x0123_4567_89ab_cdef;
@@ -52,92 +52,15 @@ pub struct Launch {
     pub threads: u32,
 }
 
-/// Elements of an array.
-#[derive(Debug, Clone)]
-pub(super) enum Buffer {
-    F32(Vec<f32>),
-    F64(Vec<f64>),
-    F16(Vec<f16>),
-    Bf16(Vec<bf16>),
-}
-
-/// The same expression for elements of every type.
-macro_rules! for_each_type {
-    ($buffer:expr, |$vector:ident| $body:expr) => {
-        match $buffer {
-            Buffer::F32($vector) => $body,
-            Buffer::F64($vector) => $body,
-            Buffer::F16($vector) => $body,
-            Buffer::Bf16($vector) => $body,
-        }
-    };
-}
-
-impl Buffer {
-    /// Elements near these; of binary64, between those of binary32.
-    fn of(kind: ElementType, values: impl Iterator<Item = f32>) -> Buffer {
-        match kind {
-            ElementType::F32 => Buffer::F32(values.collect()),
-            ElementType::F64 => Buffer::F64(values.map(|x| f64::from(x) * 1.000_000_01).collect()),
-            ElementType::F16 => Buffer::F16(values.map(f16::from_f32).collect()),
-            ElementType::Bf16 => Buffer::Bf16(values.map(bf16::from_f32).collect()),
-        }
-    }
-
-    /// The elements of a program's results, of this one's type.
-    pub(super) fn like(&self, bytes: &[u8]) -> Buffer {
-        macro_rules! read {
-            ($kind:ident, $type:ty) => {
-                Buffer::$kind(
-                    bytes
-                        .chunks_exact(size_of::<$type>())
-                        .map(|chunk| <$type>::from_le_bytes(chunk.try_into().unwrap()))
-                        .collect(),
-                )
-            };
-        }
-        match self {
-            Buffer::F32(_) => read!(F32, f32),
-            Buffer::F64(_) => read!(F64, f64),
-            Buffer::F16(_) => read!(F16, f16),
-            Buffer::Bf16(_) => read!(Bf16, bf16),
-        }
-    }
-
-    pub(super) fn bytes(&self) -> Vec<u8> {
-        for_each_type!(self, |vector| vector.iter().flat_map(|x| x.to_le_bytes()).collect())
-    }
-
-    /// Bits of each element, `None` for any NaN.
-    pub(super) fn words(&self) -> Vec<Option<u64>> {
-        for_each_type!(self, |vector| vector
-            .iter()
-            .map(|x| (!x.is_nan()).then(|| word(x.to_bits())))
-            .collect())
-    }
-
-    fn read(&self) -> Floats<'_> {
-        for_each_type!(self, |vector| vector.into())
-    }
-
-    fn write(&mut self) -> FloatsMut<'_> {
-        for_each_type!(self, |vector| vector.into())
-    }
-}
-
-fn word(bits: impl Into<u64>) -> u64 {
-    bits.into()
-}
-
 /// The arrays of a tensor that a step moves.
 struct Arrays {
-    parameters: Buffer,
+    parameters: FloatVec,
     states: Vec<Vec<f32>>,
 }
 
 impl Arrays {
-    fn buffers(&self) -> impl Iterator<Item = Buffer> {
-        let states = self.states.iter().cloned().map(Buffer::F32);
+    fn buffers(&self) -> impl Iterator<Item = FloatVec> {
+        let states = self.states.iter().cloned().map(FloatVec::F32);
         [self.parameters.clone()].into_iter().chain(states)
     }
 }
@@ -149,14 +72,14 @@ impl Job<'_> {
     }
 
     /// The job as a program reads it, and the arrays after each step. `None` if the rule refuses its first step.
-    pub(super) fn prepared(&self, kernel: u32) -> Option<(Vec<u8>, Vec<Buffer>)> {
+    pub(super) fn prepared(&self, kernel: u32) -> Option<(Vec<u8>, Vec<FloatVec>)> {
         let (starts, scalars) = self.scalars()?;
         let mut arrays: Vec<Arrays> =
             (0..).zip(&self.places).map(|(t, place)| self.start(t, place, &starts)).collect();
         let mut input = self.head(kernel, scalars.len() as u32);
         for (place, arrays) in self.places.iter().zip(&arrays) {
             input.extend(place.skipped.to_le_bytes());
-            input.extend(arrays.buffers().flat_map(|buffer| buffer.bytes()));
+            input.extend(arrays.buffers().flat_map(|buffer| buffer.to_le_bytes()));
         }
         let interpreter = Interpreter::new(self.lowered.plan.clone());
         let mut expected = Vec::new();
@@ -167,12 +90,12 @@ impl Job<'_> {
             input.extend(words.iter().flat_map(|word| word.to_le_bytes()));
             for ((t, place), arrays) in (0..).zip(&self.places).zip(&mut arrays) {
                 let gradients = self.gradients(t, place, *step);
-                input.extend(gradients.bytes());
+                input.extend(gradients.to_le_bytes());
                 let mut states: Vec<&mut [f32]> =
                     arrays.states.iter_mut().map(Vec::as_mut_slice).collect();
                 let mut elements = Elements {
-                    parameters: arrays.parameters.write(),
-                    gradients: gradients.read(),
+                    parameters: arrays.parameters.as_floats_mut(),
+                    gradients: gradients.as_floats(),
                     states: &mut states,
                     first_element: place.first_element,
                 };
@@ -211,15 +134,15 @@ impl Job<'_> {
         let offset = self.offset(tensor);
         let parameters = (0..place.length).map(|i| parameter(offset, i));
         Arrays {
-            parameters: Buffer::of(self.lowered.plan.parameter, parameters),
+            parameters: typed(self.lowered.plan.parameter, parameters),
             states: starts.iter().map(|start| vec![*start as f32; place.length]).collect(),
         }
     }
 
-    fn gradients(&self, tensor: u64, place: &Place, step: u64) -> Buffer {
+    fn gradients(&self, tensor: u64, place: &Place, step: u64) -> FloatVec {
         let offset = self.offset(tensor);
         let gradients = (0..place.length).map(|i| gradient(offset, step, i));
-        Buffer::of(self.lowered.plan.gradient, gradients)
+        typed(self.lowered.plan.gradient, gradients)
     }
 
     fn offset(&self, tensor: u64) -> u64 {

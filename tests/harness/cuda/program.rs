@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use nosc_kernels::LoweredRule;
 use nosc_kernels::cuda::{abi, source};
+use nosc_kernels::{FloatVec, LoweredRule};
 
-use super::job::{Buffer, Job};
+use super::job::Job;
 
 const SHIM: &str = include_str!("shim.h");
 const DRIVER: &str = include_str!("driver.h");
@@ -122,16 +122,21 @@ impl Program {
         for (job, (_, expected)) in &prepared {
             comparison.launches += job.steps.len() as u64;
             for (place, wanted) in expected.iter().enumerate() {
-                let (found, after) = rest.split_at(wanted.bytes().len());
+                let (found, after) = rest.split_at(wanted.to_le_bytes().len());
                 rest = after;
-                comparison.add(job, place, wanted, &wanted.like(found));
+                comparison.add(
+                    job,
+                    place,
+                    wanted,
+                    &FloatVec::from_le_bytes(wanted.element_type(), found),
+                );
             }
         }
         assert!(rest.is_empty(), "{} bytes of results too many", rest.len());
         comparison
     }
 
-    fn prepare(&self, job: &Job<'_>) -> Option<(Vec<u8>, Vec<Buffer>)> {
+    fn prepare(&self, job: &Job<'_>) -> Option<(Vec<u8>, Vec<FloatVec>)> {
         let symbol = source(job.lowered).symbol;
         let kernel = self.symbols.iter().position(|known| *known == symbol).unwrap();
         job.prepared(kernel as u32)
@@ -139,9 +144,11 @@ impl Program {
 }
 
 impl Comparison {
-    fn add(&mut self, job: &Job<'_>, place: usize, wanted: &Buffer, found: &Buffer) {
-        let (wanted, found) = (wanted.words(), found.words());
-        for (element, (wanted, found)) in wanted.iter().zip(&found).enumerate() {
+    fn add(&mut self, job: &Job<'_>, place: usize, wanted: &FloatVec, found: &FloatVec) {
+        // A number's bits, whatever its type; none for a NaN.
+        let word = |x: f64| (!x.is_nan()).then(|| x.to_bits());
+        let pairs = wanted.numbers().map(word).zip(found.numbers().map(word));
+        for (element, (wanted, found)) in pairs.enumerate() {
             self.elements += 1;
             self.numbers += u64::from(wanted.is_some());
             if wanted != found {
