@@ -3,6 +3,7 @@
 //! ```text
 //! rules ─► kernels   parity     interpreter against machine code
 //!     │            │ cuda       interpreter against CUDA source, run on the processor
+//!     │            │ ptx        interpreter against the PTX that NVRTC makes of it, carried out
 //!     │            └ reference  interpreter against the tree, evaluated node by node
 //!     ├─► optimizer  run        steps over many tensors with fixed gradients
 //!     │            └ golden     values computed elsewhere
@@ -21,6 +22,7 @@
 )]
 
 pub mod cuda;
+pub mod ptx;
 mod golden;
 mod numbers;
 mod parity;

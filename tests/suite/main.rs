@@ -25,6 +25,8 @@ mod golden;
 mod meaning;
 mod numbers;
 mod parity;
+mod ptx_instructions;
+mod ptx_machine;
 
 // The optimizer.
 mod cases;

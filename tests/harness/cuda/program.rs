@@ -144,7 +144,8 @@ impl Program {
 }
 
 impl Comparison {
-    fn add(&mut self, job: &Job<'_>, place: usize, wanted: &FloatVec, found: &FloatVec) {
+    /// Compares an array after a step.
+    pub(crate) fn add(&mut self, job: &Job<'_>, place: usize, wanted: &FloatVec, found: &FloatVec) {
         // A number's bits, whatever its type; none for a NaN.
         let word = |x: f64| (!x.is_nan()).then(|| x.to_bits());
         let pairs = wanted.numbers().map(word).zip(found.numbers().map(word));
