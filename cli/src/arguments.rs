@@ -297,7 +297,7 @@ fn parameter(text: &str) -> Result<(String, f64), String> {
     Ok((name.trim().to_owned(), value))
 }
 
-fn element_type(text: &str) -> Result<ElementType, String> {
+pub(crate) fn element_type(text: &str) -> Result<ElementType, String> {
     let known = ElementType::ALL.into_iter().find(|known| known.name() == text);
     known.ok_or_else(|| "expected f32, f64, f16 or bf16".to_owned())
 }
