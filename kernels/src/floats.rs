@@ -63,6 +63,11 @@ impl<'a> Floats<'a> {
         self.len() == 0
     }
 
+    /// Their little-endian bytes.
+    pub fn to_le_bytes(&self) -> Vec<u8> {
+        for_each_type!(self, Floats, |slice| slice.iter().flat_map(|x| x.to_le_bytes()).collect())
+    }
+
     /// Type of the elements.
     pub fn element_type(&self) -> ElementType {
         match self {
@@ -139,6 +144,19 @@ impl<'a> FloatsMut<'a> {
             FloatsMut::F16(slice) => split!(F16, slice),
             FloatsMut::Bf16(slice) => split!(Bf16, slice),
         }
+    }
+
+    /// Takes over the elements of an array of the same type and length. Returns whether it is one.
+    pub fn copy_from(&mut self, from: Floats<'_>) -> bool {
+        let fits = self.len() == from.len();
+        match (self, from) {
+            (FloatsMut::F32(to), Floats::F32(from)) if fits => to.copy_from_slice(from),
+            (FloatsMut::F64(to), Floats::F64(from)) if fits => to.copy_from_slice(from),
+            (FloatsMut::F16(to), Floats::F16(from)) if fits => to.copy_from_slice(from),
+            (FloatsMut::Bf16(to), Floats::Bf16(from)) if fits => to.copy_from_slice(from),
+            _ => return false,
+        }
+        true
     }
 
     /// Where the elements start.

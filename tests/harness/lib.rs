@@ -23,6 +23,7 @@
 
 pub mod cuda;
 pub mod ptx;
+pub mod sass;
 mod golden;
 mod numbers;
 mod parity;

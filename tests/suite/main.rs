@@ -24,6 +24,7 @@ mod cuda;
 mod golden;
 mod meaning;
 mod numbers;
+mod nvrtc;
 mod parity;
 mod ptx_instructions;
 mod ptx_machine;

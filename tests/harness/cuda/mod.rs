@@ -8,7 +8,9 @@
 //! ```
 
 mod job;
+mod nvrtc;
 mod program;
 
 pub use job::{Job, Launch, Place};
+pub use nvrtc::nvrtc;
 pub use program::{Comparison, Program, Sanitizer, cpp_compiler};
