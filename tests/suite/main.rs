@@ -26,6 +26,7 @@ mod meaning;
 mod numbers;
 mod nvrtc;
 mod parity;
+mod ptx;
 mod ptx_instructions;
 mod ptx_machine;
 

@@ -37,7 +37,7 @@ struct Run {
 }
 
 fn launch(text: &str, input: &[u64], blocks: u32, threads: u32) -> Run {
-    let kernel = Kernel::parse(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let kernel = Kernel::parsed(text);
     let mut memory = Memory::new();
     let bytes = input.iter().flat_map(|word| word.to_le_bytes()).collect();
     let input = memory.add("in", bytes, Rights::Read, 0);
@@ -51,9 +51,7 @@ fn launch(text: &str, input: &[u64], blocks: u32, threads: u32) -> Run {
 /// The first eight bytes of the output after a launch of one thread.
 pub(super) fn output(body: &str, input: &[u64]) -> u64 {
     let run = launch(&text(body), input, 1, 1);
-    if let Err(error) = run.result {
-        panic!("{error}\n{body}");
-    }
+    assert_eq!(run.result, Ok(()), "{body}");
     u64::from_le_bytes(run.memory.bytes(run.output)[..8].try_into().unwrap())
 }
 
@@ -71,11 +69,11 @@ fn mistake(body: &str) -> Mistake {
 fn constants_stand_for_their_bits() {
     for (body, wanted) in [
         ("mov.f32 %f1, 0fBF800000; st.global.f32 [%rd90], %f1;", 0xbf80_0000),
-        ("mov.b32 %r1, 0f3F800000; st.global.b32 [%rd90], %r1;", ONE),
+        ("mov.b32 %r1, 0f3F800000; st.global.b32 [%rd90], %r1;", 0x3f80_0000),
         ("mov.u32 %r1, -2; st.global.b32 [%rd90], %r1;", 0xffff_fffe),
         ("mov.b32 %r1, 0xfFfF; st.global.b32 [%rd90], %r1;", 0xffff),
         ("mov.u32 %r1, 4294967295; st.global.b32 [%rd90], %r1;", 0xffff_ffff),
-        ("mov.f64 %fd1, 0d3FF0000000000000; st.global.f64 [%rd90], %fd1;", DOUBLE_ONE),
+        ("mov.f64 %fd1, 0d3FF0000000000000; st.global.f64 [%rd90], %fd1;", 0x3ff0 << 48),
         ("mov.b64 %rd1, -1; st.global.u64 [%rd90], %rd1;", u64::MAX),
         ("mov.b16 %rs1, -1; st.global.u16 [%rd90], %rs1;", 0xffff),
         ("mov.pred %p1, 1; selp.b32 %r1, 3, 4, %p1; st.global.u32 [%rd90], %r1;", 3),
@@ -347,7 +345,7 @@ fn damaged_texts_are_errors_and_not_panics() {
     let mut carried_out = 0;
     for seed in 0..nosc_tests::cases(20_000) {
         let mut pieces = pieces.clone();
-        for change in 0..1 + seed % 3 {
+        for change in 0..=seed % 3 {
             let word = splitmix(seed * 4 + change);
             let (at, other) = (word as usize % pieces.len(), (word >> 32) as usize % pieces.len());
             match word >> 16 & 3 {

@@ -144,6 +144,15 @@ impl Program {
 }
 
 impl Comparison {
+    /// Adds another's counts.
+    pub(crate) fn merge(&mut self, other: Comparison) {
+        self.launches += other.launches;
+        self.elements += other.elements;
+        self.numbers += other.numbers;
+        self.differing += other.differing;
+        self.first = self.first.take().or(other.first);
+    }
+
     /// Compares an array after a step.
     pub(crate) fn add(&mut self, job: &Job<'_>, place: usize, wanted: &FloatVec, found: &FloatVec) {
         // A number's bits, whatever its type; none for a NaN.

@@ -76,6 +76,11 @@ impl Kernel {
         Decoder::new().decode(entry, module.target)
     }
 
+    /// The same, for tests: stops at the first mistake, and shows the text.
+    pub fn parsed(text: &str) -> Kernel {
+        Kernel::parse(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
@@ -291,12 +296,10 @@ impl<'a> Decoder<'a> {
         let from = self.source(from, Type::B32)?;
         let Operand::Vector(names) = to else { return Err(operand(Type::B16, to)) };
         let [low, high] = names[..] else { return Err(operand(Type::B16, to)) };
-        let halves: [(&str, fn(u64) -> u64); 2] =
-            [(low, |word| word & 0xffff), (high, |word| word >> 16 & 0xffff)];
-        for (name, compute) in halves {
+        for (name, half) in [(low, Half::Low), (high, Half::High)] {
             if name != "_" {
                 let to = self.written(name, Type::B16)?;
-                self.instructions.push(Instruction::Unary { to, compute, a: from });
+                self.instructions.push(Instruction::Unary { to, compute: half.compute(), a: from });
             }
         }
         Ok(())
@@ -403,6 +406,22 @@ impl<'a> Decoder<'a> {
 
 fn is_special(slot: Slot) -> bool {
     (slot as usize) < SPECIAL.len()
+}
+
+/// A half of a word.
+#[derive(Clone, Copy)]
+enum Half {
+    Low,
+    High,
+}
+
+impl Half {
+    fn compute(self) -> fn(u64) -> u64 {
+        match self {
+            Half::Low => |word| word & 0xffff,
+            Half::High => |word| (word >> 16) & 0xffff,
+        }
+    }
 }
 
 /// What the spelling of a load or store says.

@@ -49,6 +49,14 @@ struct Arrays {
 }
 
 impl Launches {
+    /// Adds what has been run elsewhere.
+    pub fn add(&mut self, other: Launches) {
+        self.kernels += other.kernels;
+        self.threads += other.threads;
+        self.instructions += other.instructions;
+        self.comparison.merge(other.comparison);
+    }
+
     /// Carries out a job and compares all arrays after each step. A job that takes no step has none.
     ///
     /// # Errors

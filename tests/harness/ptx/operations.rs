@@ -193,7 +193,7 @@ static COMPARISONS: &[Row] = &[
     row!("setp.ge.u64", |a: u64, b: u64| -> bool { a >= b }),
     // False if either is NaN.
     row!("setp.eq.f32", |a: f32, b: f32| -> bool { a == b }),
-    row!("setp.ne.f32", |a: f32, b: f32| -> bool { a < b || a > b }),
+    row!("setp.ne.f32", |a: f32, b: f32| -> bool { a != b && !unordered(a, b) }),
     row!("setp.lt.f32", |a: f32, b: f32| -> bool { a < b }),
     row!("setp.le.f32", |a: f32, b: f32| -> bool { a <= b }),
     row!("setp.gt.f32", |a: f32, b: f32| -> bool { a > b }),
