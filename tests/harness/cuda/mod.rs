@@ -7,10 +7,14 @@
 //!           └► interpreter ─────────────────────► expected arrays ────► [Program::run] compares
 //! ```
 
+mod borrowed;
 mod job;
 mod nvrtc;
 mod program;
+mod twins;
 
+pub use borrowed::{launch, raw_tensor};
 pub use job::{Job, Launch, Place};
 pub use nvrtc::nvrtc;
 pub use program::{Comparison, Program, Sanitizer, cpp_compiler};
+pub use twins::{Twins, upload};
