@@ -54,7 +54,7 @@ impl FloatVec {
 
     /// Their little-endian bytes.
     pub fn to_le_bytes(&self) -> Vec<u8> {
-        for_each_type!(self, |vector| vector.iter().flat_map(|x| x.to_le_bytes()).collect())
+        self.as_floats().to_le_bytes()
     }
 
     /// Number of elements.

@@ -63,6 +63,11 @@ impl<'a> Floats<'a> {
         self.len() == 0
     }
 
+    /// Their little-endian bytes.
+    pub fn to_le_bytes(&self) -> Vec<u8> {
+        for_each_type!(self, Floats, |slice| slice.iter().flat_map(|x| x.to_le_bytes()).collect())
+    }
+
     /// Type of the elements.
     pub fn element_type(&self) -> ElementType {
         match self {

@@ -1,23 +1,39 @@
-//! CUDA C source text for a rule: one kernel for any number of tensors.
+//! CUDA: source text for a rule, its compilation by NVRTC, and launches.
 //!
 //! ```text
-//! plan ─► [functions] uniform, block, element ─┐
-//!     └► [arrays] loads and stores             ├► [source] text of one kernel; [abi] says how it is called
+//! plan ─► [source] CUDA C ─► [nvrtc] PTX, cubin ─► [device] loaded, launched
+//!             [abi] says how a kernel is called ─────────┘
 //! ```
 //!
-//! The text includes nothing, so that NVRTC needs no folder of headers, and is made of the plan alone: no
-//! name and no comment of the rule reaches it. Each operation is an intrinsic that rounds once, so a
-//! compiler has nothing to contract and the results are the bits of the
-//! [interpreter](crate::interpreter), any NaN standing for any other: `tests/suite/cuda.rs` holds that.
-//!
-//! Nothing here compiles or launches: no library of NVIDIA's is needed.
+//! [`source()`] needs nothing of NVIDIA's. The rest is the feature `cuda`, and loads libraries when it is
+//! first used: NVRTC works without a GPU, [`Device`] needs one and its driver.
 
 pub mod abi;
-mod arrays;
-mod expression;
-mod functions;
 mod source;
-#[cfg(test)]
-mod tests;
+#[cfg(feature = "cuda")]
+mod architecture;
+#[cfg(feature = "cuda")]
+mod error;
+#[cfg(feature = "cuda")]
+mod nvrtc;
+#[cfg(feature = "cuda")]
+mod resources;
+#[cfg(feature = "cuda")]
+mod disassembly;
+#[cfg(feature = "cuda")]
+mod device;
 
+#[cfg(feature = "cuda")]
+pub use architecture::{Architecture, Choice};
+#[cfg(feature = "cuda")]
+pub use device::{
+    CACHE_VARIABLE, CudaKernel, Device, DeviceTensor, GradientChecks, Graph, Launcher, Origin,
+    Place, Row, Stream, device_count,
+};
+#[cfg(feature = "cuda")]
+pub use error::CudaError;
+#[cfg(feature = "cuda")]
+pub use nvrtc::{Image, NVRTC_VARIABLE, Nvrtc};
+#[cfg(feature = "cuda")]
+pub use resources::Resources;
 pub use source::{CudaSource, source};

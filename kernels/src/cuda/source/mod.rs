@@ -1,10 +1,26 @@
-//! The text of a kernel.
+//! CUDA C source text for a rule: one kernel for any number of tensors.
+//!
+//! ```text
+//! plan ─► [functions] uniform, block, element ─┐
+//!     └► [arrays] loads and stores             ├► text of one kernel
+//! ```
+//!
+//! The text includes nothing, so that NVRTC needs no folder of headers, and is made of the plan alone: no
+//! name and no comment of the rule reaches it. Each operation is an intrinsic that rounds once, so a
+//! compiler has nothing to contract and the results are the bits of the
+//! [interpreter](crate::interpreter), any NaN standing for any other: `tests/suite/cuda.rs` holds that.
+
+mod arrays;
+mod expression;
+mod functions;
+#[cfg(test)]
+mod tests;
 
 use super::abi::THREADS;
-use super::arrays::Arrays;
-use super::functions::Functions;
 use crate::plan::Rate;
 use crate::{Edges, LoweredRule, Rounding};
+use arrays::Arrays;
+use functions::Functions;
 
 /// CUDA C source with one kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +32,7 @@ pub struct CudaSource {
     pub text: String,
 }
 
-/// The kernel of a rule. [`super::abi`] says how it is called.
+/// The kernel of a rule. [`crate::cuda::abi`] says how it is called.
 ///
 /// # Example
 ///
@@ -30,7 +46,7 @@ pub struct CudaSource {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn source(lowered: &LoweredRule) -> CudaSource {
-    let symbol = symbol(&lowered.canonical.key.to_string(), lowered.edges);
+    let symbol = symbol(lowered);
     let (arrays, functions) = (Arrays::of(&lowered.plan), Functions::new(&lowered.plan));
     let mut text = HEAD.to_owned();
     if arrays.any_half() {
@@ -44,8 +60,10 @@ pub fn source(lowered: &LoweredRule) -> CudaSource {
     CudaSource { symbol, text }
 }
 
-fn symbol(key: &str, edges: Edges) -> String {
-    let Edges { parameter, gradient, rounding, guarded } = edges;
+/// The name of a rule's kernel; equal names have equal texts.
+pub(super) fn symbol(lowered: &LoweredRule) -> String {
+    let key = lowered.canonical.key;
+    let Edges { parameter, gradient, rounding, guarded } = lowered.edges;
     let rounding = if rounding == Rounding::Stochastic { "_stochastic" } else { "" };
     let guarded = if guarded { "_guarded" } else { "" };
     format!("nosc_{key}_{parameter}_{gradient}{rounding}{guarded}")

@@ -2,9 +2,9 @@
 
 use nosc_compiler::{Rule, canonical::CanonicalRule};
 
-use super::abi::{self, Chunk, Tensor, chunks};
 use super::{CudaSource, source};
 use crate::LoweredRule;
+use crate::cuda::abi::{self, Chunk, Tensor, chunks};
 
 fn of(text: &str) -> CudaSource {
     source(&LoweredRule::new(CanonicalRule::new(&Rule::parse(text).unwrap())).unwrap())

@@ -1,0 +1,233 @@
+//! Launches of one kernel over the same tensors, step after step.
+
+#![expect(unsafe_code, reason = "launches of kernels with arguments of their types")]
+
+use std::ffi::c_void;
+use std::ptr::from_ref;
+use std::sync::Arc;
+
+use super::auxiliary::Auxiliary;
+use super::driver::{Buffer, Stream, upload};
+use super::table::Table;
+use super::{CudaKernel, DeviceTensor};
+use crate::cuda::CudaError;
+use crate::cuda::abi::{self, CHUNK_ELEMENTS, THREADS, WORDS, tensor_bytes};
+
+/// Where a tensor stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Number of elements.
+    pub length: usize,
+    /// Which tensor it is, for random draws.
+    pub id: u32,
+    /// Index of its first element in the arrays of the states; a multiple of 4.
+    pub state: usize,
+}
+
+/// The arrays of a tensor.
+#[derive(Debug)]
+pub struct Row<'a> {
+    /// `w`, updated in place.
+    pub parameters: &'a mut DeviceTensor,
+    /// `g`.
+    pub gradients: &'a DeviceTensor,
+}
+
+/// Memory on the device that launches of a kernel over some tensors need.
+///
+/// Launches read it, so those of different streams have to wait for each other.
+#[derive(Debug)]
+pub struct Launcher {
+    kernel: Arc<CudaKernel>,
+    auxiliary: Auxiliary,
+    places: Vec<Place>,
+    tensors: Table,
+    chunks: Buffer,
+    chunk_count: u32,
+    chunk_elements: u32,
+    /// Step scalars, then the words.
+    arguments: Buffer,
+}
+
+impl Launcher {
+    /// Allocates for tensors of these places; a launch allocates nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`CudaError::Memory`], or [`CudaError::Call`] for more tensors or elements than a launch can have.
+    pub fn new(
+        kernel: &Arc<CudaKernel>,
+        stream: &Stream,
+        places: Vec<Place>,
+    ) -> Result<Launcher, CudaError> {
+        Launcher::with_chunks(kernel, stream, places, CHUNK_ELEMENTS)
+    }
+
+    /// The same with chunks of another size, a multiple of 4. Results do not depend on it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Launcher::new`].
+    pub fn with_chunks(
+        kernel: &Arc<CudaKernel>,
+        stream: &Stream,
+        places: Vec<Place>,
+        chunk_elements: u32,
+    ) -> Result<Launcher, CudaError> {
+        let device = &kernel.device;
+        if stream.ordinal() != device.ordinal() {
+            return Err(CudaError::Call("a kernel and a stream of different devices".to_owned()));
+        }
+        if let Some(place) = places.iter().find(|place| !place.state.is_multiple_of(4)) {
+            let message = format!("states from element {}, expected a multiple of 4", place.state);
+            return Err(CudaError::Call(message));
+        }
+        let lengths: Vec<u64> = places.iter().map(|place| place.length as u64).collect();
+        let chunks = abi::chunks(&lengths, chunk_elements).ok_or_else(|| {
+            CudaError::Call("more tensors or elements than a launch can have".to_owned())
+        })?;
+        let mut map = Vec::with_capacity(chunks.len() * abi::CHUNK_BYTES);
+        chunks.iter().for_each(|chunk| chunk.write(&mut map));
+        let context = stream.context();
+        let buffer = Buffer::new(context, map.len())?;
+        // SAFETY: the buffer was made for these bytes.
+        unsafe { upload(stream, buffer.address(), &map) }?;
+        let states = kernel.demands.states;
+        let arguments = 4 * (usize::from(kernel.demands.scalars) + WORDS);
+        Ok(Launcher {
+            auxiliary: device.auxiliary()?,
+            kernel: Arc::clone(kernel),
+            tensors: Table::new(stream, places.len(), tensor_bytes(states))?,
+            places,
+            chunks: buffer,
+            chunk_count: chunks.len() as u32,
+            chunk_elements,
+            arguments: Buffer::new(context, arguments)?,
+        })
+    }
+
+    /// The kernel.
+    pub fn kernel(&self) -> &CudaKernel {
+        &self.kernel
+    }
+
+    /// Puts step scalars, seed and step number into the stream: what the launches after this use.
+    ///
+    /// # Errors
+    ///
+    /// [`CudaError::Call`] if the kernel has another number of scalars.
+    pub fn put_arguments(
+        &mut self,
+        stream: &Stream,
+        scalars: &[f32],
+        seed: u64,
+        step: u32,
+    ) -> Result<(), CudaError> {
+        let expected = usize::from(self.kernel.demands.scalars);
+        if scalars.len() != expected {
+            let message = format!("the kernel takes {expected} scalars, found {}", scalars.len());
+            return Err(CudaError::Call(message));
+        }
+        let words = [seed as u32, (seed >> 32) as u32, step];
+        let words: Vec<u32> = scalars.iter().map(|x| x.to_bits()).chain(words).collect();
+        // SAFETY: the buffer was made for the scalars and these words.
+        unsafe { self.auxiliary.put(stream, self.arguments.address(), &words) }
+    }
+
+    /// Where the number that gradients are multiplied by is, if the kernel has a guard.
+    pub(super) fn guard_scale(&self) -> Option<u64> {
+        self.kernel.guard_scale.map(|place| self.arguments.address() + 4 * place as u64)
+    }
+
+    /// Puts a step of all tensors into the stream. `states` are the arrays of all state slots, in order, in each of
+    /// which a tensor has the elements from its place on.
+    ///
+    /// Nothing of the host is read after this returns, and nothing waits.
+    ///
+    /// # Errors
+    ///
+    /// [`CudaError::Call`] if an array does not fit, and then nothing has been launched.
+    pub fn launch<'a>(
+        &mut self,
+        stream: &Stream,
+        rows: impl Iterator<Item = Row<'a>>,
+        states: &mut [DeviceTensor],
+    ) -> Result<(), CudaError> {
+        let capturing = stream.is_capturing()?;
+        let (kernel, places) = (&self.kernel, &self.places);
+        self.tensors.update(stream, &self.auxiliary, capturing, |table| {
+            fill(kernel, places, rows, states, table)
+        })?;
+        let scalars = self.arguments.address();
+        let words = scalars + 4 * u64::from(kernel.demands.scalars);
+        let arguments: &mut [*mut c_void] = &mut [
+            from_ref(&self.tensors.address()).cast_mut().cast(),
+            from_ref(&self.chunks.address()).cast_mut().cast(),
+            from_ref(&self.chunk_count).cast_mut().cast(),
+            from_ref(&self.chunk_elements).cast_mut().cast(),
+            from_ref(&scalars).cast_mut().cast(),
+            from_ref(&words).cast_mut().cast(),
+        ];
+        // SAFETY: the parameters of `abi`, in its order. The table has as many rows as the map of chunks speaks
+        // of; addresses and lengths in it were checked against tensors that are borrowed now.
+        unsafe { kernel.function.launch(stream, self.chunk_count, THREADS, arguments) }
+    }
+}
+
+/// Checks all arrays, and writes the rows of the table.
+fn fill<'a>(
+    kernel: &CudaKernel,
+    places: &[Place],
+    rows: impl Iterator<Item = Row<'a>>,
+    states: &[DeviceTensor],
+    table: &mut Vec<u8>,
+) -> Result<(), CudaError> {
+    let (demands, ordinal) = (kernel.demands, kernel.device.ordinal());
+    if states.len() != usize::from(demands.states) {
+        let message = format!("the kernel takes {} states, found {}", demands.states, states.len());
+        return Err(CudaError::Call(message));
+    }
+    let fits = |array: &DeviceTensor, what: &str, expected, length: usize| {
+        if array.ordinal() != ordinal {
+            let found = array.ordinal();
+            let message = format!("{what} on cuda:{found}, the kernel is on cuda:{ordinal}");
+            return Err(CudaError::Call(message));
+        }
+        if array.element_type() != expected || array.len() < length {
+            let message = format!(
+                "{what}: {} elements of {}, expected {length} of {expected}",
+                array.len(),
+                array.element_type()
+            );
+            return Err(CudaError::Call(message));
+        }
+        Ok(())
+    };
+    let longest = places.iter().map(|place| place.state.saturating_add(place.length)).max();
+    for state in states {
+        fits(state, "states", crate::ElementType::F32, longest.unwrap_or(0))?;
+    }
+    let (mut count, mut addresses) = (0, vec![0; states.len()]);
+    for (place, row) in places.iter().zip(rows) {
+        let Row { parameters, gradients } = row;
+        fits(parameters, "parameters", demands.parameter, place.length)?;
+        fits(gradients, "gradients", demands.gradient, place.length)?;
+        for (address, state) in addresses.iter_mut().zip(states) {
+            *address = state.address() + 4 * place.state as u64;
+        }
+        let row = abi::Tensor {
+            parameters: parameters.address(),
+            gradients: gradients.address(),
+            length: place.length as u64,
+            first_element: 0,
+            id: place.id,
+        };
+        row.write(&addresses, table);
+        count += 1;
+    }
+    if count != places.len() {
+        let message = format!("{count} tensors, expected {}", places.len());
+        return Err(CudaError::Call(message));
+    }
+    Ok(())
+}

@@ -1,0 +1,202 @@
+//! Where NVRTC and the programs of the CUDA toolkit are.
+//!
+//! The loader of the system knows neither `CUDA_HOME` nor the folders of Python's packages, and most
+//! machines with PyTorch have NVRTC only there.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// A place to look for a library.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Candidate {
+    /// A file that is there.
+    File(PathBuf),
+    /// A name that the system's loader may know.
+    Name(String),
+    /// A folder without such a file.
+    Nothing(String),
+}
+
+/// Names that the system's loader is asked for.
+#[cfg(not(windows))]
+const NAMES: [&str; 4] = ["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so", "libnvrtc.so.11.2"];
+#[cfg(windows)]
+const NAMES: [&str; 3] = ["nvrtc64_130_0.dll", "nvrtc64_120_0.dll", "nvrtc64_112_0.dll"];
+
+/// The places in their order: folders of the toolkit, those of Python's packages, the loader's.
+/// Each is looked at when it comes up.
+pub(super) fn candidates() -> impl Iterator<Item = Candidate> {
+    let toolkit = toolkit_folders(&["lib64", "lib", "targets/x86_64-linux/lib", "bin"]);
+    let toolkit = toolkit.into_iter().flat_map(|(why, folder)| in_folder(&why, &folder));
+    let packages = std::iter::once_with(|| package_folders("lib")).flatten();
+    let packages = packages.flat_map(|(why, folder)| in_folder(&why, &folder));
+    toolkit.chain(packages).chain(NAMES.map(|name| Candidate::Name(name.to_owned())))
+}
+
+/// What `NOSC_NVRTC` names: a file, or a folder with one.
+pub(super) fn named(path: &Path) -> Vec<Candidate> {
+    if path.is_dir() {
+        return in_folder("NOSC_NVRTC", path);
+    }
+    vec![Candidate::File(path.to_owned())]
+}
+
+/// The libraries in a folder, the newest first.
+fn in_folder(why: &str, folder: &Path) -> Vec<Candidate> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.file_name().is_some_and(|name| is_nvrtc(&name.to_string_lossy())))
+        .collect();
+    // By version as numbers; a name without one stands for whatever was installed last, and comes first.
+    files.sort_by_key(|path| std::cmp::Reverse(version(&path.to_string_lossy())));
+    if files.is_empty() {
+        let place = format!("{why}: no NVRTC in `{}`", folder.display());
+        return vec![Candidate::Nothing(place)];
+    }
+    files.into_iter().map(Candidate::File).collect()
+}
+
+fn is_nvrtc(name: &str) -> bool {
+    if cfg!(windows) {
+        let ends = Path::new(name).extension().is_some_and(|e| e.eq_ignore_ascii_case("dll"));
+        return name.starts_with("nvrtc64_") && ends && !name.contains("alt");
+    }
+    name.starts_with("libnvrtc.so")
+}
+
+fn version(name: &str) -> Vec<u32> {
+    let after = name.rsplit("nvrtc").next().unwrap_or_default();
+    let numbers: Vec<u32> = after.split(['.', '_']).filter_map(|part| part.parse().ok()).collect();
+    if numbers.is_empty() { vec![u32::MAX] } else { numbers }
+}
+
+/// Folders of `CUDA_HOME` and `CUDA_PATH` that are there, with the reason to look at them.
+fn toolkit_folders(parts: &[&str]) -> Vec<(String, PathBuf)> {
+    let mut folders = Vec::new();
+    for variable in ["CUDA_HOME", "CUDA_PATH"] {
+        let Some(root) = env::var_os(variable).filter(|root| !root.is_empty()) else { continue };
+        let root = PathBuf::from(root);
+        let before = folders.len();
+        for part in parts {
+            let folder = root.join(part);
+            if folder.is_dir() {
+                folders.push((variable.to_owned(), folder));
+            }
+        }
+        if folders.len() == before {
+            folders.push((variable.to_owned(), root));
+        }
+    }
+    folders
+}
+
+/// Folders of NVIDIA's packages for the Python that is on the path, for a `part` of a package.
+fn package_folders(part: &str) -> Vec<(String, PathBuf)> {
+    let mut folders = Vec::new();
+    for root in python_path() {
+        let packages = std::fs::read_dir(root.join("nvidia")).into_iter().flatten();
+        let mut found: Vec<PathBuf> = packages
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|package| {
+                let name = package.file_name().unwrap_or_default().to_string_lossy();
+                let unified = name.strip_prefix("cu").is_some_and(|rest| {
+                    !rest.is_empty() && rest.bytes().all(|digit| digit.is_ascii_digit())
+                });
+                unified || name.starts_with("cuda_nv")
+            })
+            .map(|package| package.join(part))
+            .filter(|folder| folder.is_dir())
+            .collect();
+        // cu13 before cu12 before cuda_nvrtc.
+        found.sort_by(|a, b| {
+            let unified = |path: &Path| !path.to_string_lossy().contains("cuda_nv");
+            unified(b).cmp(&unified(a)).then_with(|| b.cmp(a))
+        });
+        folders.extend(found.into_iter().map(|folder| ("Python's packages".to_owned(), folder)));
+    }
+    folders
+}
+
+/// Where the Python on the path looks for packages. Empty if there is none.
+fn python_path() -> Vec<PathBuf> {
+    const ASK: &str = "import sys; print('\\n'.join(sys.path))";
+    for program in ["python3", "python"] {
+        let answer = Command::new(program)
+            .args(["-c", ASK])
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .output();
+        if let Ok(answer) = answer.map(|answer| (answer.status.success(), answer.stdout))
+            && answer.0
+        {
+            let paths = String::from_utf8_lossy(&answer.1).into_owned();
+            // A relative entry would depend on where the program was started.
+            return paths.lines().map(PathBuf::from).filter(|path| path.is_absolute()).collect();
+        }
+    }
+    Vec::new()
+}
+
+/// A program of the toolkit, or the places where it is not.
+pub(crate) fn program(name: &str) -> Result<PathBuf, Vec<String>> {
+    let file = format!("{name}{}", env::consts::EXE_SUFFIX);
+    let mut tried = Vec::new();
+    let toolkit = toolkit_folders(&["bin"]);
+    let packages = std::iter::once_with(|| package_folders("bin")).flatten();
+    let path = env::var_os("PATH").unwrap_or_default();
+    let path: Vec<PathBuf> = env::split_paths(&path).collect();
+    let path = path.into_iter().map(|folder| ("PATH".to_owned(), folder));
+    for (why, folder) in toolkit.into_iter().chain(path).chain(packages) {
+        let place = folder.join(&file);
+        if place.is_file() {
+            return Ok(place);
+        }
+        if why != "PATH" {
+            tried.push(format!("{why}: not in `{}`", folder.display()));
+        }
+    }
+    tried.push("PATH: not there".to_owned());
+    Err(tried)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(not(windows))]
+    #[test]
+    fn the_newest_library_of_a_folder_comes_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let names =
+            ["libnvrtc.so.9", "libnvrtc.so.12", "libnvrtc.so.11.2", "libnvrtc-builtins.so.13"];
+        for name in names {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let found: Vec<String> = named(folder.path())
+            .into_iter()
+            .map(|candidate| match candidate {
+                Candidate::File(path) => path.file_name().unwrap().to_string_lossy().into_owned(),
+                other => format!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(found, ["libnvrtc.so.12", "libnvrtc.so.11.2", "libnvrtc.so.9"]);
+    }
+
+    #[test]
+    fn a_folder_without_one_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let [Candidate::Nothing(text)] = &named(folder.path())[..] else { panic!("something") };
+        assert!(text.contains(&folder.path().display().to_string()), "{text}");
+        let missing = folder.path().join("missing");
+        assert_eq!(named(&missing), [Candidate::File(missing)]);
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_names_its_places() {
+        let tried = program("nosc-has-no-such-program").unwrap_err();
+        assert!(tried.iter().any(|place| place.contains("PATH")), "{tried:?}");
+    }
+}
