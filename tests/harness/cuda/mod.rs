@@ -9,6 +9,7 @@
 
 mod job;
 mod program;
+pub mod emulator;
 
 pub use job::{Job, Launch, Place};
 pub use program::{Comparison, Program, Sanitizer, cpp_compiler};

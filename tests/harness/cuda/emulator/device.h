@@ -52,6 +52,7 @@ template <auto kernel> struct Bound;
 
 template <class... Arguments, void (*kernel)(Arguments...)> struct Bound<kernel> {
     static constexpr std::uint32_t count = sizeof...(Arguments);
+    static_assert((sizeof(Arguments) + ... + 0) <= 4096, "more than a kernel takes before CUDA 12.1");
     static constexpr std::uint32_t sizes[] = {sizeof(Arguments)..., 0};
 
     template <std::size_t... place>

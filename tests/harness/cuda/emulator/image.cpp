@@ -14,7 +14,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <vector>
 
 extern char **environ;
 
@@ -31,11 +30,6 @@ static std::uint64_t hash(const std::string &text)
     }
     return sum;
 }
-
-/* A kernel that a source defines: its name, and what stands in its launch bounds. */
-struct Definition {
-    std::string name, threads;
-};
 
 static std::size_t skip_space(const std::string &text, std::size_t at)
 {
@@ -54,8 +48,7 @@ static std::string word_at(const std::string &text, std::size_t at)
     return text.substr(at, end - at);
 }
 
-/* All that follow `extern "C" __global__`. */
-static std::vector<Definition> definitions(const std::string &source)
+std::vector<Definition> definitions(const std::string &source)
 {
     static const std::string start = "extern \"C\" __global__";
     std::vector<Definition> found;

@@ -3,6 +3,7 @@
 #define NOSC_EMULATOR_IMAGE_H
 
 #include <string>
+#include <vector>
 
 namespace nosc_emulator {
 
@@ -18,6 +19,14 @@ struct Image {
     std::string name;
     std::string source;
 };
+
+/* A kernel that a source defines: its name, and the threads of a block at most, as the source writes them. */
+struct Definition {
+    std::string name, threads;
+};
+
+/* All that follow `extern "C" __global__`. */
+std::vector<Definition> definitions(const std::string &source);
 
 /* The image as bytes. A PTX image is text that ends with a zero byte. */
 std::string packed(const Image &image);

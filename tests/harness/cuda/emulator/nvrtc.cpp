@@ -161,12 +161,26 @@ static std::string translated(const std::string &log, const std::string &name)
         + name + "\".\n";
 }
 
+/* What the assembler tells with `-v`; numbers are those of a small kernel. */
+static std::string resources(const std::string &source, const std::string &arch)
+{
+    std::string out = "ptxas info    : 0 bytes gmem\n";
+    for (const nosc_emulator::Definition &kernel : nosc_emulator::definitions(source)) {
+        out += "ptxas info    : Compiling entry function '" + kernel.name + "' for '" + arch + "'\n";
+        out += "ptxas info    : Function properties for " + kernel.name + "\n";
+        out += "ptxas         . 0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads\n";
+        out += "ptxas info    : Used 32 registers, used 0 barriers, 400 bytes cmem[0]\n";
+    }
+    return out;
+}
+
 static nvrtcResult compile(Program &program, int count_of_options, const char *const *options)
 {
     Image &image = program.image;
     program.log.clear();
     program.compiled = false;
-    const std::string arch = checked(program, joined(count_of_options, options));
+    const std::vector<std::string> all = joined(count_of_options, options);
+    const std::string arch = checked(program, all);
     if (!program.log.empty()) {
         return INVALID_OPTION;
     }
@@ -188,7 +202,12 @@ static nvrtcResult compile(Program &program, int count_of_options, const char *c
     image.kind = "ptx";
     program.ptx = packed(image);
     image.kind = "cubin";
-    program.cubin = starts(arch, "sm_") ? packed(image) : "";
+    const bool assembled = starts(arch, "sm_");
+    program.cubin = assembled ? packed(image) : "";
+    const auto wants_numbers = [](const std::string &o) { return o == "--ptxas-options=-v" || o == "-Xptxas=-v"; };
+    if (assembled && std::any_of(all.begin(), all.end(), wants_numbers)) {
+        program.log += resources(image.source, arch);
+    }
     program.compiled = true;
     return SUCCESS;
 }

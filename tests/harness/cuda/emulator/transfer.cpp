@@ -84,6 +84,7 @@ CUDA_API cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void *from, std::size_t byte
     });
 }
 
+/* A driver waits where the host's memory is pageable; who relies on it cannot take pinned memory instead. */
 CUDA_API cuMemcpyDtoHAsync_v2(void *to, CUdeviceptr from, std::size_t bytes, CUstream handle)
 {
     return api("cuMemcpyDtoHAsync_v2", [&] {
@@ -94,8 +95,13 @@ CUDA_API cuMemcpyDtoHAsync_v2(void *to, CUdeviceptr from, std::size_t bytes, CUs
         check_device(*stream.context, from, bytes);
         check_host(to);
         count_copy("copies_to_host", "bytes_to_host", bytes);
-        count("blocking_copies", is_pinned(to, bytes) || stream.capture != nullptr ? 0 : 1);
         submit_copy(stream, "copy to the host", {to, place(from), bytes});
+        if (!is_pinned(to, bytes) && stream.capture == nullptr) {
+            count("blocking_copies");
+            if (setting("NOSC_EMULATED_PAGEABLE", "late") == "wait") {
+                synchronize(stream);
+            }
+        }
     });
 }
 
@@ -158,40 +164,66 @@ CUDA_API cuMemcpyDtoH_v2(void *to, CUdeviceptr from, std::size_t bytes)
     });
 }
 
-static void fill(Stream &stream, CUdeviceptr start, unsigned char value, std::size_t bytes)
+struct Fill {
+    unsigned char *start;
+    std::size_t count;
+    unsigned value;
+    std::size_t width;
+};
+
+static CUresult carry_out(Fill fill)
 {
-    if (bytes == 0) {
+    const auto body = [](void *argument) {
+        const Fill &one = *static_cast<const Fill *>(argument);
+        for (std::size_t at = 0; at < one.count; at++) {
+            std::memcpy(one.start + at * one.width, &one.value, one.width);
+        }
+    };
+    return guarded(body, &fill, "fill");
+}
+
+/* Numbers of some width, little-endian. */
+static void fill(Stream &stream, CUdeviceptr start, unsigned value, std::size_t count, std::size_t width)
+{
+    if (count == 0) {
         return;
     }
-    check_device(*stream.context, start, bytes);
-    struct Fill {
-        void *start;
-        int value;
-        std::size_t bytes;
-    };
-    const auto act = [=] {
-        Fill one{place(start), value, bytes};
-        const auto body = [](void *argument) {
-            const Fill &what = *static_cast<const Fill *>(argument);
-            std::memset(what.start, what.value, what.bytes);
-        };
-        return guarded(body, &one, "fill");
-    };
-    submit(stream, {"fill", nullptr, act, nullptr, nullptr});
+    if (start % width != 0 || count > SIZE_MAX / width) {
+        refuse(INVALID_VALUE, "a fill that is not aligned, or too long");
+    }
+    check_device(*stream.context, start, count * width);
+    const Fill one{static_cast<unsigned char *>(place(start)), count, value, width};
+    submit(stream, {"fill", nullptr, [=] { return carry_out(one); }, nullptr, nullptr});
 }
 
-CUDA_API cuMemsetD8Async(CUdeviceptr start, unsigned char value, std::size_t bytes, CUstream handle)
+CUDA_API cuMemsetD8Async(CUdeviceptr start, unsigned char value, std::size_t count, CUstream handle)
 {
-    return api("cuMemsetD8Async", [&] { fill(stream_of(handle), start, value, bytes); });
+    return api("cuMemsetD8Async", [&] { fill(stream_of(handle), start, value, count, 1); });
 }
 
-CUDA_API cuMemsetD8_v2(CUdeviceptr start, unsigned char value, std::size_t bytes)
+CUDA_API cuMemsetD32Async(CUdeviceptr start, unsigned value, std::size_t count, CUstream handle)
 {
-    return api("cuMemsetD8_v2", [&] {
+    return api("cuMemsetD32Async", [&] { fill(stream_of(handle), start, value, count, 4); });
+}
+
+/* The host waits for neither. */
+static CUresult fill_legacy(const char *name, CUdeviceptr start, unsigned value, std::size_t count, std::size_t width)
+{
+    return api(name, [&] {
         Context &context = current();
         check_no_capture(context);
-        fill(legacy(context), start, value, bytes);
+        fill(legacy(context), start, value, count, width);
     });
+}
+
+CUDA_API cuMemsetD8_v2(CUdeviceptr start, unsigned char value, std::size_t count)
+{
+    return fill_legacy("cuMemsetD8_v2", start, value, count, 1);
+}
+
+CUDA_API cuMemsetD32_v2(CUdeviceptr start, unsigned value, std::size_t count)
+{
+    return fill_legacy("cuMemsetD32_v2", start, value, count, 4);
 }
 
 CUDA_API cuMemAlloc_v2(CUdeviceptr *start, std::size_t bytes)
