@@ -4,6 +4,7 @@
 //! overwritten. It is read whole and checked before anything of the optimizer changes. Resuming gives the
 //! same bits as not having stopped.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::path::Path;
 
@@ -11,7 +12,8 @@ use safetensors::{Dtype, SafeTensors, View};
 use serde_json::{Value, json};
 
 use crate::error::CheckpointError;
-use crate::optimizer::{Optimizer, Progress};
+use crate::host::{Host, Progress};
+use crate::optimizer::Optimizer;
 use crate::states::States;
 
 /// Version of the layout; another one is refused.
@@ -47,30 +49,7 @@ impl Optimizer {
     ///
     /// [`CheckpointError::Io`]; a file that was there is then as before.
     pub fn save(&self, path: &Path) -> Result<(), CheckpointError> {
-        // Errors of the file beside it would name that file: their kind is what matters.
-        let fail = |source: std::io::Error| CheckpointError::Io {
-            action: "could not write",
-            path: path.to_owned(),
-            source: source.kind().into(),
-        };
-        let bytes = self.to_checkpoint()?;
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let mut builder = tempfile::Builder::new();
-        // What an ordinary new file has, before the umask.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = builder.tempfile_in(folder).map_err(fail)?;
-        file.write_all(&bytes).map_err(fail)?;
-        file.as_file().sync_all().map_err(fail)?;
-        file.persist(path).map_err(|error| fail(error.error))?;
-        // The new name is on the disk when its folder is; not every system can say so of a folder.
-        if let Ok(folder) = std::fs::File::open(folder) {
-            drop(folder.sync_all());
-        }
-        Ok(())
+        write(path, &self.to_checkpoint()?)
     }
 
     /// Takes state, step, skipped steps and seed from a file. Hyper-parameters and the total of steps come
@@ -81,12 +60,7 @@ impl Optimizer {
     /// [`CheckpointError`] if the file is not a checkpoint of this rule for these tensors. The optimizer is
     /// then as before.
     pub fn load(&mut self, path: &Path) -> Result<(), CheckpointError> {
-        let bytes = std::fs::read(path).map_err(|source| CheckpointError::Io {
-            action: "could not read",
-            path: path.to_owned(),
-            source,
-        })?;
-        self.load_bytes(&bytes)
+        self.load_bytes(&read(path)?)
     }
 
     /// The checkpoint as bytes.
@@ -95,6 +69,37 @@ impl Optimizer {
     ///
     /// [`CheckpointError::Format`] if safetensors refuses a tensor.
     pub fn to_checkpoint(&self) -> Result<Vec<u8>, CheckpointError> {
+        self.host.to_checkpoint(|slot, tensor| {
+            Ok(self.states.get(slot, tensor).unwrap_or_default().into())
+        })
+    }
+
+    /// As [`Optimizer::load`], from bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Optimizer::load`].
+    pub fn load_bytes(&mut self, bytes: &[u8]) -> Result<(), CheckpointError> {
+        let restored = self.host.restored(bytes)?;
+        self.states = restored.states;
+        self.host = restored.host;
+        self.forget_scalars();
+        Ok(())
+    }
+}
+
+/// What a checkpoint makes of an optimizer.
+pub(crate) struct Restored {
+    pub(crate) host: Host,
+    pub(crate) states: States,
+}
+
+impl Host {
+    /// The checkpoint, with the states that `state` returns for a slot and a tensor.
+    pub(crate) fn to_checkpoint<'a>(
+        &self,
+        state: impl Fn(usize, usize) -> Result<Cow<'a, [f32]>, CheckpointError>,
+    ) -> Result<Vec<u8>, CheckpointError> {
         let rule = &self.compiled.canonical().rule;
         let parameters: Vec<Value> = rule
             .parameters
@@ -117,8 +122,8 @@ impl Optimizer {
         let slots = self.compiled.slots();
         for (place, slot) in slots.iter().filter(|slot| !slot.uniform).enumerate() {
             for tensor in 0..self.lengths.len() {
-                let values = self.progress.states.get(place, tensor).unwrap_or_default();
-                tensors.push((format!("{}.{tensor}", slot.name), Array::of_f32(values)));
+                let values = state(place, tensor)?;
+                tensors.push((format!("{}.{tensor}", slot.name), Array::of_f32(&values)));
             }
         }
         if !self.progress.uniform_states.is_empty() {
@@ -129,12 +134,8 @@ impl Optimizer {
             .map_err(|error| CheckpointError::Format(error.to_string()))
     }
 
-    /// As [`Optimizer::load`], from bytes.
-    ///
-    /// # Errors
-    ///
-    /// As [`Optimizer::load`].
-    pub fn load_bytes(&mut self, bytes: &[u8]) -> Result<(), CheckpointError> {
+    /// The optimizer that a checkpoint of the same rule and tensors makes of this one.
+    pub(crate) fn restored(&self, bytes: &[u8]) -> Result<Restored, CheckpointError> {
         let about = Checkpoint::read(bytes)?;
         let expected = self.compiled.key().to_string();
         if about.key != expected {
@@ -144,7 +145,7 @@ impl Optimizer {
         if let Some(expected) = self.settings.seed.filter(|seed| *seed != about.seed) {
             return Err(CheckpointError::Seed { found: about.seed, expected });
         }
-        let progress = self.progress_from(bytes, &about)?;
+        let (progress, states) = self.progress_from(bytes, &about)?;
         let rule = &self.compiled.canonical().rule;
         for parameter in &rule.parameters {
             if !about.parameters.iter().any(|(name, _)| *name == parameter.name) {
@@ -157,18 +158,24 @@ impl Optimizer {
             .compiled
             .values(&[&about.parameters[..], &self.settings.parameters].concat())
             .map_err(|error| CheckpointError::Format(error.to_string()))?;
-        self.parameters = parameters;
-        self.forget_scalars();
-        self.restored = about.parameters;
-        self.total_steps = self.settings.total_steps.or(about.total_steps);
-        self.progress = progress;
-        Ok(())
+        let host = Host {
+            parameters,
+            restored: about.parameters,
+            total_steps: self.settings.total_steps.or(about.total_steps),
+            progress,
+            ..self.clone()
+        };
+        Ok(Restored { host, states })
     }
 
-    fn progress_from(&self, bytes: &[u8], about: &Checkpoint) -> Result<Progress, CheckpointError> {
+    fn progress_from(
+        &self,
+        bytes: &[u8],
+        about: &Checkpoint,
+    ) -> Result<(Progress, States), CheckpointError> {
         let file = parsed(bytes)?;
         let slots = self.compiled.slots();
-        let count = self.progress.states.slots();
+        let count = self.compiled.lowered().slots.len();
         let mut expected = count * self.lengths.len();
         let mut states = States::zeros(count, &self.lengths)
             .map_err(|error| CheckpointError::Format(error.to_string()))?;
@@ -195,8 +202,44 @@ impl Optimizer {
             return Err(CheckpointError::Tensor { name: "*".to_owned(), problem });
         }
         let (step, skipped, seed) = (about.step, about.skipped, about.seed);
-        Ok(Progress { step, skipped, seed, states, uniform_states })
+        Ok((Progress { step, skipped, seed, uniform_states }, states))
     }
+}
+
+/// Writes a file beside its place and renames it into it.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
+    // Errors of the file beside it would name that file: their kind is what matters.
+    let fail = |source: std::io::Error| CheckpointError::Io {
+        action: "could not write",
+        path: path.to_owned(),
+        source: source.kind().into(),
+    };
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    // What an ordinary new file has, before the umask.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder).map_err(fail)?;
+    file.write_all(bytes).map_err(fail)?;
+    file.as_file().sync_all().map_err(fail)?;
+    file.persist(path).map_err(|error| fail(error.error))?;
+    // The new name is on the disk when its folder is; not every system can say so of a folder.
+    if let Ok(folder) = std::fs::File::open(folder) {
+        drop(folder.sync_all());
+    }
+    Ok(())
+}
+
+/// A file's bytes.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, CheckpointError> {
+    std::fs::read(path).map_err(|source| CheckpointError::Io {
+        action: "could not read",
+        path: path.to_owned(),
+        source,
+    })
 }
 
 impl Checkpoint {
@@ -294,7 +337,7 @@ impl View for Array {
     fn shape(&self) -> &[usize] {
         &self.shape
     }
-    fn data(&self) -> std::borrow::Cow<'_, [u8]> {
+    fn data(&self) -> Cow<'_, [u8]> {
         (&self.bytes).into()
     }
     fn data_len(&self) -> usize {
@@ -330,10 +373,13 @@ mod tests {
         for (alpha, total) in [(0.5, 10), (0.25, 20)] {
             let bytes = optimizer(Some(alpha), Some(total)).to_checkpoint().unwrap();
             resumed.load_bytes(&bytes).unwrap();
-            assert_eq!((resumed.parameters[0], resumed.total_steps), (alpha, Some(total)));
+            assert_eq!(
+                (resumed.host.parameters[0], resumed.host.total_steps),
+                (alpha, Some(total))
+            );
         }
         let mut explicit = optimizer(Some(3.0), Some(7));
         explicit.load_bytes(&resumed.to_checkpoint().unwrap()).unwrap();
-        assert_eq!((explicit.parameters[0], explicit.total_steps), (3.0, Some(7)));
+        assert_eq!((explicit.host.parameters[0], explicit.host.total_steps), (3.0, Some(7)));
     }
 }

@@ -94,6 +94,13 @@ pub enum RuntimeError {
     /// The threads could not be started.
     #[error("the threads could not be started: {0}")]
     Threads(String),
+    /// CUDA, or a device.
+    #[cfg(feature = "cuda")]
+    #[error(transparent)]
+    Cuda(#[from] nosc_kernels::cuda::CudaError),
+    /// A step of a recording that does not go with what was recorded.
+    #[error("{0}")]
+    Recording(&'static str),
     /// A fault of nosc itself: a kernel refused a call that had been checked.
     #[error("a kernel refused a checked call; please report this")]
     Call(#[from] CallError),
@@ -142,6 +149,10 @@ pub enum CheckpointError {
         /// What does not fit.
         problem: String,
     },
+    /// The states could not be copied from or to their device.
+    #[cfg(feature = "cuda")]
+    #[error(transparent)]
+    Device(#[from] nosc_kernels::cuda::CudaError),
     /// Another seed than the one asked for.
     #[error("the checkpoint has seed {found}, expected {expected}")]
     Seed {

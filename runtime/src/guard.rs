@@ -53,7 +53,7 @@ pub(crate) fn norm<G: Gradients + ?Sized>(
         Floats::Bf16(part) => sum_of_squares(part, |x| f64::from(*x)),
     };
     chunks.map(sums, of_cut);
-    sums.iter().sum::<f64>().sqrt()
+    sums.iter().fold(0.0, |sum, of_chunk| sum + of_chunk).sqrt()
 }
 
 fn sum_of_squares<T>(values: &[T], number: impl Fn(&T) -> f64) -> f64 {

@@ -6,7 +6,9 @@
 //! ```
 //!
 //! [`CompiledRule`] is a rule ready to run; [`Optimizer`] owns its state for a list of tensors, which may
-//! be of f32, f64, f16 or bf16; [`StepOptions`] has gradient clipping and loss scaling; [`library`] has the standard rules by name. A step either happens whole or not at all.
+//! be of f32, f64, f16 or bf16; [`CudaOptimizer`] does the same on a GPU, to the same bits; [`StepOptions`]
+//! has gradient clipping and loss scaling; [`library`] has the standard rules by name. A step either
+//! happens whole or not at all.
 //!
 //! # Example
 //!
@@ -28,18 +30,23 @@
 
 mod compiled;
 pub mod library;
-mod optimizer;
 mod options;
+mod host;
+mod optimizer;
 mod tensors;
 mod states;
 mod pool;
 mod guard;
 mod step;
 mod checkpoint;
+#[cfg(feature = "cuda")]
+mod cuda_optimizer;
 mod error;
 
 pub use checkpoint::Checkpoint;
 pub use compiled::{CompiledRule, Slot};
+#[cfg(feature = "cuda")]
+pub use cuda_optimizer::CudaOptimizer;
 pub use error::{CheckpointError, RuntimeError};
 pub use guard::NonFinite;
 pub use nosc_kernels::floats::{Floats, FloatsMut, bf16, f16};

@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use nosc_kernels::floats::{Floats, FloatsMut};
-use nosc_kernels::scalars::StepInputs;
 use nosc_kernels::{Edges, GradientGuard};
 
 use crate::compiled::CompiledRule;
 use crate::error::RuntimeError;
 use crate::guard::{NonFinite, first_non_finite, norm};
+use crate::host::Host;
 use crate::options::{Settings, StepOptions, StepOutcome};
 use crate::pool::Pool;
 use crate::states::States;
@@ -18,33 +18,12 @@ use crate::tensors::{Chunks, Gradients, Parameters};
 /// An update rule with its state for a list of tensors.
 #[derive(Debug, Clone)]
 pub struct Optimizer {
-    pub(crate) compiled: CompiledRule,
-    pub(crate) settings: Settings,
-    /// Hyper-parameters that a checkpoint brought; settings go before them.
-    pub(crate) restored: Vec<(String, f64)>,
-    /// Values of all hyper-parameters.
-    pub(crate) parameters: Vec<f64>,
-    /// T, of the settings or of a checkpoint.
-    pub(crate) total_steps: Option<u64>,
-    pub(crate) lengths: Vec<usize>,
-    pub(crate) progress: Progress,
+    pub(crate) host: Host,
+    pub(crate) states: States,
     chunks: Chunks,
     /// Of the gradients of the last step that clipped by it.
     norm: Option<f64>,
     scratch: Scratch,
-}
-
-/// All that a checkpoint has to hold besides the settings.
-#[derive(Debug, Clone)]
-pub(crate) struct Progress {
-    /// Steps done.
-    pub(crate) step: u64,
-    /// Steps skipped for a gradient that was not finite.
-    pub(crate) skipped: u64,
-    pub(crate) seed: u64,
-    pub(crate) states: States,
-    /// States that are one number a rule.
-    pub(crate) uniform_states: Vec<f64>,
 }
 
 impl Optimizer {
@@ -60,33 +39,11 @@ impl Optimizer {
         lengths: &[usize],
         settings: Settings,
     ) -> Result<Optimizer, RuntimeError> {
-        let parameters = compiled.values(&settings.parameters)?;
-        if lengths.len() as u64 + u64::from(settings.first_tensor) >= u64::from(u32::MAX) {
-            return Err(RuntimeError::TooManyTensors(lengths.len()));
-        }
-        let states = States::zeros(compiled.lowered().slots.len(), lengths)?;
-        let progress = Progress {
-            step: 0,
-            skipped: 0,
-            seed: settings.seed.unwrap_or(0),
-            states,
-            uniform_states: vec![0.0; compiled.lowered().scalars.uniform_states().len()],
-        };
-        let chunks = Chunks::new(lengths, Pool::new(settings.threads)?)?;
-        let (restored, total_steps) = (Vec::new(), settings.total_steps);
-        let lengths = lengths.to_vec();
-        Ok(Optimizer {
-            compiled,
-            settings,
-            restored,
-            parameters,
-            total_steps,
-            lengths,
-            progress,
-            chunks,
-            norm: None,
-            scratch: Scratch::default(),
-        })
+        let threads = settings.threads;
+        let host = Host::new(compiled, lengths, settings)?;
+        let states = States::zeros(host.compiled.lowered().slots.len(), lengths)?;
+        let chunks = Chunks::new(lengths, Pool::new(threads)?)?;
+        Ok(Optimizer { host, states, chunks, norm: None, scratch: Scratch::default() })
     }
 
     /// Moves all tensors by one step: for each element, with the rule's update `u` and schedule `s`,
@@ -167,19 +124,20 @@ impl Optimizer {
         options: &StepOptions,
     ) -> Result<StepOutcome, RuntimeError> {
         let length = |tensor| parameters.length(tensor);
-        self.check_shapes("parameters", parameters.count(), length)?;
-        self.check_shapes("gradients", gradients.count(), |tensor| gradients.get(tensor).len())?;
+        self.host.check_shapes("parameters", parameters.count(), length)?;
+        self.host
+            .check_shapes("gradients", gradients.count(), |tensor| gradients.get(tensor).len())?;
         options.check()?;
         if options.found_inf {
-            self.progress.skipped += 1;
+            self.host.progress.skipped += 1;
             return Ok(StepOutcome::Skipped);
         }
-        if self.settings.non_finite != NonFinite::Propagate
+        if self.host.settings.non_finite != NonFinite::Propagate
             && let Some((tensor, element)) =
                 first_non_finite(gradients, &self.chunks, &mut self.scratch.found)
         {
-            if self.settings.non_finite == NonFinite::Skip {
-                self.progress.skipped += 1;
+            if self.host.settings.non_finite == NonFinite::Skip {
+                self.host.progress.skipped += 1;
                 return Ok(StepOutcome::Skipped);
             }
             let value = gradients.get(tensor).get(element).unwrap_or(f64::NAN);
@@ -192,11 +150,11 @@ impl Optimizer {
         self.find_scalars(options.learning_rate, guard)?;
         // From here on nothing fails.
         let common = Common {
-            seed: self.progress.seed,
-            step: self.progress.step as u32,
-            first_tensor: self.settings.first_tensor,
+            seed: self.host.progress.seed,
+            step: self.host.progress.step as u32,
+            first_tensor: self.host.settings.first_tensor,
         };
-        let states = &mut self.progress.states;
+        let states = &mut self.states;
         let arrays = (parameters, gradients);
         let start = self.chunks.is_timed().then(Instant::now);
         advance(&mut self.scratch, common, arrays, states, &self.chunks)?;
@@ -205,10 +163,10 @@ impl Optimizer {
         }
         let first_used = self.scratch.used.trailing_zeros() as usize;
         if let Some(scalars) = self.scratch.scalars.get(first_used) {
-            self.progress.uniform_states.clone_from(&scalars.states);
+            self.host.progress.uniform_states.clone_from(&scalars.states);
         }
         self.norm = norm.map(|norm| norm / options.loss_scale).or(self.norm);
-        self.progress.step += 1;
+        self.host.progress.step += 1;
         Ok(StepOutcome::Done)
     }
 
@@ -223,11 +181,11 @@ impl Optimizer {
         let guarded = guard.scale as f32 != 1.0 || guard.limit as f32 != f32::INFINITY;
         of_tensor.clear();
         *used = 0;
-        for tensor in 0..self.lengths.len() {
+        for tensor in 0..self.host.lengths.len() {
             let edges = Edges {
                 parameter: parameters.element_type(tensor),
                 gradient: gradients.get(tensor).element_type(),
-                rounding: self.settings.rounding,
+                rounding: self.host.settings.rounding,
                 guarded,
             };
             let edges = edges.normal();
@@ -236,13 +194,13 @@ impl Optimizer {
             of_tensor.push(place);
             *used |= 1 << place;
             if known.is_none() {
-                variants.push(self.compiled.variant(edges)?);
+                variants.push(self.host.compiled.variant(edges)?);
             }
         }
         // States that are one number a rule move without tensors too.
         if of_tensor.is_empty() {
             if variants.is_empty() {
-                variants.push(self.compiled.variant(Edges::default())?);
+                variants.push(self.host.compiled.variant(Edges::default())?);
             }
             *used = 1;
         }
@@ -256,11 +214,11 @@ impl Optimizer {
         guard: GradientGuard,
     ) -> Result<(), RuntimeError> {
         let wanted = (learning_rate, guard, self.scratch.used);
-        if self.progress.step > 0 && self.scratch.known == Some(wanted) {
+        if self.host.progress.step > 0 && self.scratch.known == Some(wanted) {
             return Ok(());
         }
         self.scratch.known = None;
-        let starts = self.starts(learning_rate)?;
+        let starts = self.host.starts(learning_rate)?;
         let mut scalars = std::mem::take(&mut self.scratch.scalars);
         let found = self.scalars_into(&mut scalars, learning_rate, guard, starts.as_deref());
         self.scratch.scalars = scalars;
@@ -268,7 +226,7 @@ impl Optimizer {
         if let Some(starts) = starts {
             self.fill(&starts);
         }
-        let varies = self.compiled.lowered().scalars.varies_by_step();
+        let varies = self.host.compiled.lowered().scalars.varies_by_step();
         self.scratch.known = (!varies).then_some(wanted);
         Ok(())
     }
@@ -280,16 +238,13 @@ impl Optimizer {
         guard: GradientGuard,
         starts: Option<&[f64]>,
     ) -> Result<(), RuntimeError> {
-        let lowered = self.compiled.lowered();
-        let uniform = lowered.scalars.uniform_states().iter();
-        let starts: Option<Vec<f64>> =
-            starts.map(|starts| uniform.map(|state| starts[state.index()]).collect());
-        let states = starts.as_deref().unwrap_or(&self.progress.uniform_states);
+        let from_starts = starts.map(|starts| self.host.uniform_states(Some(starts)));
+        let states = from_starts.as_deref().unwrap_or(&self.host.progress.uniform_states);
         out.resize_with(self.scratch.variants.len(), Default::default);
         let variants = self.scratch.variants.iter().enumerate().zip(out);
         let used = |place: usize| self.scratch.used >> place & 1 == 1;
         for ((_, variant), out) in variants.filter(|((place, _), _)| used(*place)) {
-            let inputs = StepInputs { guard, ..self.inputs(learning_rate, states) };
+            let inputs = self.host.inputs(learning_rate, guard, states);
             let lowered = variant.lowered();
             lowered.scalars.step_into(&lowered.canonical, &inputs, out)?;
         }
@@ -298,12 +253,12 @@ impl Optimizer {
 
     /// Steps done.
     pub fn steps(&self) -> u64 {
-        self.progress.step
+        self.host.progress.step
     }
 
     /// Steps skipped because a gradient was not finite.
     pub fn skipped(&self) -> u64 {
-        self.progress.skipped
+        self.host.progress.skipped
     }
 
     /// The Euclidean norm of all gradients, divided by the loss scale, at the last step that clipped by it.
@@ -313,12 +268,12 @@ impl Optimizer {
 
     /// The compiled rule.
     pub fn compiled(&self) -> &CompiledRule {
-        &self.compiled
+        &self.host.compiled
     }
 
     /// A state array: slot number as in [`CompiledRule::slots`], then tensor number.
     pub fn state(&self, slot: usize, tensor: usize) -> Option<&[f32]> {
-        self.progress.states.get(slot, tensor)
+        self.states.get(slot, tensor)
     }
 
     /// Sets a hyper-parameter from the next step on.
@@ -327,11 +282,7 @@ impl Optimizer {
     ///
     /// [`RuntimeError`] if the rule has no such parameter or the value is not finite.
     pub fn set(&mut self, name: &str, value: f64) -> Result<(), RuntimeError> {
-        let mut settings = self.settings.parameters.clone();
-        settings.retain(|(known, _)| known != name);
-        settings.push((name.to_owned(), value));
-        self.parameters = self.compiled.values(&[&self.restored[..], &settings].concat())?;
-        self.settings.parameters = settings;
+        self.host.set(name, value)?;
         self.forget_scalars();
         Ok(())
     }
@@ -347,53 +298,12 @@ impl Optimizer {
         self.scratch.known = None;
     }
 
-    fn check_shapes(
-        &self,
-        what: &'static str,
-        found: usize,
-        length: impl Fn(usize) -> usize,
-    ) -> Result<(), RuntimeError> {
-        let expected = self.lengths.len();
-        if found != expected {
-            return Err(RuntimeError::TensorCount { what, found, expected });
-        }
-        for (tensor, expected) in self.lengths.iter().copied().enumerate() {
-            let found = length(tensor);
-            if found != expected {
-                return Err(RuntimeError::TensorLength { what, tensor, found, expected });
-            }
-        }
-        Ok(())
-    }
-
-    fn inputs<'a>(&'a self, learning_rate: f64, states: &'a [f64]) -> StepInputs<'a> {
-        StepInputs {
-            step: self.progress.step,
-            total_steps: self.total_steps,
-            learning_rate,
-            parameters: &self.parameters,
-            seed: self.progress.seed,
-            states,
-            guard: GradientGuard::default(),
-        }
-    }
-
-    /// Values of all states before the first step; `None` after it.
-    fn starts(&self, learning_rate: f64) -> Result<Option<Vec<f64>>, RuntimeError> {
-        if self.progress.step > 0 {
-            return Ok(None);
-        }
-        let lowered = self.compiled.lowered();
-        let inputs = self.inputs(learning_rate, &[]);
-        Ok(Some(lowered.scalars.initial_states(&lowered.canonical, &inputs)?))
-    }
-
     fn fill(&mut self, starts: &[f64]) {
-        let slots = &self.compiled.lowered().slots;
+        let slots = &self.host.compiled.lowered().slots;
         for (slot, state) in slots.iter().enumerate() {
             let start = starts[state.index()] as f32;
-            for tensor in 0..self.lengths.len() {
-                let array = self.progress.states.get_mut(slot, tensor).unwrap_or_default();
+            for tensor in 0..self.host.lengths.len() {
+                let array = self.states.get_mut(slot, tensor).unwrap_or_default();
                 // A fresh array is zero already, and not written before it is needed.
                 if array.iter().any(|x| x.to_bits() != start.to_bits()) {
                     array.fill(start);

@@ -85,13 +85,13 @@ impl GradientChecks {
         &mut self,
         stream: &Stream,
         gradients: impl Iterator<Item = &'a DeviceTensor>,
-        launchers: &[&Launcher],
+        launchers: &mut [&mut Launcher],
     ) -> Result<(), CudaError> {
-        let guard = |launcher: &&Launcher| {
+        let guard = |launcher: &mut &mut Launcher| {
             let place = launcher.guard_scale();
             place.ok_or_else(|| CudaError::Call("a kernel without a guard".to_owned()))
         };
-        let scales = launchers.iter().map(guard).collect::<Result<Vec<u64>, CudaError>>()?;
+        let scales = launchers.iter_mut().map(guard).collect::<Result<Vec<u64>, CudaError>>()?;
         let gradients = self.show(stream, gradients)?;
         let results = self.results.address();
         let places = (self.sums.address(), results, results + NORM);

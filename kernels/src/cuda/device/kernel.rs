@@ -5,6 +5,7 @@ use super::driver::Function;
 use super::loading::{Loaded, Origin, load};
 use crate::cuda::{CudaError, source};
 use crate::kernel::Demands;
+use crate::plan::Instruction;
 use crate::scalars::Scalar;
 use crate::{Edges, LoweredRule};
 
@@ -16,6 +17,8 @@ pub struct CudaKernel {
     pub(super) demands: Demands,
     /// Place of the number that a guard multiplies gradients by, among the step scalars.
     pub(super) guard_scale: Option<usize>,
+    /// Whether it reads seed and step number.
+    pub(super) draws: bool,
     symbol: String,
     edges: Edges,
     origin: Origin,
@@ -39,6 +42,7 @@ impl CudaKernel {
             function: module.function(&source.symbol)?,
             demands: Demands::of(&lowered.plan),
             guard_scale: outputs.iter().position(|scalar| *scalar == Scalar::GuardScale),
+            draws: lowered.plan.instructions.iter().any(|i| matches!(i, Instruction::Word(_))),
             symbol: source.symbol,
             edges: lowered.edges,
             origin,

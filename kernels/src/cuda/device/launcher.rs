@@ -47,6 +47,8 @@ pub struct Launcher {
     chunk_elements: u32,
     /// Step scalars, then the words.
     arguments: Buffer,
+    /// What of them is on the device when all that was put into streams has happened; empty if not known.
+    there: Vec<u32>,
 }
 
 impl Launcher {
@@ -103,6 +105,7 @@ impl Launcher {
             chunk_count: chunks.len() as u32,
             chunk_elements,
             arguments: Buffer::new(context, arguments)?,
+            there: Vec::new(),
         })
     }
 
@@ -111,7 +114,8 @@ impl Launcher {
         &self.kernel
     }
 
-    /// Puts step scalars, seed and step number into the stream: what the launches after this use.
+    /// Puts step scalars, seed and step number into the stream: what the launches after this use. Nothing is put
+    /// where they are there already.
     ///
     /// # Errors
     ///
@@ -128,14 +132,23 @@ impl Launcher {
             let message = format!("the kernel takes {expected} scalars, found {}", scalars.len());
             return Err(CudaError::Call(message));
         }
+        // What a kernel does not draw from does not change either.
         let words = [seed as u32, (seed >> 32) as u32, step];
+        let words = if self.kernel.draws { words } else { [0; WORDS] };
         let words: Vec<u32> = scalars.iter().map(|x| x.to_bits()).chain(words).collect();
+        if self.there == words {
+            return Ok(());
+        }
+        self.there.clear();
         // SAFETY: the buffer was made for the scalars and these words.
-        unsafe { self.auxiliary.put(stream, self.arguments.address(), &words) }
+        unsafe { self.auxiliary.put(stream, self.arguments.address(), &words) }?;
+        self.there = words;
+        Ok(())
     }
 
-    /// Where the number that gradients are multiplied by is, if the kernel has a guard.
-    pub(super) fn guard_scale(&self) -> Option<u64> {
+    /// Where the number that gradients are multiplied by is, if the kernel has a guard. Whoever asks writes it.
+    pub(super) fn guard_scale(&mut self) -> Option<u64> {
+        self.there.clear();
         self.kernel.guard_scale.map(|place| self.arguments.address() + 4 * place as u64)
     }
 
@@ -200,6 +213,9 @@ fn fill<'a>(
                 array.element_type()
             );
             return Err(CudaError::Call(message));
+        }
+        if length > 0 && array.address() == 0 {
+            return Err(CudaError::Call(format!("{what} at address 0")));
         }
         Ok(())
     };

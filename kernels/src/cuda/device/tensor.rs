@@ -2,6 +2,8 @@
 
 #![expect(unsafe_code, reason = "memory that others own, and copies of it")]
 
+use std::ops::Range;
+
 use super::Device;
 use super::driver::{Buffer, Stream, download, upload};
 use crate::cuda::CudaError;
@@ -124,16 +126,32 @@ impl DeviceTensor {
         unsafe { upload(stream, self.address(), &bytes) }
     }
 
-    /// The elements, after what is in the stream before.
+    /// The elements, after what is in the stream before. Waits for the stream.
     ///
     /// # Errors
     ///
-    /// [`CudaError::Call`] if the stream is another device's, [`CudaError::Driver`] if work before failed.
+    /// As [`DeviceTensor::read`].
     pub fn to_host(&self, stream: &Stream) -> Result<FloatVec, CudaError> {
+        self.read(stream, 0..self.length)
+    }
+
+    /// Some neighbouring elements, after what is in the stream before. Waits for the stream.
+    ///
+    /// # Errors
+    ///
+    /// [`CudaError::Call`] if it has not all of them or the stream is another device's, [`CudaError::Driver`]
+    /// if work before failed.
+    pub fn read(&self, stream: &Stream, range: Range<usize>) -> Result<FloatVec, CudaError> {
         self.check(stream, self.element_type, self.length)?;
-        let mut bytes = vec![0; self.length * self.element_type.bytes()];
-        // SAFETY: as many bytes as the tensor has, on the stream's device.
-        unsafe { download(stream, &mut bytes, self.address()) }?;
+        if range.start > range.end || range.end > self.length {
+            let message = format!("elements {range:?} of a tensor of {}", self.length);
+            return Err(CudaError::Call(message));
+        }
+        let size = self.element_type.bytes();
+        let mut bytes = vec![0; range.len() * size];
+        let from = self.address() + (range.start * size) as u64;
+        // SAFETY: elements that the tensor has, on the stream's device.
+        unsafe { download(stream, &mut bytes, from) }?;
         Ok(FloatVec::from_le_bytes(self.element_type, &bytes))
     }
 

@@ -1,0 +1,506 @@
+//! The optimizer whose arrays are in the memory of a GPU.
+
+use std::path::Path;
+
+use nosc_kernels::cuda::{Device, DeviceTensor, GradientChecks, Launcher, Place, Row, Stream};
+use nosc_kernels::scalars::StepScalars;
+use nosc_kernels::{Edges, ElementType, FloatVec, GradientGuard, LoweredRule};
+
+use crate::checkpoint::{Restored, read, write};
+use crate::compiled::CompiledRule;
+use crate::error::{CheckpointError, RuntimeError};
+use crate::guard::NonFinite;
+use crate::host::Host;
+use crate::options::{Settings, StepOptions, StepOutcome};
+
+/// Elements between which the states of tensors start: 256 bytes.
+const ALIGNED: usize = 64;
+
+/// An update rule with its state for a list of tensors on a GPU.
+///
+/// It does what [`Optimizer`](crate::Optimizer) does, to the same bits. A step puts its work into a stream and
+/// returns: unless a method says that it waits, it does not. Work of other streams on the same tensors, or with
+/// the same optimizer, has to be kept apart by whoever puts it there.
+///
+/// # Recorded steps
+///
+/// [`CudaOptimizer::prepare`] allocates and compiles what steps need, [`CudaOptimizer::launch`] inside
+/// [`Stream::capture`] records a step without its numbers, and [`CudaOptimizer::begin`] before each launch of
+/// the graph brings those: step number, learning rate, hyper-parameters.
+#[derive(Debug)]
+pub struct CudaOptimizer {
+    host: Host,
+    device: Device,
+    stream: Stream,
+    /// An array for each slot, with the elements of all tensors.
+    states: Vec<DeviceTensor>,
+    /// Where tensors start in those.
+    starts: Vec<usize>,
+    /// Launchers of the steps so far, by types and options.
+    formations: Vec<Formation>,
+    /// The one of the last step, and whether that clips by the norm.
+    prepared: Option<(usize, bool)>,
+    checks: Option<GradientChecks>,
+    /// Whether a step has clipped by the norm.
+    has_norm: bool,
+}
+
+/// The launches of a step, for tensors of some types.
+#[derive(Debug)]
+struct Formation {
+    types: Vec<(ElementType, ElementType)>,
+    guarded: bool,
+    groups: Vec<Group>,
+}
+
+/// A launch: the tensors of one pair of types.
+#[derive(Debug)]
+struct Group {
+    lowered: LoweredRule,
+    tensors: Vec<usize>,
+    launcher: Launcher,
+    scalars: StepScalars,
+}
+
+impl CudaOptimizer {
+    /// Makes the state for tensors of the given numbers of elements, on the device of the stream, which is
+    /// also the stream of its steps until [`CudaOptimizer::set_stream`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Optimizer::new`](crate::Optimizer::new), and [`RuntimeError::Cuda`] if the device has no memory.
+    pub fn new(
+        compiled: CompiledRule,
+        stream: &Stream,
+        lengths: &[usize],
+        settings: Settings,
+    ) -> Result<CudaOptimizer, RuntimeError> {
+        let host = Host::new(compiled, lengths, settings)?;
+        let device = Device::open(stream.ordinal())?;
+        let bytes = usize::MAX;
+        let mut starts = Vec::with_capacity(lengths.len());
+        let mut total = 0_usize;
+        for length in lengths {
+            starts.push(total);
+            let padded = length.checked_next_multiple_of(ALIGNED);
+            let end = padded.and_then(|padded| total.checked_add(padded));
+            total = end.ok_or(RuntimeError::Memory { bytes })?;
+        }
+        let slots = host.compiled.lowered().slots.len();
+        let states = (0..slots)
+            .map(|_| DeviceTensor::zeros(stream, ElementType::F32, total))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(CudaOptimizer {
+            host,
+            device,
+            stream: stream.clone(),
+            states,
+            starts,
+            formations: Vec::new(),
+            prepared: None,
+            checks: None,
+            has_norm: false,
+        })
+    }
+
+    /// Moves all tensors by one step, as [`Optimizer::step`](crate::Optimizer::step) does. All are of f32.
+    ///
+    /// # Errors
+    ///
+    /// As [`CudaOptimizer::step_with`].
+    pub fn step(
+        &mut self,
+        parameters: &mut [DeviceTensor],
+        gradients: &[DeviceTensor],
+        learning_rate: f64,
+    ) -> Result<StepOutcome, RuntimeError> {
+        self.step_with(parameters, gradients, &StepOptions::new(learning_rate))
+    }
+
+    /// Moves all tensors by one step, as [`Optimizer::step_with`](crate::Optimizer::step_with) does, to the same
+    /// bits, any NaN standing for any other. The tensors are those that the optimizer was made for, of any mixture
+    /// of types.
+    ///
+    /// Nothing waits for the device, unless gradients that are not finite are to be skipped or are an
+    /// error: that has to be known before the step, so then it waits for the gradients. The first step of each
+    /// mixture of types and options compiles and allocates.
+    ///
+    /// # Errors
+    ///
+    /// As [`Optimizer::step_with`](crate::Optimizer::step_with), and [`RuntimeError::Cuda`]. After an error neither
+    /// parameters nor state have changed, unless the device has failed: a failure of work that was already put
+    /// into the stream comes with a later call.
+    pub fn step_with(
+        &mut self,
+        parameters: &mut [DeviceTensor],
+        gradients: &[DeviceTensor],
+        options: &StepOptions,
+    ) -> Result<StepOutcome, RuntimeError> {
+        if self.stream.is_capturing()? {
+            let message = "a step brings its numbers, which a recording would keep for ever: record `launch`, \
+                           and call `begin` before each launch of the graph";
+            return Err(RuntimeError::Recording(message));
+        }
+        self.prepare(parameters, gradients, options)?;
+        if options.found_inf {
+            self.host.progress.skipped += 1;
+            return Ok(StepOutcome::Skipped);
+        }
+        if self.host.settings.non_finite != NonFinite::Propagate {
+            let checks = checks(&mut self.checks, &self.device, &self.stream, &self.host.lengths)?;
+            if let Some((tensor, element)) =
+                checks.first_non_finite(&self.stream, gradients.iter())?
+            {
+                if self.host.settings.non_finite == NonFinite::Skip {
+                    self.host.progress.skipped += 1;
+                    return Ok(StepOutcome::Skipped);
+                }
+                let value = gradients[tensor].read(&self.stream, element..element + 1)?;
+                let value = value.numbers().next().unwrap_or(f64::NAN);
+                return Err(RuntimeError::NonFiniteGradient { tensor, element, value });
+            }
+        }
+        let uniform_states = self.put_numbers(options)?;
+        self.launch(parameters, gradients)?;
+        self.advance(uniform_states);
+        Ok(StepOutcome::Done)
+    }
+
+    /// Compiles and allocates what steps with such tensors and options need: nothing of it happens in a step then.
+    /// Of the options it only matters which are there.
+    ///
+    /// # Errors
+    ///
+    /// As [`CudaOptimizer::step_with`].
+    pub fn prepare(
+        &mut self,
+        parameters: &[DeviceTensor],
+        gradients: &[DeviceTensor],
+        options: &StepOptions,
+    ) -> Result<(), RuntimeError> {
+        self.host
+            .check_shapes("parameters", parameters.len(), |tensor| parameters[tensor].len())?;
+        self.host.check_shapes("gradients", gradients.len(), |tensor| gradients[tensor].len())?;
+        options.check()?;
+        let guarded = is_guarded(options);
+        let types = || {
+            let pairs = parameters.iter().zip(gradients);
+            pairs.map(|(w, g)| (w.element_type(), g.element_type()))
+        };
+        let clips = options.clip_norm.is_some();
+        let fits = |f: &Formation| f.guarded == guarded && types().eq(f.types.iter().copied());
+        let place = match self.formations.iter().position(fits) {
+            Some(place) => place,
+            None => {
+                let formation = self.formation(types().collect(), guarded)?;
+                self.formations.push(formation);
+                self.formations.len() - 1
+            }
+        };
+        if clips {
+            checks(&mut self.checks, &self.device, &self.stream, &self.host.lengths)?;
+        }
+        self.prepared = Some((place, clips));
+        Ok(())
+    }
+
+    fn formation(
+        &self,
+        types: Vec<(ElementType, ElementType)>,
+        guarded: bool,
+    ) -> Result<Formation, RuntimeError> {
+        let mut groups: Vec<(Edges, Vec<usize>)> = Vec::new();
+        for (tensor, (parameter, gradient)) in types.iter().copied().enumerate() {
+            let rounding = self.host.settings.rounding;
+            let edges = Edges { parameter, gradient, rounding, guarded }.normal();
+            match groups.iter_mut().find(|(known, _)| *known == edges) {
+                Some((_, tensors)) => tensors.push(tensor),
+                None => groups.push((edges, vec![tensor])),
+            }
+        }
+        let group = |(edges, tensors): (Edges, Vec<usize>)| -> Result<Group, RuntimeError> {
+            let lowered = LoweredRule::with_edges(self.host.compiled.canonical().clone(), edges)?;
+            let kernel = self.device.kernel(&lowered)?;
+            let place = |tensor: &usize| Place {
+                length: self.host.lengths[*tensor],
+                id: *tensor as u32 + self.host.settings.first_tensor,
+                state: self.starts[*tensor],
+            };
+            let places = tensors.iter().map(place).collect();
+            let launcher = Launcher::new(&kernel, &self.stream, places)?;
+            Ok(Group { lowered, tensors, launcher, scalars: StepScalars::default() })
+        };
+        let groups = groups.into_iter().map(group).collect::<Result<Vec<_>, _>>()?;
+        Ok(Formation { types, guarded, groups })
+    }
+
+    /// Begins a step that has been recorded: puts its numbers into the stream, to be followed by the graph. The step
+    /// counts as done.
+    ///
+    /// # Errors
+    ///
+    /// [`RuntimeError::Recording`] if nothing is prepared, or with other options than those of `prepare`, or a policy
+    /// that has to look at the gradients first; else as [`CudaOptimizer::step_with`].
+    pub fn begin(&mut self, options: &StepOptions) -> Result<(), RuntimeError> {
+        options.check()?;
+        let refuse = |message| Err(RuntimeError::Recording(message));
+        if self.host.settings.non_finite != NonFinite::Propagate || options.found_inf {
+            return refuse("a recorded step cannot be skipped: use the policy `propagate`");
+        }
+        let wanted = (is_guarded(options), options.clip_norm.is_some());
+        let prepared = self.prepared.map(|(place, clips)| (self.formations[place].guarded, clips));
+        if prepared != Some(wanted) {
+            return refuse(
+                "the step was prepared for other options: call `prepare` and record again",
+            );
+        }
+        let uniform_states = self.put_numbers(options)?;
+        self.advance(uniform_states);
+        Ok(())
+    }
+
+    /// Puts the launches of a step into the stream, with the numbers that [`CudaOptimizer::begin`] brings. To be
+    /// recorded by [`Stream::capture`]; parameters, gradients and the optimizer have to stay while a graph
+    /// of it is launched.
+    ///
+    /// # Errors
+    ///
+    /// [`RuntimeError::Recording`] if the step is not prepared for such tensors, [`RuntimeError::Cuda`].
+    pub fn launch(
+        &mut self,
+        parameters: &mut [DeviceTensor],
+        gradients: &[DeviceTensor],
+    ) -> Result<(), RuntimeError> {
+        let (place, clips) =
+            self.prepared.ok_or(RuntimeError::Recording("`prepare` comes first"))?;
+        let stream = &self.stream;
+        let formation = &mut self.formations[place];
+        self.host
+            .check_shapes("parameters", parameters.len(), |tensor| parameters[tensor].len())?;
+        self.host.check_shapes("gradients", gradients.len(), |tensor| gradients[tensor].len())?;
+        if let (true, Some(checks)) = (clips, &mut self.checks) {
+            let groups = formation.groups.iter_mut();
+            let mut launchers: Vec<&mut Launcher> =
+                groups.map(|group| &mut group.launcher).collect();
+            checks.clip(stream, gradients.iter(), &mut launchers)?;
+            self.has_norm = true;
+        }
+        for group in &mut formation.groups {
+            let mut members = group.tensors.iter().copied().peekable();
+            let rows = parameters.iter_mut().zip(gradients).enumerate();
+            let rows = rows.filter_map(|(tensor, (parameters, gradients))| {
+                members.next_if_eq(&tensor).map(|_| Row { parameters, gradients })
+            });
+            group.launcher.launch(stream, rows, &mut self.states)?;
+        }
+        Ok(())
+    }
+
+    /// Works out the numbers of a step and puts them into the stream. Returns the uniform states after it.
+    fn put_numbers(&mut self, options: &StepOptions) -> Result<Vec<f64>, RuntimeError> {
+        let Some((place, clips)) = self.prepared else {
+            return Err(RuntimeError::Recording("`prepare` comes first"));
+        };
+        let rate = options.learning_rate;
+        let starts = self.host.starts(rate)?;
+        let uniform = self.host.uniform_states(starts.as_deref());
+        // With a norm the device finds the scale.
+        let guard = GradientGuard { scale: 1.0 / options.loss_scale, ..options.guard(None) };
+        let inputs = self.host.inputs(rate, guard, &uniform);
+        let groups = &mut self.formations[place].groups;
+        for group in groups.iter_mut() {
+            let lowered = &group.lowered;
+            lowered.scalars.step_into(&lowered.canonical, &inputs, &mut group.scalars)?;
+        }
+        let after = match groups.first() {
+            Some(group) => group.scalars.states.clone(),
+            None => {
+                let lowered = self.host.compiled.lowered();
+                lowered.scalars.step(&lowered.canonical, &inputs)?.states
+            }
+        };
+        if let Some(starts) = starts {
+            self.fill(&starts)?;
+        }
+        let (stream, progress) = (&self.stream, &self.host.progress);
+        for group in &mut self.formations[place].groups {
+            let (scalars, step) = (&group.scalars.scalars, progress.step as u32);
+            group.launcher.put_arguments(stream, scalars, progress.seed, step)?;
+        }
+        if let (true, Some(checks), Some(most)) = (clips, &mut self.checks, options.clip_norm) {
+            checks.put_limits(stream, options.loss_scale, most)?;
+        }
+        Ok(after)
+    }
+
+    /// The first values of the states.
+    fn fill(&mut self, starts: &[f64]) -> Result<(), RuntimeError> {
+        for (array, state) in self.states.iter_mut().zip(&self.host.compiled.lowered().slots) {
+            let length = array.len();
+            array.fill(&self.stream, starts[state.index()] as f32, 0, length)?;
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, uniform_states: Vec<f64>) {
+        self.host.progress.uniform_states = uniform_states;
+        self.host.progress.step += 1;
+    }
+
+    /// Steps done, or put into the stream.
+    pub fn steps(&self) -> u64 {
+        self.host.progress.step
+    }
+
+    /// Steps skipped because a gradient was not finite.
+    pub fn skipped(&self) -> u64 {
+        self.host.progress.skipped
+    }
+
+    /// The Euclidean norm of all gradients, divided by the loss scale, at the last step that clipped by it. Waits for
+    /// the stream.
+    ///
+    /// # Errors
+    ///
+    /// [`RuntimeError::Cuda`], also for work before that failed.
+    pub fn gradient_norm(&self) -> Result<Option<f64>, RuntimeError> {
+        match &self.checks {
+            Some(checks) if self.has_norm => Ok(Some(checks.norm(&self.stream)?)),
+            _ => Ok(None),
+        }
+    }
+
+    /// The compiled rule.
+    pub fn compiled(&self) -> &CompiledRule {
+        &self.host.compiled
+    }
+
+    /// The device.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The stream that steps go into.
+    pub fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
+    /// Has the next steps go into another stream of the same device. What is still in the one before has to be waited
+    /// for by whoever owns them.
+    ///
+    /// # Errors
+    ///
+    /// [`RuntimeError::Cuda`] for a stream of another device.
+    pub fn set_stream(&mut self, stream: &Stream) -> Result<(), RuntimeError> {
+        if stream.ordinal() != self.device.ordinal() {
+            let message = format!(
+                "a stream of cuda:{} for an optimizer on cuda:{}",
+                stream.ordinal(),
+                self.device.ordinal()
+            );
+            return Err(nosc_kernels::cuda::CudaError::Call(message).into());
+        }
+        self.stream = stream.clone();
+        Ok(())
+    }
+
+    /// A copy of a state array: slot number as in [`CompiledRule::slots`], then tensor number. Waits for the stream.
+    ///
+    /// # Errors
+    ///
+    /// [`RuntimeError::Cuda`], also for work before that failed.
+    pub fn state(&self, slot: usize, tensor: usize) -> Result<Option<Vec<f32>>, RuntimeError> {
+        let places = (self.states.get(slot), self.starts.get(tensor));
+        let (Some(array), Some(start)) = places else { return Ok(None) };
+        let end = start + self.host.lengths[tensor];
+        match array.read(&self.stream, *start..end)? {
+            FloatVec::F32(values) => Ok(Some(values)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Sets a hyper-parameter from the next step on.
+    ///
+    /// # Errors
+    ///
+    /// [`RuntimeError`] if the rule has no such parameter or the value is not finite.
+    pub fn set(&mut self, name: &str, value: f64) -> Result<(), RuntimeError> {
+        self.host.set(name, value)
+    }
+
+    /// Writes the whole state to a file, atomically; [`Optimizer::load`](crate::Optimizer::load) takes it too. Waits for
+    /// the stream.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError::Io`], and then a file that was there is as before; [`CheckpointError::Device`].
+    pub fn save(&self, path: &Path) -> Result<(), CheckpointError> {
+        write(path, &self.to_checkpoint()?)
+    }
+
+    /// Takes state, step, skipped steps and seed from a file, also from one of an optimizer on the CPU. Hyper-parameters
+    /// and the total of steps come from the file too, unless the settings name them. Waits for the stream.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError`] if the file is not a checkpoint of this rule for these tensors; the optimizer is then as
+    /// before. [`CheckpointError::Device`] if the device failed; then the states are lost.
+    pub fn load(&mut self, path: &Path) -> Result<(), CheckpointError> {
+        self.load_bytes(&read(path)?)
+    }
+
+    /// The checkpoint as bytes. Waits for the stream.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError::Device`].
+    pub fn to_checkpoint(&self) -> Result<Vec<u8>, CheckpointError> {
+        self.host.to_checkpoint(|slot, tensor| {
+            let start = self.starts[tensor];
+            let range = start..start + self.host.lengths[tensor];
+            match self.states[slot].read(&self.stream, range)? {
+                FloatVec::F32(values) => Ok(values.into()),
+                _ => Err(CheckpointError::Format("states are not of f32".to_owned())),
+            }
+        })
+    }
+
+    /// As [`CudaOptimizer::load`], from bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`CudaOptimizer::load`].
+    pub fn load_bytes(&mut self, bytes: &[u8]) -> Result<(), CheckpointError> {
+        let Restored { host, states } = self.host.restored(bytes)?;
+        for (slot, array) in self.states.iter_mut().enumerate() {
+            let mut values = vec![0.0_f32; array.len()];
+            for (tensor, start) in self.starts.iter().enumerate() {
+                let from = states.get(slot, tensor).unwrap_or_default();
+                values[*start..*start + from.len()].copy_from_slice(from);
+            }
+            // In place: recorded steps know the arrays by their addresses.
+            array.copy_from_host(&self.stream, FloatVec::F32(values).as_floats())?;
+        }
+        self.host = host;
+        Ok(())
+    }
+}
+
+/// Whether gradients go through a guard.
+fn is_guarded(options: &StepOptions) -> bool {
+    let GradientGuard { scale, limit } = options.guard(None);
+    options.clip_norm.is_some() || scale as f32 != 1.0 || limit as f32 != f32::INFINITY
+}
+
+/// The memory for looking at gradients, allocated when it is first needed.
+fn checks<'c>(
+    place: &'c mut Option<GradientChecks>,
+    device: &Device,
+    stream: &Stream,
+    lengths: &[usize],
+) -> Result<&'c mut GradientChecks, RuntimeError> {
+    if place.is_none() {
+        *place = Some(GradientChecks::new(device, stream, lengths)?);
+    }
+    place.as_mut().ok_or(RuntimeError::Recording("no memory for checks"))
+}
