@@ -100,7 +100,7 @@ impl Emulator {
         }
         let compiler = cpp_compiler()?;
         let mut hasher = DefaultHasher::new();
-        (SOURCES, SHIM, DEVICE_FLAGS, WATCH_FLAGS, &compiler).hash(&mut hasher);
+        (SOURCES, SHIM, include_str!("emulator.rs"), &compiler).hash(&mut hasher);
         let all = build_folder().join("emulator");
         let folder = all.join(format!("{:016x}", hasher.finish()));
         if !folder.exists() {
@@ -116,7 +116,7 @@ impl Emulator {
 
     /// Compiles the libraries, and a program that checks them, into a new folder.
     pub fn build(folder: &Path, compiler: &str) -> Emulator {
-        for part in ["source", "device", "driver", "nvrtc", "cache"] {
+        for part in ["source", "device", "driver", "nvrtc", "old", "cache"] {
             std::fs::create_dir_all(folder.join(part)).unwrap();
         }
         let write = |path: &str, text: &str| std::fs::write(folder.join(path), text).unwrap();
@@ -153,9 +153,21 @@ impl Emulator {
         }
         std::fs::copy(folder.join("driver/libcuda.so.1"), folder.join("driver/libcuda.so"))
             .unwrap();
+        // A driver from before all that is called.
+        write("source/old.cpp", "extern \"C\" int cuInit(unsigned) { return 0; }\n");
+        let mut old = command(folder, compiler, &["-shared", "-fPIC", "source/old.cpp"]);
+        old.args(["-Wl,-soname,libcuda.so.1", "-o", "old/libcuda.so.1"]);
+        finished(&old.output().unwrap());
         let mut checks = command(folder, compiler, &FLAGS);
         checks.args(CHECKS.map(|check| format!("source/{check}.cpp")));
-        checks.args(["-O1", "-o", "check", "driver/libcuda.so.1", "nvrtc/libnvrtc.so.13"]);
+        checks.args([
+            "-O1",
+            "-pthread",
+            "-o",
+            "check",
+            "driver/libcuda.so.1",
+            "nvrtc/libnvrtc.so.13",
+        ]);
         finished(&checks.output().unwrap());
         Emulator { folder: folder.to_owned() }
     }
@@ -169,6 +181,12 @@ impl Emulator {
         }
         let nvrtc = self.folder.join("nvrtc/libnvrtc.so.13").into_os_string();
         vec![("LD_LIBRARY_PATH", folders), ("NOSC_NVRTC", nvrtc)]
+    }
+
+    /// A folder of it: `driver` and `nvrtc` have a library each, `old` has a driver without most functions. For
+    /// settings of `LD_LIBRARY_PATH` and `NOSC_NVRTC`.
+    pub fn folder(&self, part: &str) -> PathBuf {
+        self.folder.join(part)
     }
 
     /// A command that finds both libraries, under some settings.
@@ -295,6 +313,8 @@ pub fn within(test: &str, settings: &[(&str, &str)], body: impl FnOnce()) {
     let mut command = emulator.command(&std::env::current_exe().unwrap(), &[]);
     command.args([test, "--exact", "--nocapture", "--test-threads=1"]);
     command.env(INSIDE, test).env(FOLDER, &run.0).env("NOSC_EMULATED_LOG", "1");
+    // Nothing is kept from one test to another but what the emulation's own cache has.
+    command.env("NOSC_CACHE", "off");
     command.envs(settings.iter().copied());
     let (status, said) = run.finish(command);
     assert!(status.success(), "within the emulation: {status}\n{said}");

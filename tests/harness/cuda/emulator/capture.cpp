@@ -133,8 +133,7 @@ CUDA_API cuStreamBeginCapture_v2(CUstream handle, int mode)
     });
 }
 
-/* What ends with a capture, whatever comes of it. */
-static void release(Context &context, const std::shared_ptr<Capture> &capture)
+void release(Context &context, const std::shared_ptr<Capture> &capture)
 {
     for (Stream *const stream : capture->streams) {
         stream->capture = nullptr;

@@ -36,6 +36,7 @@ CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr, const void *, std::size_t, CUstream);
 CUresult cuMemcpyDtoHAsync_v2(void *, CUdeviceptr, std::size_t, CUstream);
 CUresult cuMemcpyDtoDAsync_v2(CUdeviceptr, CUdeviceptr, std::size_t, CUstream);
 CUresult cuMemsetD8Async(CUdeviceptr, unsigned char, std::size_t, CUstream);
+CUresult cuMemsetD32Async(CUdeviceptr, unsigned, std::size_t, CUstream);
 CUresult cuPointerGetAttribute(void *, int, CUdeviceptr);
 CUresult cuStreamCreate(CUstream *, unsigned);
 CUresult cuStreamDestroy_v2(CUstream);

@@ -256,6 +256,27 @@ CHECK(captures_over_two_streams)
     TRUE(values(x, 2)[0] == 4.0f);
 }
 
+CHECK(a_stream_destroyed_in_its_capture)
+{
+    const Setup setup;
+    const CUstream stream = new_stream();
+    OK(cuStreamBeginCapture_v2(stream, 0));
+    OK(cuStreamDestroy_v2(stream));
+    OK(cuCtxSynchronize());
+}
+
+/* The host's memory has to last until the copy. */
+CHECK(pinned_memory_freed_too_early)
+{
+    const Setup setup;
+    const CUdeviceptr x = floats({1, 2});
+    void *pinned;
+    OK(cuMemHostAlloc(&pinned, 8, 0));
+    OK(cuMemcpyHtoDAsync_v2(x, pinned, 8, 0));
+    OK(cuMemFreeHost(pinned));
+    EXPECT(ILLEGAL_ADDRESS, cuCtxSynchronize());
+}
+
 /* Under NOSC_EMULATED_FAIL=cuMemAlloc:2:2,cuLaunchKernel:1:719. */
 CHECK(injected_failures)
 {
@@ -266,6 +287,52 @@ CHECK(injected_failures)
     OK(cuMemAlloc_v2(&more, 4));
     setup.launch_add(x, 1, 0, LAUNCH_FAILED);
     check_broken(LAUNCH_FAILED);
+}
+
+CHECK(atomics_and_doubles)
+{
+    const Setup setup;
+    const Compiled image = compiled(R"(
+extern "C" __global__ void all(unsigned *u, unsigned long long *v, double *d, int unused, const float *__restrict__ f)
+{
+    const unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
+    atomicAdd(u, 1u);
+    atomicMin(u + 1, i);
+    atomicOr(u + 2, 1u << i);
+    atomicAdd(v, 1ull << 40);
+    atomicMin(v + 1, (unsigned long long)i);
+    atomicOr(v + 2, 1ull << (i + 32));
+    if (i == 0) {
+        *d = __ddiv_rn(__dsqrt_rn(__dadd_rn(__dmul_rn(*f, 8.0), __dsub_rn(2.0, 1.0))), 2.0);
+    }
+})", {CUBIN_90[0], CUBIN_90[1]});
+    EXPECT(0, image.result);
+    CUmodule module;
+    CUfunction function;
+    OK(cuModuleLoadData(&module, image.cubin.data()));
+    OK(cuModuleGetFunction(&function, module, "all"));
+    CUdeviceptr u, v, d;
+    const CUdeviceptr f = floats({1});
+    OK(cuMemAlloc_v2(&u, 12));
+    OK(cuMemAlloc_v2(&v, 24));
+    OK(cuMemAlloc_v2(&d, 8));
+    const unsigned first[] = {0, 99, 0};
+    const unsigned long long second[] = {0, 99, 0};
+    OK(cuMemcpyHtoD_v2(u, first, 12));
+    OK(cuMemcpyHtoD_v2(v, second, 24));
+    int unused = 0;
+    CUdeviceptr f_argument = f;
+    void *arguments[] = {&u, &v, &d, &unused, &f_argument};
+    OK(cuLaunchKernel(function, 2, 1, 1, 3, 1, 1, 0, 0, arguments, nullptr));
+    unsigned found[3];
+    unsigned long long long_found[3];
+    double number;
+    OK(cuMemcpyDtoH_v2(found, u, 12));
+    OK(cuMemcpyDtoH_v2(long_found, v, 24));
+    OK(cuMemcpyDtoH_v2(&number, d, 8));
+    TRUE(found[0] == 6 && found[1] == 0 && found[2] == 63);
+    TRUE(long_found[0] == 6ull << 40 && long_found[1] == 0 && long_found[2] == 63ull << 32);
+    TRUE(number == 1.5);
 }
 
 CHECK(two_modules_with_one_name)

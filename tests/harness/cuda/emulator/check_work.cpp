@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include <cmath>
+#include <thread>
 
 CHECK(devices)
 {
@@ -57,6 +58,49 @@ CHECK(contexts)
     EXPECT(INVALID_VALUE, cuMemFree_v2(start));
 }
 
+/* Under NOSC_EMULATED_DEVICES=2. */
+CHECK(two_devices)
+{
+    const Setup setup;
+    const CUdeviceptr here = floats({1});
+    const CUstream stream = new_stream();
+    CUcontext other;
+    OK(cuDevicePrimaryCtxRetain(&other, 1));
+    OK(cuCtxSetCurrent(other));
+    EXPECT(INVALID_HANDLE, cuStreamSynchronize(stream));
+    EXPECT(INVALID_VALUE, cuMemcpyHtoD_v2(here, "abc", 4));
+    EXPECT(INVALID_VALUE, cuMemFree_v2(here));
+    setup.launch_add(here, 1, 0, INVALID_HANDLE);
+    const CUdeviceptr there = floats({1});
+    EXPECT(INVALID_HANDLE, cuEventRecord([&] {
+        OK(cuCtxSetCurrent(setup.context));
+        const CUevent event = new_event();
+        OK(cuCtxSetCurrent(other));
+        return event;
+    }(), 0));
+    OK(cuCtxSetCurrent(setup.context));
+    setup.launch_add(there, 1, 0);
+    EXPECT(ILLEGAL_ADDRESS, cuCtxSynchronize());
+    /* The other one is whole. */
+    OK(cuCtxSetCurrent(other));
+    TRUE(values(there, 1)[0] == 1.0f);
+}
+
+CHECK(threads_have_contexts_of_their_own)
+{
+    const Setup setup;
+    const CUdeviceptr x = floats({1});
+    std::thread([&] {
+        CUcontext none;
+        OK(cuCtxGetCurrent(&none));
+        EXPECT(0, none);
+        EXPECT(INVALID_CONTEXT, cuMemFree_v2(x));
+        OK(cuCtxSetCurrent(setup.context));
+        setup.launch_add(x, 1, 0);
+    }).join();
+    TRUE(values(x, 1)[0] == 2.0f);
+}
+
 CHECK(compilation)
 {
     int major, minor, count, archs[64];
@@ -70,8 +114,10 @@ CHECK(compilation)
     TRUE(cubin.ptx.find(".target sm_90") != std::string::npos);
     TRUE(cubin.ptx.find(".entry axpy") != std::string::npos && cubin.ptx.back() == 0);
     TRUE(!cubin.cubin.empty() && cubin.log == std::string(1, '\0'));
-    const Compiled ptx = compiled(SOURCE, {"-arch", "compute_80", "--fmad", "false", "--std=c++17"});
+    const Compiled ptx = compiled(SOURCE, {"-arch", "compute_80", "--fmad", "false", "--std=c++17", "--ftz=false"});
     EXPECT(0, ptx.result);
+    const Compiled verbose = compiled(SOURCE, {CUBIN_90[0], CUBIN_90[1], "--ptxas-options=-v"});
+    TRUE(verbose.log.find("0 bytes spill stores") != std::string::npos);
     TRUE(ptx.cubin.empty() && ptx.ptx.find(".target sm_80") != std::string::npos);
     for (const char *option : {"--use_fast_math", "--gpu-architecture=sm_61", "--no-such-option", "--ftz=true"}) {
         const Compiled refused = compiled(SOURCE, {CUBIN_90[0], CUBIN_90[1], option});
@@ -210,7 +256,10 @@ CHECK(copies)
     EXPECT(INVALID_VALUE, cuMemcpyDtoDAsync_v2(reinterpret_cast<CUdeviceptr>(host.data()), start, 4, stream));
     OK(cuMemcpyHtoDAsync_v2(1, nullptr, 0, stream));
     OK(cuMemsetD8Async(start + 396, 0, 4, stream));
+    EXPECT(INVALID_VALUE, cuMemsetD32Async(start + 2, 0, 1, stream));
+    OK(cuMemsetD32Async(start + 4, 0x40e00000, 2, stream));
     OK(cuStreamSynchronize(stream));
+    TRUE(values(start, 100)[2] == 7.0f && values(start, 100)[3] == 2.0f);
     TRUE(values(start, 100)[99] == 0.0f && values(start, 100)[98] == 2.0f);
     /* A large pageable copy waits. */
     const std::vector<float> large(20000, 5.0f);

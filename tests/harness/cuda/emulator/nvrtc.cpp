@@ -102,10 +102,12 @@ static std::string checked(Program &program, const std::vector<std::string> &opt
             arch = value;
         } else if (option == "--fmad=false" || option == "-fmad=false") {
             no_fmad = true;
+        } else if (is_harmless(option)) {
+            continue;
         } else if (starts(option, "--use_fast_math") || starts(option, "-use_fast_math")
             || starts(option, "--ftz=") || starts(option, "--prec-") || starts(option, "--fmad=")) {
             program.log += "emulated: " + option + " changes results\n";
-        } else if (!is_harmless(option)) {
+        } else {
             program.log += "nvrtc: error: unrecognized option " + option + " found\n";
         }
     }

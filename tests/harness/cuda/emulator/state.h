@@ -78,6 +78,7 @@ struct Operation {
     std::shared_ptr<Module> module;
 };
 
+/* The legacy stream waits for blocking ones, and they for it; free ones keep to themselves. */
 enum class Kind { legacy, blocking, free };
 
 struct Stream {
@@ -231,6 +232,8 @@ void invalidate(Capture &capture);
 void check_no_implicit_capture(Stream &stream);
 void capture(Stream &stream, Operation operation);
 void capture_wait(Stream &stream, Event &event);
+/* What ends with a capture, whatever comes of it. */
+void release(Context &context, const std::shared_ptr<Capture> &capture);
 
 } // namespace nosc_emulator
 

@@ -208,8 +208,11 @@ CUDA_API cuStreamDestroy_v2(CUstream handle)
 {
     return api("cuStreamDestroy_v2", [&] {
         Stream &stream = *found(driver().streams, handle, "stream");
-        if (stream.capture != nullptr) {
-            invalidate(*stream.capture);
+        if (const std::shared_ptr<Capture> capture = stream.capture) {
+            invalidate(*capture);
+            if (capture->origin == &stream) {
+                release(*stream.context, capture);
+            }
         }
         stream.destroyed = true;
         driver().streams.erase(handle);
