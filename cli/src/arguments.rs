@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use nosc_kernels::Backend;
-use nosc_runtime::{ElementType, NonFinite, Rounding};
+use nosc_runtime::{ElementType, NonFinite, Placement, Rounding};
+
+use crate::error::CliError;
 
 /// Compile, explain, run and train with update rules for neural-network optimizers.
 #[derive(Debug, Parser)]
@@ -114,6 +116,21 @@ pub(crate) enum Emit {
     Header,
     /// CUDA C source, for the target cuda
     Cu,
+    /// Intermediate code of GPUs, by NVRTC
+    Ptx,
+    /// Machine code of a GPU, by NVRTC
+    Cubin,
+    /// Machine code of a GPU as text, by NVRTC and nvdisasm
+    Sass,
+}
+
+/// Which GPU code is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arch {
+    /// That of the first GPU of this machine.
+    Native,
+    /// The number in its name, as 90 in `sm_90`.
+    Number(u32),
 }
 
 #[derive(Debug, Args)]
@@ -123,7 +140,7 @@ pub(crate) struct CompileArguments {
     /// What to compile for
     #[arg(long, value_enum, default_value_t = Target::Cpu)]
     pub(crate) target: Target,
-    /// What to write; several with commas. `plan` if left out, for the target cuda `cu`
+    /// What to write; several with commas. `plan` if left out, for the target cuda `cu`, with `--stats` none
     #[arg(long, value_enum, value_delimiter = ',')]
     pub(crate) emit: Vec<Emit>,
     /// Type of the parameters
@@ -135,6 +152,13 @@ pub(crate) struct CompileArguments {
     /// How parameters of f16 and bf16 are rounded
     #[arg(long, value_parser = rounding, default_value = "nearest", value_name = "nearest|stochastic")]
     pub(crate) rounding: Rounding,
+    /// With `--emit ptx`, `cubin`, `sass` or `--stats`: the GPU, such as sm_75, sm_80, sm_90, sm_120; `native` is
+    /// the one in this machine
+    #[arg(long, value_parser = arch, value_name = "sm_90|native")]
+    pub(crate) arch: Option<Arch>,
+    /// Show what the GPU's code needs: registers, stack, spills, widths of accesses
+    #[arg(long)]
+    pub(crate) stats: bool,
     /// The machine, such as aarch64-unknown-linux-gnu, if not this one
     #[arg(long)]
     pub(crate) triple: Option<String>,
@@ -213,6 +237,20 @@ pub(crate) struct BackendArguments {
     /// What runs the step
     #[arg(long, default_value_t = Backend::Auto, value_name = "auto|wide|cranelift|interpreter")]
     pub(crate) backend: Backend,
+    /// Where the step runs: the processor, or an NVIDIA GPU by its number
+    #[arg(long, default_value_t = Placement::Cpu, value_name = "cpu|cuda:N")]
+    device: Placement,
+}
+
+impl BackendArguments {
+    /// Where the step runs.
+    pub(crate) fn placement(&self) -> Result<Placement, CliError> {
+        if self.device != Placement::Cpu && self.backend != Backend::Auto {
+            let message = "`--backend` chooses among those of the processor: leave it out with `--device cuda`";
+            return Err(CliError::Usage(message.to_owned()));
+        }
+        Ok(self.device)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -259,9 +297,21 @@ fn parameter(text: &str) -> Result<(String, f64), String> {
     Ok((name.trim().to_owned(), value))
 }
 
-fn element_type(text: &str) -> Result<ElementType, String> {
+pub(crate) fn element_type(text: &str) -> Result<ElementType, String> {
     let known = ElementType::ALL.into_iter().find(|known| known.name() == text);
     known.ok_or_else(|| "expected f32, f64, f16 or bf16".to_owned())
+}
+
+fn arch(text: &str) -> Result<Arch, String> {
+    if text == "native" {
+        return Ok(Arch::Native);
+    }
+    let digits = text.strip_prefix("sm_").unwrap_or(text);
+    let number = digits.parse().ok().filter(|number| (10..1000).contains(number));
+    number
+        .filter(|_| digits.bytes().all(|digit| digit.is_ascii_digit()))
+        .map(Arch::Number)
+        .ok_or_else(|| "expected one such as sm_90, or native".to_owned())
 }
 
 fn rounding(text: &str) -> Result<Rounding, String> {

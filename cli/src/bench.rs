@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! arguments ─► subject (rules, kernels, times to compile) ─► rounds (steps beside a plain loop) ─► report
+//!          └► gpu (steps beside copies of the device) ─► gpu_report
 //! ```
 
 mod buffer;
@@ -10,15 +11,19 @@ mod plain_loop;
 mod subject;
 mod rounds;
 mod report;
+#[cfg(feature = "cuda")]
+mod gpu;
+#[cfg(feature = "cuda")]
+mod gpu_report;
 
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
 use clap::Args;
-use nosc_runtime::Backend;
+use nosc_runtime::{Backend, ElementType, Placement};
 
-use crate::arguments::{Colour, RuleSource};
+use crate::arguments::{Colour, RuleSource, element_type};
 use crate::error::CliError;
 use crate::output::{check_writable, print, print_json, write_file};
 
@@ -54,6 +59,15 @@ pub(crate) struct BenchArguments {
         value_name = "auto|wide|cranelift|interpreter"
     )]
     backend: Vec<Backend>,
+    /// The processor, or an NVIDIA GPU by its number
+    #[arg(long, default_value_t = Placement::Cpu, value_name = "cpu|cuda:N")]
+    device: Placement,
+    /// With a GPU: types of parameters and gradients, with commas
+    #[arg(long, value_delimiter = ',', value_parser = element_type, value_name = "f32|f64|f16|bf16")]
+    types: Vec<ElementType>,
+    /// With a GPU: numbers of tensors that the parameters are split into, with commas
+    #[arg(long, value_delimiter = ',')]
+    tensors: Vec<usize>,
     /// How often each step is timed; the medians are shown
     #[arg(long, default_value_t = 9)]
     rounds: usize,
@@ -121,6 +135,13 @@ pub(crate) fn bench(arguments: &BenchArguments, colour: Colour) -> Result<(), Cl
         }
         check_writable(path)?;
     }
+    if arguments.device != Placement::Cpu {
+        return on_gpu(arguments, colour);
+    }
+    if !arguments.types.is_empty() || !arguments.tensors.is_empty() {
+        let message = "`--types` and `--tensors` are about GPUs: add `--device cuda`";
+        return Err(CliError::Usage(message.to_owned()));
+    }
     let plan = plan(arguments)?;
     let subjects =
         subject::subjects(&arguments.source, &arguments.rules, &arguments.backend, colour)?;
@@ -132,6 +153,44 @@ pub(crate) fn bench(arguments: &BenchArguments, colour: Colour) -> Result<(), Cl
         return print_json(&report::json(&rows));
     }
     print(&report::table(&rows))
+}
+
+#[cfg(feature = "cuda")]
+fn on_gpu(arguments: &BenchArguments, colour: Colour) -> Result<(), CliError> {
+    if !arguments.threads.is_empty()
+        || arguments.backend != [Backend::Auto]
+        || arguments.plot.is_some()
+    {
+        let message = "`--threads`, `--backend` and `--plot` are about the processor: leave them out with \
+                       `--device cuda`";
+        return Err(CliError::Usage(message.to_owned()));
+    }
+    let Plan { sizes, rounds, .. } = plan(arguments)?;
+    let or = |list: &[usize], default: usize| match list {
+        [] => vec![default],
+        list => once(list.to_vec()),
+    };
+    let types = match &arguments.types[..] {
+        [] => vec![ElementType::F32],
+        types => once(types.to_vec()),
+    };
+    let tensors = or(&arguments.tensors, 1);
+    if tensors.contains(&0) {
+        return Err(CliError::Usage("0 tensors: expected at least 1".to_owned()));
+    }
+    let rules = subject::rules(&arguments.source, &arguments.rules, colour)?;
+    let ordinal = if let Placement::Cuda(ordinal) = arguments.device { ordinal } else { 0 };
+    let plan = gpu::Plan { ordinal, sizes, types, tensors, rounds };
+    let (device, rows) = gpu::run(&rules, &plan)?;
+    if arguments.json {
+        return print_json(&gpu_report::json(&device, &rows));
+    }
+    print(&gpu_report::table(&device, &rows))
+}
+
+#[cfg(not(feature = "cuda"))]
+fn on_gpu(_: &BenchArguments, _: Colour) -> Result<(), CliError> {
+    Err(nosc_runtime::RuntimeError::NoCuda.into())
 }
 
 fn plan(arguments: &BenchArguments) -> Result<Plan, CliError> {

@@ -1,13 +1,23 @@
-//! `nosc compile`: rules to plans, intermediate code, machine code, linkable objects and CUDA source.
+//! `nosc compile`: rules to plans, intermediate code, machine code, linkable objects and CUDA code.
+//!
+//! ```text
+//! rule ─► plan ─┬─► [cpu] clif, asm, obj, header
+//!               └─► [gpu] cu, ptx, cubin, sass, stats
+//! ```
+
+mod cpu;
+#[cfg(feature = "cuda")]
+mod gpu;
+#[cfg(not(feature = "cuda"))]
+#[path = "compile/without_cuda.rs"]
+mod gpu;
 
 use std::path::{Path, PathBuf};
 
 use nosc_compiler::canonical::CanonicalRule;
 use nosc_compiler::tree::Rule;
-use nosc_kernels::cpu::{CpuError, CpuOptions, emit, header};
-use nosc_kernels::plan::Plan;
-use nosc_kernels::{Backend, Edges, LoweredRule, cuda};
-use serde_json::json;
+use nosc_kernels::{Edges, LoweredRule, cuda};
+use serde_json::{Value, json};
 
 use crate::arguments::{Colour, CompileArguments, Emit, Target};
 use crate::error::CliError;
@@ -23,9 +33,20 @@ struct Piece {
     bytes: Vec<u8>,
 }
 
+/// Numbers of a kernel that NVRTC compiled, for people and for programs.
+struct Stats {
+    /// What it was compiled for and by, then a line for each.
+    text: String,
+    json: Value,
+}
+
 pub(crate) fn compile(arguments: &CompileArguments, colour: Colour) -> Result<(), CliError> {
     let emits = emits(arguments)?;
-    let options = options(arguments, &emits)?;
+    if arguments.output.is_none() {
+        check_standard_output(&emits)?;
+    }
+    let options = cpu::options(arguments, &emits)?;
+    let mut gpu = gpu::Compiler::new(arguments, &emits)?;
     let edges = Edges {
         parameter: arguments.param_type,
         gradient: arguments.grad_type,
@@ -33,41 +54,68 @@ pub(crate) fn compile(arguments: &CompileArguments, colour: Colour) -> Result<()
         guarded: false,
     };
     let selected = select(&arguments.source, &[], colour)?;
-    let mut pieces = Vec::new();
+    let (mut pieces, mut stats) = (Vec::new(), Vec::new());
     for rule in &selected.rules {
         let lowered = LoweredRule::with_edges(CanonicalRule::new(rule), edges)?;
+        gpu.compile(&lowered)?;
+        let key = lowered.canonical.key.to_string();
         for emit in &emits {
-            let bytes = emitted(&lowered, rule, *emit, &options)?;
-            let key = lowered.canonical.key.to_string();
-            pieces.push(Piece { rule: rule.name.clone(), key, emit: *emit, bytes });
+            let bytes = match emit {
+                Emit::Plan => plan_text(&lowered, rule).into_bytes(),
+                Emit::Cu => cuda::source(&lowered).text.into_bytes(),
+                Emit::Ptx | Emit::Cubin | Emit::Sass => gpu.emitted(*emit)?,
+                _ => cpu::emitted(&lowered, rule, *emit, &options)?,
+            };
+            pieces.push(Piece { rule: rule.name.clone(), key: key.clone(), emit: *emit, bytes });
+        }
+        if arguments.stats {
+            stats.push((rule.name.clone(), key, gpu.stats()?));
         }
     }
     let paths = match &arguments.output {
         None => standard_output(&pieces, arguments.json)?,
         Some(output) => written(&pieces, output, selected.single)?,
     };
-    if arguments.json {
-        let list = pieces.iter().zip(paths).map(|(piece, path)| {
+    if !arguments.json {
+        let gap = if arguments.output.is_none() && !pieces.is_empty() { "\n" } else { "" };
+        for (index, (rule, _, stats)) in stats.iter().enumerate() {
+            let gap = if index > 0 { "\n" } else { gap };
+            print(&format!("{gap}{rule}{}\n", stats.text))?;
+        }
+        return Ok(());
+    }
+    let target = target_name(arguments.target);
+    let mut list: Vec<Value> = pieces
+        .iter()
+        .zip(paths)
+        .map(|(piece, path)| {
             json!({
                 "name": piece.rule,
                 "key": piece.key,
-                "target": target_name(arguments.target),
+                "target": target,
                 "emit": name(piece.emit),
                 "path": path,
                 "bytes": piece.bytes.len(),
                 "text": if path.is_none() { std::str::from_utf8(&piece.bytes).ok() } else { None },
             })
-        });
-        print_json(&list.collect())?;
-    }
-    Ok(())
+        })
+        .collect();
+    list.extend(stats.into_iter().map(|(rule, key, stats)| {
+        json!({ "name": rule, "key": key, "target": target, "emit": "stats", "stats": stats.json })
+    }));
+    print_json(&Value::Array(list))
+}
+
+/// Whether something is asked for that NVRTC makes.
+fn is_needed(arguments: &CompileArguments, emits: &[Emit]) -> bool {
+    arguments.stats || emits.iter().any(|e| matches!(e, Emit::Ptx | Emit::Cubin | Emit::Sass))
 }
 
 /// What a target has, the one that is emitted if nothing is asked for first.
 fn emits_of(target: Target) -> &'static [Emit] {
     match target {
         Target::Cpu => &[Emit::Plan, Emit::Clif, Emit::Asm, Emit::Obj, Emit::Header],
-        Target::Cuda => &[Emit::Cu, Emit::Plan],
+        Target::Cuda => &[Emit::Cu, Emit::Plan, Emit::Ptx, Emit::Cubin, Emit::Sass],
     }
 }
 
@@ -85,114 +133,15 @@ fn emits(arguments: &CompileArguments) -> Result<Vec<Emit>, CliError> {
         let message = "`--triple` names a processor: leave it out with `--target cuda`";
         return Err(CliError::Usage(message.to_owned()));
     }
-    Ok(if arguments.emit.is_empty() { there[..1].to_vec() } else { arguments.emit.clone() })
-}
-
-/// What is compiled for.
-struct Options {
-    cranelift: CpuOptions,
-    /// Whether assembly is that of the wide back end.
-    wide: bool,
-    multiversion: bool,
-}
-
-fn options(arguments: &CompileArguments, emits: &[Emit]) -> Result<Options, CliError> {
-    if arguments.multiversion && !emits.contains(&Emit::Obj) {
-        let message = "`--multiversion` is about object files: add `--emit obj`";
+    if arguments.target == Target::Cpu && (arguments.stats || arguments.arch.is_some()) {
+        let message = "`--stats` and `--arch` are about GPUs: add `--target cuda`";
         return Err(CliError::Usage(message.to_owned()));
     }
-    if arguments.backend.is_some() && !emits.contains(&Emit::Asm) {
-        let message = "`--backend` chooses whose assembly is shown: add `--emit asm`";
-        return Err(CliError::Usage(message.to_owned()));
-    }
-    let mut cranelift = CpuOptions::default();
-    if let Some(triple) = &arguments.triple {
-        cranelift.target = nosc_kernels::cpu::Target::parse(triple).map_err(|reason| {
-            CliError::Usage(format!("`{triple}` is no target triple: {reason}"))
-        })?;
-    }
-    let wide = match arguments.backend.unwrap_or_default() {
-        Backend::Auto => arguments.triple.is_none() && has_wide_vectors(),
-        Backend::Wide if arguments.triple.is_some() => {
-            let message = "the wide back end makes code for this machine: leave out `--triple`";
-            return Err(CliError::Usage(message.to_owned()));
-        }
-        Backend::Wide => true,
-        Backend::Cranelift => false,
-        Backend::Interpreter => {
-            let message = "the interpreter has no machine code, expected auto, wide or cranelift";
-            return Err(CliError::Usage(message.to_owned()));
-        }
-    };
-    Ok(Options { cranelift, wide, multiversion: arguments.multiversion })
-}
-
-#[cfg(target_arch = "x86_64")]
-fn has_wide_vectors() -> bool {
-    nosc_kernels::cpu::wide::CpuFeatures::detected().widest().is_some()
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn has_wide_vectors() -> bool {
-    false
-}
-
-/// Assembly for the widest vectors of this machine.
-#[cfg(target_arch = "x86_64")]
-fn wide_assembly(plan: &Plan) -> Result<String, CliError> {
-    use nosc_kernels::cpu::wide::{CpuFeatures, Width, assembly};
-    let features = CpuFeatures::detected();
-    let Some(width) = features.widest() else {
-        let missing = features.missing(Width::Avx2);
-        return Err(CpuError::MissingFeatures { missing }.into());
-    };
-    Ok(assembly(plan, width)?)
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn wide_assembly(_: &Plan) -> Result<String, CliError> {
-    Err(CpuError::MissingFeatures { missing: vec!["x86-64"] }.into())
-}
-
-fn emitted(
-    lowered: &LoweredRule,
-    rule: &Rule,
-    emit: Emit,
-    options: &Options,
-) -> Result<Vec<u8>, CliError> {
-    let plan = &lowered.plan;
-    let Options { cranelift: options, wide, multiversion } = options;
-    let symbol = format!("nosc_{}", rule.name);
-    Ok(match emit {
-        Emit::Plan => plan_text(lowered, rule).into_bytes(),
-        Emit::Clif => emit::clif(plan, options)?.into_bytes(),
-        Emit::Asm if *wide => wide_assembly(plan)?.into_bytes(),
-        Emit::Asm => emit::assembly(plan, options)?.into_bytes(),
-        Emit::Obj if *multiversion => variants(plan, options, &symbol)?,
-        Emit::Obj => emit::object(plan, options, &symbol)?,
-        Emit::Header => {
-            let slots: Vec<String> = slot_names(rule)?;
-            header(plan, &symbol, &scalars(lowered), &slots)?.into_bytes()
-        }
-        Emit::Cu => cuda::source(lowered).text.into_bytes(),
+    Ok(match &arguments.emit[..] {
+        [] if arguments.stats => Vec::new(),
+        [] => there[..1].to_vec(),
+        emits => emits.to_vec(),
     })
-}
-
-#[cfg(target_arch = "x86_64")]
-fn variants(plan: &Plan, options: &CpuOptions, symbol: &str) -> Result<Vec<u8>, CliError> {
-    Ok(nosc_kernels::cpu::multiversion(plan, options, symbol)?)
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn variants(_: &Plan, _: &CpuOptions, _: &str) -> Result<Vec<u8>, CliError> {
-    Err(CliError::Usage("`--multiversion` works on x86-64 machines".to_owned()))
-}
-
-/// Names of the state arrays, in the order of the kernel's arguments.
-fn slot_names(rule: &Rule) -> Result<Vec<String>, CliError> {
-    let compiled = nosc_runtime::CompiledRule::new(rule, Backend::Interpreter)?;
-    let slots = compiled.slots().into_iter().filter(|slot| !slot.uniform);
-    Ok(slots.map(|slot| format!("{}: {}", slot.name, slot.formula)).collect())
 }
 
 fn plan_text(lowered: &LoweredRule, rule: &Rule) -> String {
@@ -216,12 +165,10 @@ fn target_name(target: Target) -> &'static str {
 
 fn name(emit: Emit) -> &'static str {
     match emit {
-        Emit::Plan => "plan",
-        Emit::Clif => "clif",
         Emit::Asm => "asm",
         Emit::Obj => "obj",
         Emit::Header => "header",
-        Emit::Cu => "cu",
+        _ => ending(emit),
     }
 }
 
@@ -233,14 +180,26 @@ fn ending(emit: Emit) -> &'static str {
         Emit::Obj => "o",
         Emit::Header => "h",
         Emit::Cu => "cu",
+        Emit::Ptx => "ptx",
+        Emit::Cubin => "cubin",
+        Emit::Sass => "sass",
     }
 }
 
-/// Text goes to standard output; an object file needs a place.
-fn standard_output(pieces: &[Piece], json: bool) -> Result<Vec<Option<String>>, CliError> {
-    if pieces.iter().any(|piece| piece.emit == Emit::Obj) {
-        return Err(CliError::Usage("an object file is binary: add `-o FILE`".to_owned()));
+/// Text goes to standard output; binary forms need a place.
+fn check_standard_output(emits: &[Emit]) -> Result<(), CliError> {
+    let binary = emits.iter().find_map(|emit| match emit {
+        Emit::Obj => Some("an object file"),
+        Emit::Cubin => Some("a cubin"),
+        _ => None,
+    });
+    match binary {
+        Some(what) => Err(CliError::Usage(format!("{what} is binary: add `-o FILE`"))),
+        None => Ok(()),
     }
+}
+
+fn standard_output(pieces: &[Piece], json: bool) -> Result<Vec<Option<String>>, CliError> {
     if !json {
         for (index, piece) in pieces.iter().enumerate() {
             let gap = if index > 0 { "\n" } else { "" };

@@ -45,6 +45,9 @@ pub(crate) enum CliError {
     Lower(#[from] LowerError),
     #[error(transparent)]
     Cpu(#[from] CpuError),
+    #[cfg(feature = "cuda")]
+    #[error(transparent)]
+    Cuda(#[from] nosc_kernels::cuda::CudaError),
     #[error(transparent)]
     Task(#[from] TaskError),
     #[error(transparent)]
@@ -56,15 +59,38 @@ pub(crate) enum CliError {
 impl CliError {
     /// 1 for wrong input, 2 for wrong usage, 3 if the machine lacks something.
     pub(crate) fn exit_code(&self) -> u8 {
+        #[cfg(feature = "cuda")]
+        if let Some(error) = self.cuda() {
+            return if error.is_missing_hardware() { 3 } else { 1 };
+        }
         match self {
             CliError::Usage(_) => 2,
             CliError::Runtime(RuntimeError::Compile(error)) | CliError::Cpu(error) => match error {
                 CpuError::Host(_) | CpuError::ExecutableMemory(_) | CpuError::Thread(_) => 3,
                 _ => 1,
             },
-            CliError::Runtime(RuntimeError::Memory { .. } | RuntimeError::Threads(_))
+            CliError::Runtime(
+                RuntimeError::Memory { .. } | RuntimeError::Threads(_) | RuntimeError::NoCuda,
+            )
             | CliError::Bench(BenchError::Array { .. } | BenchError::Pool(_)) => 3,
             _ => 1,
+        }
+    }
+
+    /// A failure of CUDA's, wherever it came up.
+    #[cfg(feature = "cuda")]
+    fn cuda(&self) -> Option<&nosc_kernels::cuda::CudaError> {
+        match self {
+            CliError::Cuda(error)
+            | CliError::Runtime(RuntimeError::Cuda(error))
+            | CliError::Checkpoint { source: CheckpointError::Device(error), .. } => Some(error),
+            CliError::Task(TaskError::Optimizer(error)) => {
+                match error.downcast_ref::<RuntimeError>() {
+                    Some(RuntimeError::Cuda(error)) => Some(error),
+                    _ => None,
+                }
+            }
+            _ => None,
         }
     }
 
@@ -76,6 +102,10 @@ impl CliError {
     /// The way out, where the message does not name it already.
     pub(crate) fn help(&self) -> Option<String> {
         use nosc_kernels::scalars::ScalarError;
+        #[cfg(feature = "cuda")]
+        if let Some(error) = self.cuda() {
+            return error.help().map(str::to_owned);
+        }
         let text = match self {
             CliError::Runtime(RuntimeError::Scalars(ScalarError::TotalSteps)) => {
                 "add `--total-steps T`"

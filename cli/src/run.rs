@@ -4,7 +4,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use nosc_runtime::{
-    CompiledRule, FloatVec, Floats, FloatsMut, Optimizer, Settings, StepOptions, StepOutcome,
+    CompiledRule, FloatVec, Floats, FloatsMut, PlacedOptimizer, Placement, Settings, StepOptions,
+    StepOutcome,
 };
 use serde_json::json;
 
@@ -16,6 +17,11 @@ use crate::source::{select_one, warn};
 
 pub(crate) fn run(arguments: &RunArguments, colour: Colour) -> Result<(), CliError> {
     let (source, gradients) = untangled(arguments);
+    let placement = arguments.backend.placement()?;
+    if placement != Placement::Cpu && arguments.threads.is_some() {
+        let message = "`--threads` are those of the processor: leave it out with `--device cuda`";
+        return Err(CliError::Usage(message.to_owned()));
+    }
     let (rule, parameters) = select_one(&source, &arguments.set, colour)?;
     let compiled = CompiledRule::new(&rule, arguments.backend.backend)?;
     if let Some(reason) = &compiled.compiled().fallback {
@@ -40,7 +46,7 @@ pub(crate) fn run(arguments: &RunArguments, colour: Colour) -> Result<(), CliErr
         first_tensor: 0,
         rounding: arguments.rounding,
     };
-    let mut optimizer = Optimizer::new(compiled, &lengths, settings)?;
+    let mut optimizer = PlacedOptimizer::new(placement, compiled, &lengths, settings)?;
     if let Some(path) = arguments.state.as_ref().filter(|path| path.exists()) {
         let fail = |source| CliError::Checkpoint { path: path.clone(), source };
         optimizer.load(path).map_err(fail)?;
@@ -93,7 +99,7 @@ fn untangled(arguments: &RunArguments) -> (RuleSource, &[PathBuf]) {
 fn finish(
     arguments: &RunArguments,
     tensors: &[Tensor],
-    optimizer: &Optimizer,
+    optimizer: &PlacedOptimizer,
     steps: usize,
 ) -> Result<(), CliError> {
     if let Some(output) = &arguments.output {
@@ -107,7 +113,10 @@ fn finish(
         return print_json(&json!({
             "name": optimizer.compiled().canonical().rule.name,
             "key": optimizer.compiled().key().to_string(),
-            "backend": optimizer.compiled().compiled().backend.to_string(),
+            "backend": match optimizer.placement() {
+                Placement::Cpu => optimizer.compiled().compiled().backend.to_string(),
+                device => device.to_string(),
+            },
             "steps": steps,
             "steps_in_all": optimizer.steps(),
             "skipped": optimizer.skipped(),

@@ -85,7 +85,8 @@ fn makers(
             let parameters =
                 selected.settings.iter().filter(|(name, _)| has(name)).cloned().collect();
             let compiled = compiled(&rule, arguments)?;
-            makers.push((rule.name.clone(), CompiledMaker { compiled, parameters }));
+            let placement = arguments.backend.placement()?;
+            makers.push((rule.name.clone(), CompiledMaker { compiled, parameters, placement }));
         }
     }
     if let Some((_, (name, _))) = used.iter().zip(&arguments.set).find(|(used, _)| !**used) {

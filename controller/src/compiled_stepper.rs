@@ -1,6 +1,6 @@
 //! Compiled rules as steppers: what joins the tasks to the runtime.
 
-use nosc_runtime::{CompiledRule, Optimizer, Settings, StepOutcome};
+use nosc_runtime::{CompiledRule, PlacedOptimizer, Placement, Settings, StepOutcome};
 
 use crate::stepper::{MakeStepper, Stepper, StepperError, StepperSettings};
 
@@ -11,10 +11,12 @@ pub struct CompiledMaker {
     pub compiled: CompiledRule,
     /// Hyper-parameters by name; others keep the rule's defaults.
     pub parameters: Vec<(String, f64)>,
+    /// Where steps are computed.
+    pub placement: Placement,
 }
 
 struct CompiledStepper {
-    optimizer: Optimizer,
+    optimizer: PlacedOptimizer,
     learning_rate: f64,
 }
 
@@ -29,8 +31,8 @@ impl MakeStepper for CompiledMaker {
             threads: Some(1),
             ..Settings::default()
         };
-        let optimizer =
-            Optimizer::new(self.compiled.clone(), settings.tensor_lengths, settings_of_rule)?;
+        let (compiled, lengths) = (self.compiled.clone(), settings.tensor_lengths);
+        let optimizer = PlacedOptimizer::new(self.placement, compiled, lengths, settings_of_rule)?;
         Ok(Box::new(CompiledStepper { optimizer, learning_rate }))
     }
 }
@@ -60,7 +62,7 @@ mod tests {
     fn a_standard_rule_trains_a_child() {
         let rule = library::rule("powersign").unwrap();
         let compiled = CompiledRule::new(&rule, Backend::Auto).unwrap();
-        let maker = CompiledMaker { compiled, parameters: Vec::new() };
+        let maker = CompiledMaker { compiled, parameters: Vec::new(), placement: Placement::Cpu };
         let budget = Budget { learning_rate: 1e-3, steps: 4000, seed: 1 };
         let mut progress = |_: &_| ControlFlow::Continue(());
         let outcome = open("rosenbrock").unwrap().train(&maker, &budget, &mut progress).unwrap();

@@ -146,6 +146,19 @@ impl<'a> FloatsMut<'a> {
         }
     }
 
+    /// Takes over the elements of an array of the same type and length. Returns whether it is one.
+    pub fn copy_from(&mut self, from: Floats<'_>) -> bool {
+        let fits = self.len() == from.len();
+        match (self, from) {
+            (FloatsMut::F32(to), Floats::F32(from)) if fits => to.copy_from_slice(from),
+            (FloatsMut::F64(to), Floats::F64(from)) if fits => to.copy_from_slice(from),
+            (FloatsMut::F16(to), Floats::F16(from)) if fits => to.copy_from_slice(from),
+            (FloatsMut::Bf16(to), Floats::Bf16(from)) if fits => to.copy_from_slice(from),
+            _ => return false,
+        }
+        true
+    }
+
     /// Where the elements start.
     pub(crate) fn start(&mut self) -> *mut u8 {
         for_each_type!(self, FloatsMut, |slice| slice.as_mut_ptr().cast())

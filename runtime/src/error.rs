@@ -98,6 +98,9 @@ pub enum RuntimeError {
     #[cfg(feature = "cuda")]
     #[error(transparent)]
     Cuda(#[from] nosc_kernels::cuda::CudaError),
+    /// A program that was built without CUDA.
+    #[error("this program was built without CUDA")]
+    NoCuda,
     /// A step of a recording that does not go with what was recorded.
     #[error("{0}")]
     Recording(&'static str),

@@ -41,6 +41,7 @@ mod step;
 mod checkpoint;
 #[cfg(feature = "cuda")]
 mod cuda_optimizer;
+mod placed;
 mod error;
 
 pub use checkpoint::Checkpoint;
@@ -53,3 +54,4 @@ pub use nosc_kernels::floats::{Floats, FloatsMut, bf16, f16};
 pub use nosc_kernels::{Backend, ElementType, FloatVec, Rounding};
 pub use optimizer::Optimizer;
 pub use options::{Settings, StepOptions, StepOutcome};
+pub use placed::{PlacedOptimizer, Placement};

@@ -21,6 +21,7 @@
 )]
 
 pub mod cuda;
+pub mod sass;
 mod golden;
 mod numbers;
 mod parity;

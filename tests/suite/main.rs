@@ -25,6 +25,7 @@ mod emulator;
 mod golden;
 mod meaning;
 mod numbers;
+mod nvrtc;
 mod parity;
 
 // The optimizer.

@@ -34,15 +34,23 @@ pub(super) fn table(rows: &[Row]) -> String {
             number(row.compile_from_text_us),
         ]
     }));
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();
-    let widths: Vec<usize> = (0..HEAD.len()).map(|c| width(c).unwrap_or(0)).collect();
     let rounds = crate::output::counted(&rounds.to_string(), "round", "rounds");
-    let mut out = format!("medians of {rounds}\n");
-    for line in &lines {
-        let cells = line.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
-            // Names stand to the left, numbers to the right.
-            let is_name = column == 0 || column == 3;
-            if is_name { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+    format!("medians of {rounds}\n{}", aligned(&lines, &[0, 3]))
+}
+
+/// Lines of cells in columns: those of names stand to the left, those of numbers to the right.
+pub(super) fn aligned<L: AsRef<[String]>>(lines: &[L], names: &[usize]) -> String {
+    let columns = lines.first().map_or(0, |line| line.as_ref().len());
+    let width = |c: usize| lines.iter().map(|line| line.as_ref()[c].chars().count()).max();
+    let widths: Vec<usize> = (0..columns).map(|c| width(c).unwrap_or(0)).collect();
+    let mut out = String::new();
+    for line in lines {
+        let cells = line.as_ref().iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
+            if names.contains(&column) {
+                format!("{cell:<width$}")
+            } else {
+                format!("{cell:>width$}")
+            }
         });
         out += cells.collect::<Vec<_>>().join("  ").trim_end();
         out.push('\n');
@@ -116,7 +124,7 @@ fn has_several<T: PartialEq>(mut values: impl Iterator<Item = T>) -> bool {
 }
 
 /// Three digits that count.
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     let digits = match value.abs() {
         99.5.. => 0,
         9.95.. => 1,

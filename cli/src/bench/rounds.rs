@@ -25,9 +25,9 @@ const TURNS: u64 = 4_000_000_000;
 /// The limit where the system does not say how much memory is free.
 const UNKNOWN_MEMORY: u64 = 8_000_000_000;
 /// T, which decays need.
-const TOTAL_STEPS: u64 = 1_000_000;
+pub(super) const TOTAL_STEPS: u64 = 1_000_000;
 /// So small that no value leaves the range in which arithmetic takes the same time.
-const LEARNING_RATE: f64 = 1e-6;
+pub(super) const LEARNING_RATE: f64 = 1e-6;
 
 /// What was measured of one rule, size, number of threads and back end.
 pub(super) struct Row {

@@ -63,6 +63,16 @@ pub(super) fn subjects(
     backends: &[Backend],
     colour: Colour,
 ) -> Result<Vec<Subject>, CliError> {
+    let rules = rules(source, names, colour)?.into_iter().enumerate();
+    rules.map(|(number, rule)| subject(number, rule, backends)).collect()
+}
+
+/// The rules that are asked for, of equal ones the first.
+pub(super) fn rules(
+    source: &RuleSource,
+    names: &[String],
+    colour: Colour,
+) -> Result<Vec<Rule>, CliError> {
     let has_source =
         source.rule.is_some() || source.expression.is_some() || source.tokens.is_some();
     let mut rules = Vec::new();
@@ -76,15 +86,13 @@ pub(super) fn subjects(
         rules = defaults();
     }
     let mut seen: Vec<(String, Key)> = Vec::new();
-    let mut out = Vec::new();
-    for rule in rules {
-        let named = (rule.name.clone(), CanonicalRule::new(&rule).key);
-        if !seen.contains(&named) {
-            out.push(subject(out.len(), rule, backends)?);
-            seen.push(named);
-        }
-    }
-    Ok(out)
+    rules.retain(|rule| {
+        let named = (rule.name.clone(), CanonicalRule::new(rule).key);
+        let is_new = !seen.contains(&named);
+        seen.push(named);
+        is_new
+    });
+    Ok(rules)
 }
 
 /// The rules of the paper that draw nothing; of equal ones the first.

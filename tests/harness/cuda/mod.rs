@@ -8,8 +8,10 @@
 //! ```
 
 mod job;
+mod nvrtc;
 mod program;
 pub mod emulator;
 
 pub use job::{Job, Launch, Place};
+pub use nvrtc::nvrtc;
 pub use program::{Comparison, Program, Sanitizer, cpp_compiler};

@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::Device;
-use super::driver::{Buffer, Stream, download, upload};
+use super::driver::{Buffer, Stream, copy, download, upload};
 use crate::cuda::CudaError;
 use crate::floats::Floats;
 use crate::{ElementType, FloatVec};
@@ -124,6 +124,19 @@ impl DeviceTensor {
         let bytes = values.to_le_bytes();
         // SAFETY: the tensor has as many elements of the same size, on the stream's device.
         unsafe { upload(stream, self.address(), &bytes) }
+    }
+
+    /// Puts a copy of another tensor's elements into the stream. Nothing waits.
+    ///
+    /// # Errors
+    ///
+    /// [`CudaError::Call`] if type, length or device differ.
+    pub fn copy_from(&mut self, stream: &Stream, from: &DeviceTensor) -> Result<(), CudaError> {
+        self.check(stream, from.element_type, from.length)?;
+        from.check(stream, from.element_type, from.length)?;
+        let bytes = self.length * self.element_type.bytes();
+        // SAFETY: both have these bytes, and one is borrowed alone; memory is freed after the work that uses it.
+        unsafe { copy(stream, self.address(), from.address(), bytes) }
     }
 
     /// The elements, after what is in the stream before. Waits for the stream.

@@ -116,3 +116,24 @@ pub(in crate::cuda::device) unsafe fn download(
     copied.map_err(|error| failure("cuMemcpyDtoHAsync", error))?;
     done
 }
+
+/// Puts a copy between two places of a device into the stream.
+///
+/// # Safety
+///
+/// `bytes` are allocated at both, on the device of the stream, and they do not overlap; both stay until the copy
+/// has happened.
+pub(in crate::cuda::device) unsafe fn copy(
+    stream: &Stream,
+    to: u64,
+    from: u64,
+    bytes: usize,
+) -> Result<(), CudaError> {
+    if bytes == 0 {
+        return Ok(());
+    }
+    stream.context.bind()?;
+    // SAFETY: the caller answers for both places.
+    let copied = unsafe { result::memcpy_dtod_async(to, from, bytes, stream.raw()) };
+    copied.map_err(|error| failure("cuMemcpyDtoDAsync", error))
+}

@@ -22,7 +22,7 @@ use cudarc::driver::{CudaContext, CudaStream};
 use crate::cuda::{Architecture, CudaError};
 
 use library::start;
-pub(super) use memory::{Buffer, download, upload};
+pub(super) use memory::{Buffer, copy, download, upload};
 pub(super) use module::{Function, LoadError, Module};
 
 /// The driver's words for a failure.
