@@ -78,7 +78,7 @@ const WATCH_FLAGS: &str = "-fsanitize=thread,alignment -fno-sanitize-recover=all
 /// Variable that names the test which runs inside.
 const INSIDE: &str = "NOSC_EMULATED_INSIDE";
 const FOLDER: &str = "NOSC_EMULATED_FOLDER";
-const TIMEOUT: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_mins(5);
 
 /// The libraries in their folder.
 #[derive(Debug)]
@@ -132,8 +132,8 @@ impl Emulator {
         finished(&device.unwrap());
         let kernels = device_compiler(folder, compiler);
         let library = |name: &str, parts: &[&str], file: &str, kernels: &str| {
-            let all: String =
-                parts.iter().map(|part| format!("#include \"{part}.cpp\"\n")).collect();
+            let includes = parts.iter().map(|part| format!("#include \"{part}.cpp\"\n"));
+            let all = includes.collect::<Vec<_>>().concat();
             let unit = format!("source/all_{name}.cpp");
             write(&unit, &all);
             let mut library = command(folder, compiler, &FLAGS);

@@ -6,6 +6,9 @@
 //!     └► [job] arrays, step scalars, launches ─► file of jobs ────────┴► file of results
 //!           └► interpreter ─────────────────────► expected arrays ────► [Program::run] compares
 //! ```
+//!
+//! [`emulator`] goes further: kernels are compiled and launched by what users call, on libraries that stand in for
+//! NVIDIA's.
 
 mod job;
 mod nvrtc;
