@@ -21,6 +21,7 @@ mod element_types;
 // Its numbers.
 mod assembly;
 mod cuda;
+mod emulator;
 mod golden;
 mod meaning;
 mod numbers;
