@@ -35,9 +35,9 @@ fn rules_move_tensors_to_the_bit() {
         ];
         let known = names.iter().filter_map(|name| library::rule(name));
         let own = [
-            "{ state s = 0.5; next s = 0.9*s + g; update = s }",
+            "{ state s init 0.5 = 0.9*s + g; update = s }",
             "ld * g",
-            "{ state a = 1; next a = a * 0.5; update = a * g }",
+            "{ state a init 1 = a * 0.5; update = a * g }",
         ];
         let rules: Vec<_> = known.chain(own.map(rule)).collect();
         assert!(rules.len() > 10);
@@ -307,6 +307,7 @@ fn many_tensors_are_one_launch() {
         let lengths: Vec<usize> = (0..300).map(|tensor| tensor % 7).collect();
         let mut twins = Twins::new(&library::rule("adamw").unwrap(), &lengths, &settings());
         twins.steps(1);
+        twins.device.stream().synchronize().unwrap();
         let before = emulator::count("kernels");
         let (tensors, gradients) = (&mut twins.tensors, &twins.gradients);
         twins.device.step(tensors, gradients, 0.05).unwrap();
