@@ -30,6 +30,7 @@ mod parity;
 
 // The optimizer.
 mod cases;
+mod cuda_optimizer;
 mod draws;
 mod non_finite;
 mod refusals;

@@ -10,11 +10,15 @@
 //! [`emulator`] goes further: kernels are compiled and launched by what users call, on libraries that stand in for
 //! NVIDIA's.
 
+mod borrowed;
 mod job;
 mod nvrtc;
 mod program;
+mod twins;
 pub mod emulator;
 
+pub use borrowed::{launch, raw_tensor};
 pub use job::{Job, Launch, Place};
 pub use nvrtc::nvrtc;
 pub use program::{Comparison, Program, Sanitizer, cpp_compiler};
+pub use twins::{Twins, upload};
