@@ -330,11 +330,16 @@ fn inner_folder() -> PathBuf {
 /// All counters that are not 0, of both libraries: calls by function, and what is counted besides, such as
 /// `synchronisations`, `kernels`, `live_allocations`, `live_programs`. To be called in the body of [`within`].
 pub fn counts() -> BTreeMap<String, i64> {
+    counts_in(&inner_folder())
+}
+
+/// The same of another process, by the `NOSC_EMULATED_FOLDER` that it was given.
+pub fn counts_in(folder: &Path) -> BTreeMap<String, i64> {
     let mut counts = BTreeMap::new();
     for library in ["cuda", "nvrtc"] {
-        let rows = std::fs::read(inner_folder().join(format!("counts.{library}")));
-        // A library that was not called yet has no file.
-        for row in rows.unwrap_or_default().as_chunks::<64>().0 {
+        // A library that was not called has no file.
+        let rows = std::fs::read(folder.join(format!("counts.{library}"))).unwrap_or_default();
+        for row in rows.as_chunks::<64>().0 {
             let (name, value) = row.split_at(56);
             let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
             let value = i64::from_le_bytes(value.try_into().unwrap());
