@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! rules ─► kernels   parity     interpreter against machine code
-//!     │            │ cuda       interpreter against CUDA source, run on the processor
-//!     │            │ ptx        interpreter against the PTX that NVRTC makes of it, carried out
+//!     │            │ cuda       interpreter against CUDA source, run on the processor; a driver's emulation
+//!     │            │ ptx        interpreter against what NVRTC makes of that, carried out
 //!     │            └ reference  interpreter against the tree, evaluated node by node
 //!     ├─► optimizer  run        steps over many tensors with fixed gradients
 //!     │            └ golden     values computed elsewhere
@@ -11,7 +11,8 @@
 //! ```
 //!
 //! A suite calls `check_*` functions; what they promise stands with them. Everything is a function of
-//! its arguments: no clock, no ambient randomness, nothing outside the project's folder.
+//! its arguments: no clock but to end a process that hangs, no ambient randomness, nothing outside the
+//! project's folder.
 
 #![expect(
     clippy::unwrap_used,

@@ -21,6 +21,7 @@ mod element_types;
 // Its numbers.
 mod assembly;
 mod cuda;
+mod emulator;
 mod golden;
 mod meaning;
 mod numbers;
@@ -32,6 +33,8 @@ mod ptx_machine;
 
 // The optimizer.
 mod cases;
+mod cuda_devices;
+mod cuda_optimizer;
 mod draws;
 mod non_finite;
 mod refusals;

@@ -2,6 +2,7 @@
 
 use nosc_compiler::canonical::CanonicalRule;
 use nosc_kernels::cuda::{Architecture, CudaError, Image, Nvrtc, source};
+use nosc_kernels::plan::{Array, Instruction};
 use nosc_kernels::{Edges, ElementType, LoweredRule, Rounding};
 use nosc_runtime::library;
 use nosc_tests::cuda::nvrtc;
@@ -30,10 +31,10 @@ fn check_resources(name: &str, lowered: &LoweredRule, image: &Image) {
     let nothing = (found.stack_bytes, found.spill_store_bytes, found.spill_load_bytes);
     assert_eq!(nothing, (0, 0, 0), "{name} for {at}: {found:?}");
     assert_eq!(found.other_accesses, 0, "{name} for {at}: {found:?}");
-    assert!((1..=80).contains(&found.registers), "{name} for {at}: {found:?}");
-    if at == Architecture::new(9, 0) {
-        assert!(found.registers <= 64, "{name} for {at}: {found:?}");
-    }
+    // 64 of each thread leave room for four blocks of 256 threads at once; f64 takes two for a number.
+    let is_plain = lowered.edges == Edges::default() && at == Architecture::new(9, 0);
+    let most = if is_plain { 64 } else { 96 };
+    assert!((1..=most).contains(&found.registers), "{name} for {at}: {found:?}");
     assert!(!image.ptx.contains(".approx") && !image.ptx.contains(".ftz"), "{name} for {at}");
     assert!(image.cubin.starts_with(b"\x7fELF"), "{name} for {at}");
     // Vectors of four: states, and parameters and gradients by their size.
@@ -52,7 +53,7 @@ fn check_resources(name: &str, lowered: &LoweredRule, image: &Image) {
         let found = found.stores.get(&bytes).copied().unwrap_or(0);
         assert!(found >= count, "{name} for {at}: {found} stores of {bytes} bytes, not {count}");
     }
-    if lowered.plan.instructions.iter().any(|i| i.to_string().contains("load g")) {
+    if lowered.plan.instructions.contains(&Instruction::Load(Array::Gradient)) {
         let (bytes, count) = width(gradient);
         assert!(image.resources.loads.get(&bytes).copied().unwrap_or(0) >= count, "{name}");
     }

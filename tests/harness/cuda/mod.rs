@@ -6,11 +6,19 @@
 //!     └► [job] arrays, step scalars, launches ─► file of jobs ────────┴► file of results
 //!           └► interpreter ─────────────────────► expected arrays ────► [Program::run] compares
 //! ```
+//!
+//! [`emulator`] goes further: kernels are compiled and launched by what users call, on libraries that stand in for
+//! NVIDIA's.
 
+mod borrowed;
 mod job;
 mod nvrtc;
 mod program;
+mod twins;
+pub mod emulator;
 
+pub use borrowed::{launch, raw_tensor};
 pub use job::{Job, Launch, Place};
 pub use nvrtc::nvrtc;
 pub use program::{Comparison, Program, Sanitizer, cpp_compiler};
+pub use twins::{Twins, upload};

@@ -210,14 +210,14 @@ fn compiled(folder: &Path, compiler: &str, sanitizer: Sanitizer, defines: &[&str
     Some(())
 }
 
-fn command(folder: &Path, compiler: &str, flags: &[&str]) -> Command {
+pub(super) fn command(folder: &Path, compiler: &str, flags: &[&str]) -> Command {
     let mut command = Command::new(compiler);
     command.current_dir(folder).args(flags);
     command
 }
 
 /// Warnings are failures too.
-fn finished(output: &std::process::Output) {
+pub(super) fn finished(output: &std::process::Output) {
     let said = String::from_utf8_lossy(&output.stderr);
     let first: Vec<&str> = said.lines().take(40).collect();
     assert!(output.status.success() && said.is_empty(), "{}", first.join("\n"));

@@ -55,11 +55,46 @@ static inline float __fmaf_rn(float a, float b, float c) { return std::fma(a, b,
 #endif
 static inline float __int2float_rn(int a) { return static_cast<float>(a); }
 static inline float __double2float_rn(double a) { return static_cast<float>(a); }
-static inline double __dmul_rn(double a, double b) { return a * b; }
+static inline double __dadd_rn(double a, double b) { return a + b; }
 static inline double __dsub_rn(double a, double b) { return a - b; }
+static inline double __dmul_rn(double a, double b) { return a * b; }
+static inline double __ddiv_rn(double a, double b) { return a / b; }
+static inline double __dsqrt_rn(double a) { return std::sqrt(a); }
 static inline unsigned int __umulhi(unsigned int a, unsigned int b)
 {
     return static_cast<unsigned int>((static_cast<std::uint64_t>(a) * b) >> 32);
+}
+
+/* There is one thread at a time. Each returns what was there before. */
+template <class T> static inline T nosc_exchanged(T *place, T value)
+{
+    const T before = *place;
+    *place = value;
+    return before;
+}
+static inline unsigned int atomicAdd(unsigned int *place, unsigned int value)
+{
+    return nosc_exchanged(place, *place + value);
+}
+static inline unsigned int atomicMin(unsigned int *place, unsigned int value)
+{
+    return nosc_exchanged(place, *place < value ? *place : value);
+}
+static inline unsigned int atomicOr(unsigned int *place, unsigned int value)
+{
+    return nosc_exchanged(place, *place | value);
+}
+static inline unsigned long long atomicAdd(unsigned long long *place, unsigned long long value)
+{
+    return nosc_exchanged(place, *place + value);
+}
+static inline unsigned long long atomicMin(unsigned long long *place, unsigned long long value)
+{
+    return nosc_exchanged(place, *place < value ? *place : value);
+}
+static inline unsigned long long atomicOr(unsigned long long *place, unsigned long long value)
+{
+    return nosc_exchanged(place, *place | value);
 }
 
 #endif

@@ -173,9 +173,10 @@ impl Launcher {
         })?;
         let scalars = self.arguments.address();
         let words = scalars + 4 * u64::from(kernel.demands.scalars);
+        let (tensors, chunks) = (self.tensors.address(), self.chunks.address());
         let arguments: &mut [*mut c_void] = &mut [
-            from_ref(&self.tensors.address()).cast_mut().cast(),
-            from_ref(&self.chunks.address()).cast_mut().cast(),
+            from_ref(&tensors).cast_mut().cast(),
+            from_ref(&chunks).cast_mut().cast(),
             from_ref(&self.chunk_count).cast_mut().cast(),
             from_ref(&self.chunk_elements).cast_mut().cast(),
             from_ref(&scalars).cast_mut().cast(),

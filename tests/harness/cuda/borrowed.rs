@@ -1,0 +1,21 @@
+//! Memory and recordings that a test answers for.
+
+#![expect(unsafe_code, reason = "what a caller of nosc promises, a test promises here")]
+
+use nosc_kernels::cuda::{Device, DeviceTensor, Graph, Stream};
+
+/// The elements of a tensor from one of them on, as memory that someone else owns. Tests keep the owner until all
+/// work is done.
+pub fn raw_tensor(device: &Device, owner: &DeviceTensor, first: usize) -> DeviceTensor {
+    let (of, length) = (owner.element_type(), owner.len() - first);
+    let address = owner.address() + (first * of.bytes()) as u64;
+    // SAFETY: elements of the owner, on its device; the tests that call this keep it.
+    unsafe { DeviceTensor::from_raw(device, address, of, length) }
+}
+
+/// Puts a recording into a stream, and waits for it.
+pub fn launch(graph: &Graph, stream: &Stream) {
+    // SAFETY: what was recorded is kept by the test until it has happened, which is waited for here.
+    unsafe { graph.launch(stream) }.unwrap();
+    stream.synchronize().unwrap();
+}
