@@ -41,10 +41,12 @@ fn architectures(nvrtc: &Nvrtc, number: usize, every: &[usize]) -> Vec<Architect
     chosen.into_iter().map(|at| ARCHITECTURES[at]).filter(known).collect()
 }
 
-/// As for C++ programs, but for blocks that find nothing to do.
+/// As for C++ programs, but for blocks and threads that find nothing to do: they take their time here.
 fn job(lowered: &LoweredRule, salt: u64, lengths: impl IntoIterator<Item = usize>) -> Job<'_> {
     let mut job = cuda_job(lowered, salt, lengths);
-    job.launch.blocks = job.launch.blocks.map(|blocks| blocks.min(200));
+    let launch = &mut job.launch;
+    launch.blocks = launch.blocks.map(|blocks| blocks.min(200));
+    launch.threads = launch.threads.min(launch.chunk_elements.saturating_mul(4));
     job
 }
 
@@ -231,6 +233,24 @@ fn accesses_beside_arrays_are_noticed() {
         assert!(matches!(fault(access, "+4", 4), AccessFault::Misaligned));
     }
     assert!(matches!(fault("ld.global.nc.u64", "+65536", 4), AccessFault::Outside(_)));
+}
+
+/// Each array counts where vectors are allowed.
+#[test]
+fn arrays_off_the_alignment_are_noticed() {
+    let Some(nvrtc) = nvrtc() else { return };
+    let rule = plain("adam_rule");
+    let text = source(&rule).text;
+    let line = text.lines().find(|line| line.contains("const bool aligned")).unwrap();
+    assert_eq!(line.matches("(u64)").count(), 4, "{line}");
+    for array in ["w", "g", "s0", "s1"] {
+        let changed = text.replace(line, &line.replace(&format!("(u64){array}"), "0"));
+        let kernel = Kernel::parsed(&ptx(&nvrtc, &changed, ARCHITECTURES[0], &[]));
+        let error = Launches::default().run(&kernel, &job(&rule, 0, 0..=67)).unwrap_err();
+        let misaligned =
+            matches!(error.fault, Fault::Access { fault: AccessFault::Misaligned, .. });
+        assert!(misaligned, "{array}: {error}");
+    }
 }
 
 #[test]

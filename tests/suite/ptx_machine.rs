@@ -288,7 +288,7 @@ fn what_is_not_known_is_never_guessed() {
         (".loc 1 2 3;", "directive `.loc` is not known"),
         ("add.s32 %r1 %r2;", "expected `,`, found `%r2`"),
         ("mov.u32 %r1, 017;", "`017` is no number"),
-        ("mov.f32 %f1, 1.5;", "expected an operand, found `1.5`"),
+        ("mov.f32 %f1, 1.5;", "expected an operand, found a number with a dot"),
         ("mov.f32 %f1, 0f3F8;", "`0f3F8` is no number"),
         ("#", "nothing starts with '#'"),
         ("é", "nothing starts with 'é'"),

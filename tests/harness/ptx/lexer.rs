@@ -14,7 +14,7 @@ pub(super) enum Token<'a> {
     /// An integer.
     Integer(u64),
     /// Two integers with a dot between them.
-    Version(u32, u32),
+    Version,
     /// The bits of a binary32.
     Single(u32),
     /// The bits of a binary64.
@@ -31,7 +31,7 @@ impl fmt::Display for Token<'_> {
             Token::Name(name) => write!(f, "`{name}`"),
             Token::Text(text) => write!(f, "\"{text}\""),
             Token::Integer(number) => write!(f, "`{number}`"),
-            Token::Version(major, minor) => write!(f, "`{major}.{minor}`"),
+            Token::Version => write!(f, "a number with a dot"),
             Token::Single(bits) => write!(f, "`0f{bits:08X}`"),
             Token::Double(bits) => write!(f, "`0d{bits:016X}`"),
             Token::Sign(sign) => write!(f, "`{sign}`"),
@@ -104,14 +104,17 @@ fn number(digits: &str) -> Option<Token<'static>> {
         "0d" | "0D" => Some(Token::Double(bits(16)?)),
         "0x" | "0X" => Some(Token::Integer(bits(hex.len())?)),
         _ => match digits.split_once('.') {
-            Some((major, minor)) => Some(Token::Version(decimal(major)?, decimal(minor)?)),
+            Some((major, minor)) => {
+                let _numbers: (u64, u64) = (decimal(major)?, decimal(minor)?);
+                Some(Token::Version)
+            }
             None => decimal(digits).map(Token::Integer),
         },
     }
 }
 
 /// A leading zero would make it octal.
-fn decimal<T: std::str::FromStr>(digits: &str) -> Option<T> {
+fn decimal(digits: &str) -> Option<u64> {
     let octal = digits.len() > 1 && digits.starts_with('0');
     let all = digits.bytes().all(|digit| digit.is_ascii_digit());
     if all && !octal { digits.parse().ok() } else { None }

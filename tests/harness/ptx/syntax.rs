@@ -12,8 +12,6 @@ use super::registers::Kind;
 /// A text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Module<'a> {
-    /// `.version`
-    pub(super) version: (u32, u32),
     /// `.target`
     pub(super) target: &'a str,
     pub(super) entries: Vec<Entry<'a>>,
@@ -106,10 +104,9 @@ struct Parser<'a> {
 impl<'a> Parser<'a> {
     fn module(&mut self) -> Result<Module<'a>, Mistake> {
         self.word(".version")?;
-        let version = match self.next() {
-            Token::Version(major, minor) => (major, minor),
-            _ => return self.expected("a version"),
-        };
+        if !matches!(self.next(), Token::Version) {
+            return self.expected("a version");
+        }
         self.word(".target")?;
         let target = self.name()?;
         self.word(".address_size")?;
@@ -127,7 +124,7 @@ impl<'a> Parser<'a> {
                 _ => return self.expected("a kernel"),
             }
         }
-        Ok(Module { version, target, entries })
+        Ok(Module { target, entries })
     }
 
     fn entry(&mut self) -> Result<Entry<'a>, Mistake> {
