@@ -253,7 +253,7 @@ fn calls_that_fail_change_nothing() {
             }
         }
         println!("{failed} failures");
-        assert!(failed > 20, "{failed}");
+        assert!(failed >= 15, "{failed}");
     });
 }
 
