@@ -189,13 +189,12 @@ impl CudaOptimizer {
         };
         let clips = options.clip_norm.is_some();
         let fits = |f: &Formation| f.guarded == guarded && types().eq(f.types.iter().copied());
-        let place = match self.formations.iter().position(fits) {
-            Some(place) => place,
-            None => {
-                let formation = self.formation(types().collect(), guarded)?;
-                self.formations.push(formation);
-                self.formations.len() - 1
-            }
+        let place = if let Some(known) = self.formations.iter().position(fits) {
+            known
+        } else {
+            let formation = self.formation(types().collect(), guarded)?;
+            self.formations.push(formation);
+            self.formations.len() - 1
         };
         if clips {
             checks(&mut self.checks, &self.device, &self.stream, &self.host.lengths)?;
@@ -312,12 +311,12 @@ impl CudaOptimizer {
             let lowered = &group.lowered;
             lowered.scalars.step_into(&lowered.canonical, &inputs, &mut group.scalars)?;
         }
-        let after = match groups.first() {
-            Some(group) => group.scalars.states.clone(),
-            None => {
-                let lowered = self.host.compiled.lowered();
-                lowered.scalars.step(&lowered.canonical, &inputs)?.states
-            }
+        let after = if let Some(group) = groups.first() {
+            group.scalars.states.clone()
+        } else {
+            // No tensor: the states that are one number a rule move all the same.
+            let lowered = self.host.compiled.lowered();
+            lowered.scalars.step(&lowered.canonical, &inputs)?.states
         };
         if let Some(starts) = starts {
             self.fill(&starts)?;

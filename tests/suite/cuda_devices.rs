@@ -92,9 +92,8 @@ fn a_driver_without_nvrtc_says_where_it_was_looked_for() {
     let settings =
         [("NOSC_NVRTC", ""), ("CUDA_HOME", home), ("CUDA_PATH", ""), ("PATH", "/nowhere")];
     within("cuda_devices::a_driver_without_nvrtc_says_where_it_was_looked_for", &settings, || {
-        let error = match CudaKernel::load(&Device::open(0).unwrap(), &sgd()) {
-            Ok(_) => return println!("SKIPPED: the loader of this machine knows an NVRTC"),
-            Err(error) => error,
+        let Err(error) = CudaKernel::load(&Device::open(0).unwrap(), &sgd()) else {
+            return println!("SKIPPED: the loader of this machine knows an NVRTC");
         };
         assert!(matches!(error, CudaError::NoNvrtc { .. }), "{error}");
         let text = error.to_string();
@@ -210,7 +209,7 @@ fn a_full_device_is_an_error_that_names_the_bytes() {
             }
         }
         // What was allocated before is free again.
-        assert!(DeviceTensor::from_host(&stream, Floats::F32(&[0.0; 200_000])).is_ok());
+        assert!(DeviceTensor::from_host(&stream, Floats::F32(&vec![0.0; 200_000])).is_ok());
     });
 }
 
@@ -337,7 +336,9 @@ fn two_optimizers_on_two_streams_do_not_meet() {
         }
         // On with the other stream, after what is in its own.
         let streams = [first.device.stream().clone(), second.device.stream().clone()];
-        streams.iter().for_each(|stream| stream.synchronize().unwrap());
+        for stream in &streams {
+            stream.synchronize().unwrap();
+        }
         first.device.set_stream(&streams[1]).unwrap();
         second.device.set_stream(&streams[0].clone()).unwrap();
         first.steps(2);

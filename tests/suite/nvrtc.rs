@@ -22,7 +22,7 @@ fn lowered(name: &str, edges: Edges) -> LoweredRule {
 }
 
 fn compiled(nvrtc: &Nvrtc, lowered: &LoweredRule, architecture: Architecture) -> Image {
-    nvrtc.compile(&source(lowered), architecture).unwrap_or_else(|error| panic!("{error}"))
+    nvrtc.compile(&source(lowered), architecture).unwrap()
 }
 
 /// Registers decide how many threads run at once, and accesses of 16 bytes how fast memory is.
