@@ -48,9 +48,7 @@ fn message(error: DriverError) -> String {
 /// [`CudaError`] if there is no driver or it does not start.
 pub(super) fn device_count() -> Result<usize, CudaError> {
     match start() {
-        Err(CudaError::Driver { message, .. }) if message.contains("CUDA_ERROR_NO_DEVICE") => {
-            return Ok(0);
-        }
+        Err(CudaError::NoDevice { .. }) => return Ok(0),
         started => started?,
     }
     let count = result::device::get_count().map_err(|error| failure("cuDeviceGetCount", error))?;
