@@ -379,6 +379,35 @@ fn two_optimizers_on_two_streams_do_not_meet() {
     });
 }
 
+/// Other libraries take the current context of a thread for theirs.
+#[test]
+fn the_current_context_is_left_as_it_was() {
+    let two = [("NOSC_EMULATED_DEVICES", "2")];
+    within("cuda_devices::the_current_context_is_left_as_it_was", &two, || {
+        let current = || cudarc::driver::result::ctx::get_current().unwrap();
+        let others = cudarc::driver::CudaContext::new(1).unwrap();
+        let before = current();
+        assert!(before.is_some());
+        Device::open(0).unwrap();
+        assert_eq!(current(), before);
+        let mut twins = Twins::new(&library::rule("adamw").unwrap(), &[10], &Settings::default());
+        assert_eq!(current(), before);
+        twins.steps(2);
+        twins.assert_same("beside another context");
+        drop(twins);
+        assert_eq!(current(), before);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut twins = Twins::new(&rule("m"), &[10], &Settings::default());
+                twins.steps(1);
+                drop(twins);
+                assert_eq!(current(), None);
+            });
+        });
+        drop(others);
+    });
+}
+
 #[test]
 fn a_device_that_is_asked_for_twice_is_one() {
     let two = [("NOSC_EMULATED_DEVICES", "2")];
