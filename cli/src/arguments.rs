@@ -152,8 +152,8 @@ pub(crate) struct CompileArguments {
     /// How parameters of f16 and bf16 are rounded
     #[arg(long, value_parser = rounding, default_value = "nearest", value_name = "nearest|stochastic")]
     pub(crate) rounding: Rounding,
-    /// With `--emit ptx`, `cubin`, `sass` or `--stats`: the GPU, such as sm_75, sm_80, sm_90, sm_120; `native` is
-    /// the one in this machine
+    /// With `--emit ptx`, `cubin`, `sass` or `--stats`: the GPU, such as `sm_75`, `sm_80`, `sm_90`, `sm_120`;
+    /// `native` is the one in this machine
     #[arg(long, value_parser = arch, value_name = "sm_90|native")]
     pub(crate) arch: Option<Arch>,
     /// Show what the GPU's code needs: registers, stack, spills, widths of accesses

@@ -90,6 +90,8 @@ impl CudaOptimizer {
         let states = (0..slots)
             .map(|_| DeviceTensor::zeros(stream, ElementType::F32, total))
             .collect::<Result<Vec<_>, _>>()?;
+        // Steps may go into another stream.
+        stream.synchronize()?;
         Ok(CudaOptimizer {
             host,
             device,
@@ -136,6 +138,7 @@ impl CudaOptimizer {
         gradients: &[DeviceTensor],
         options: &StepOptions,
     ) -> Result<StepOutcome, RuntimeError> {
+        let _current = self.stream.enter()?;
         if self.stream.is_capturing()? {
             let message = "a step brings its numbers, which a recording would keep for ever: record `launch`, \
                            and call `begin` before each launch of the graph";
@@ -189,13 +192,12 @@ impl CudaOptimizer {
         };
         let clips = options.clip_norm.is_some();
         let fits = |f: &Formation| f.guarded == guarded && types().eq(f.types.iter().copied());
-        let place = match self.formations.iter().position(fits) {
-            Some(place) => place,
-            None => {
-                let formation = self.formation(types().collect(), guarded)?;
-                self.formations.push(formation);
-                self.formations.len() - 1
-            }
+        let place = if let Some(known) = self.formations.iter().position(fits) {
+            known
+        } else {
+            let formation = self.formation(types().collect(), guarded)?;
+            self.formations.push(formation);
+            self.formations.len() - 1
         };
         if clips {
             checks(&mut self.checks, &self.device, &self.stream, &self.host.lengths)?;
@@ -254,6 +256,7 @@ impl CudaOptimizer {
                 "the step was prepared for other options: call `prepare` and record again",
             );
         }
+        let _current = self.stream.enter()?;
         let uniform_states = self.put_numbers(options)?;
         self.advance(uniform_states);
         Ok(())
@@ -274,6 +277,7 @@ impl CudaOptimizer {
         let (place, clips) =
             self.prepared.ok_or(RuntimeError::Recording("`prepare` comes first"))?;
         let stream = &self.stream;
+        let _current = stream.enter()?;
         let formation = &mut self.formations[place];
         self.host
             .check_shapes("parameters", parameters.len(), |tensor| parameters[tensor].len())?;
@@ -312,12 +316,12 @@ impl CudaOptimizer {
             let lowered = &group.lowered;
             lowered.scalars.step_into(&lowered.canonical, &inputs, &mut group.scalars)?;
         }
-        let after = match groups.first() {
-            Some(group) => group.scalars.states.clone(),
-            None => {
-                let lowered = self.host.compiled.lowered();
-                lowered.scalars.step(&lowered.canonical, &inputs)?.states
-            }
+        let after = if let Some(group) = groups.first() {
+            group.scalars.states.clone()
+        } else {
+            // No tensor: the states that are one number a rule move all the same.
+            let lowered = self.host.compiled.lowered();
+            lowered.scalars.step(&lowered.canonical, &inputs)?.states
         };
         if let Some(starts) = starts {
             self.fill(&starts)?;

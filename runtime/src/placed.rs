@@ -40,10 +40,9 @@ impl FromStr for Placement {
 
     /// Takes `cpu`, `cuda` and `cuda:0`.
     fn from_str(text: &str) -> Result<Placement, String> {
-        let number = |text: &str| match text.bytes().all(|byte| byte.is_ascii_digit()) {
-            true => text.parse().ok(),
-            false => None,
-        };
+        // `parse` takes a plus sign too.
+        let is_number = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = |text: &str| Some(text).filter(is_number).and_then(|text| text.parse().ok());
         match text {
             "cpu" => Some(Placement::Cpu),
             "cuda" => Some(Placement::Cuda(0)),

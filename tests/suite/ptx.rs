@@ -71,21 +71,21 @@ fn check_text(lowered: &LoweredRule, kernel: &Kernel, architecture: Architecture
     let text = lowered.canonical.text();
     assert_eq!(kernel.name(), source(lowered).symbol);
     assert_eq!(kernel.target(), architecture.to_string());
+    // Sixteen bytes, or eight for elements of two; values that are stored twice come in pairs.
     let vectors = |start: &str, of: ElementType| {
-        let ends: &[&str] = match of {
-            ElementType::F32 => &["v4.f32", "v4.b32"],
-            ElementType::F64 => &["v2.f64", "v2.b64"],
-            ElementType::F16 | ElementType::Bf16 => &["v4.u16", "v4.b16"],
+        let ends: &[&str] = match of.bytes() {
+            2 => &["v4.u16", "v4.b16"],
+            _ => &["v4.f32", "v4.b32", "v2.f64", "v2.b64"],
         };
         kernel
             .count(|found| found.starts_with(start) && ends.iter().any(|end| found.ends_with(end)))
     };
     let plan = &lowered.plan;
+    let wide = usize::from(plan.parameter.bytes() > 2);
     assert!(vectors("st.global.", plan.parameter) > 0, "{text}: no vector is stored");
-    if plan.states > 0 {
-        let states = plan.stores.len() - 1;
-        assert!(vectors("st.global.", ElementType::F32) >= states, "{text}: states one by one");
-    }
+    let states = plan.stores.len() - 1;
+    let found = vectors("st.global.", ElementType::F32);
+    assert!(found >= states + wide, "{text}: {found} vectors are stored, of {states} states");
     if plan.instructions.contains(&Instruction::Load(Array::Gradient)) {
         assert!(vectors("ld.global.", plan.gradient) > 0, "{text}: no gradients by vectors");
     }

@@ -87,6 +87,9 @@ fn halves_of_a_word_are_taken_apart() {
     let body = "ld.global.b32 %r1, [%rd9]; { .reg .b16 tmp; mov.b32 {tmp, %rs1}, %r1; }
         mov.b32 {%rs2, _}, %r1; st.global.b16 [%rd90], %rs1; st.global.b16 [%rd90+2], %rs2;";
     assert_eq!(output(body, &[0x1234_5678]), 0x5678_1234);
+    let body = "ld.global.v2.b32 {%r1, %f1}, [%rd9]; mov.b64 %rd1, {%f1, %r1}; mov.b64 {%r2, %r3}, %rd1;
+        mov.b32 {%rs1, %rs2}, %r2; mov.b32 %r2, {%rs2, %rs1}; mov.b64 %rd1, {%r2, %r3}; st.global.b64 [%rd90], %rd1;";
+    assert_eq!(output(body, &[0x1111_2222_3333_4444]), 0x3333_4444_2222_1111);
     // A name ends with its braces.
     let after = "{ .reg .b16 tmp; mov.b16 tmp, 1; } mov.b16 %rs1, tmp;";
     assert_eq!(mistake(after), Mistake::Unknown("tmp".to_owned()));

@@ -169,7 +169,7 @@ impl CudaError {
 }
 
 fn listed(tried: &[String]) -> String {
-    tried.iter().map(|tried| format!("\n  {tried}")).collect()
+    if tried.is_empty() { String::new() } else { format!("\n  {}", tried.join("\n  ")) }
 }
 
 fn names(architectures: &[Architecture]) -> String {

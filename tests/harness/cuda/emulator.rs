@@ -357,7 +357,7 @@ pub fn count(name: &str) -> i64 {
 }
 
 /// Lets the `call`-th call from now of a function of the driver or of NVRTC fail with a code. To be called in
-/// the body of [`within`]; calls count from the next one of any function.
+/// the body of [`within`]; calls count from the next one of any function. Call 0 takes back what is still to come.
 pub fn fail(function: &str, call: u32, code: u32) {
     let library = if function.starts_with("nvrtc") { "nvrtc" } else { "cuda" };
     let path = inner_folder().join(format!("fail.{library}"));

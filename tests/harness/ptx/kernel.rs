@@ -242,7 +242,7 @@ impl<'a> Decoder<'a> {
                 operands::<0>(statement)?;
                 Instruction::Return
             }
-            "mov.b32" if matches!(statement.operands.first(), Some(Operand::Vector(_))) => {
+            "mov.b32" | "mov.b64" if statement.operands.iter().any(is_vector) => {
                 return self.halves(statement);
             }
             spelling if spelling.starts_with("ld.param.") => self.parameter(statement)?,
@@ -290,16 +290,30 @@ impl<'a> Decoder<'a> {
         })
     }
 
-    /// `mov.b32 {low, high}, %r1;`, where `_` is nobody.
+    /// `mov.b32 {low, high}, %r1;`, where `_` is nobody, and `mov.b32 %r1, {low, high};`.
     fn halves(&mut self, statement: &Statement<'a>) -> Result<(), Mistake> {
+        let (whole, half, halves) = match statement.spelling {
+            "mov.b32" => (Type::B32, Type::B16, WORD),
+            _ => (Type::B64, Type::B32, LONG),
+        };
         let [to, from] = operands(statement)?;
-        let from = self.source(from, Type::B32)?;
-        let Operand::Vector(names) = to else { return Err(operand(Type::B16, to)) };
-        let [low, high] = names[..] else { return Err(operand(Type::B16, to)) };
-        for (name, half) in [(low, Half::Low), (high, Half::High)] {
+        let of = |found: &Operand<'a>| match found {
+            Operand::Vector(names) => <[&str; 2]>::try_from(&names[..]).ok(),
+            _ => None,
+        };
+        if let Some([low, high]) = of(from) {
+            let Operand::Name(name) = to else { return Err(operand(whole, to)) };
+            let (a, b) = (self.register(low, half)?, self.register(high, half)?);
+            let to = self.written(name, whole)?;
+            self.instructions.push(Instruction::Binary { to, compute: halves.joined, a, b });
+            return Ok(());
+        }
+        let [low, high] = of(to).ok_or_else(|| operand(half, to))?;
+        let a = self.source(from, whole)?;
+        for (name, compute) in [(low, halves.low), (high, halves.high)] {
             if name != "_" {
-                let to = self.written(name, Type::B16)?;
-                self.instructions.push(Instruction::Unary { to, compute: half.compute(), a: from });
+                let to = self.written(name, half)?;
+                self.instructions.push(Instruction::Unary { to, compute, a });
             }
         }
         Ok(())
@@ -408,20 +422,27 @@ fn is_special(slot: Slot) -> bool {
     (slot as usize) < SPECIAL.len()
 }
 
-/// A half of a word.
-#[derive(Clone, Copy)]
-enum Half {
-    Low,
-    High,
+/// How a word is taken apart and put together.
+struct Halves {
+    low: fn(u64) -> u64,
+    high: fn(u64) -> u64,
+    joined: fn(u64, u64) -> u64,
 }
 
-impl Half {
-    fn compute(self) -> fn(u64) -> u64 {
-        match self {
-            Half::Low => |word| word & 0xffff,
-            Half::High => |word| (word >> 16) & 0xffff,
-        }
-    }
+const WORD: Halves = Halves {
+    low: |word| word & 0xffff,
+    high: |word| word >> 16,
+    joined: |low, high| low | high << 16,
+};
+
+const LONG: Halves = Halves {
+    low: |word| word & 0xffff_ffff,
+    high: |word| word >> 32,
+    joined: |low, high| low | high << 32,
+};
+
+fn is_vector(operand: &Operand<'_>) -> bool {
+    matches!(operand, Operand::Vector(_))
 }
 
 /// What the spelling of a load or store says.

@@ -3,7 +3,8 @@
 #![expect(unsafe_code, reason = "launches of kernels with arguments of their types")]
 
 use super::auxiliary::{Auxiliary, CHUNK_ELEMENTS, Gradients, LANES, SOURCE_BYTES, type_number};
-use super::driver::{Buffer, Stream, download, upload};
+use super::driver::{Buffer, Stream, download};
+use super::launcher::chunk_map;
 use super::table::Table;
 use super::{Device, DeviceTensor, Launcher};
 use crate::cuda::CudaError;
@@ -41,12 +42,8 @@ impl GradientChecks {
         let map = abi::chunks(&numbers, CHUNK_ELEMENTS).ok_or_else(|| {
             CudaError::Call("more tensors or elements than a launch can have".to_owned())
         })?;
-        let mut bytes = Vec::with_capacity(map.len() * abi::CHUNK_BYTES);
-        map.iter().for_each(|chunk| chunk.write(&mut bytes));
         let context = stream.context();
-        let chunks = Buffer::new(context, bytes.len())?;
-        // SAFETY: the buffer was made for these bytes.
-        unsafe { upload(stream, chunks.address(), &bytes) }?;
+        let chunks = chunk_map(stream, &map)?;
         Ok(GradientChecks {
             auxiliary: device.auxiliary()?,
             sources: Table::new(stream, lengths.len(), SOURCE_BYTES)?,
@@ -87,11 +84,12 @@ impl GradientChecks {
         gradients: impl Iterator<Item = &'a DeviceTensor>,
         launchers: &mut [&mut Launcher],
     ) -> Result<(), CudaError> {
-        let guard = |launcher: &mut &mut Launcher| {
+        let mut scales = Vec::with_capacity(launchers.len());
+        for launcher in launchers {
             let place = launcher.guard_scale();
-            place.ok_or_else(|| CudaError::Call("a kernel without a guard".to_owned()))
-        };
-        let scales = launchers.iter_mut().map(guard).collect::<Result<Vec<u64>, CudaError>>()?;
+            scales
+                .push(place.ok_or_else(|| CudaError::Call("a kernel without a guard".to_owned()))?);
+        }
         let gradients = self.show(stream, gradients)?;
         let results = self.results.address();
         let places = (self.sums.address(), results, results + NORM);

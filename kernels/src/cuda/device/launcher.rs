@@ -38,15 +38,16 @@ pub struct Row<'a> {
 /// Launches read it, so those of different streams have to wait for each other.
 #[derive(Debug)]
 pub struct Launcher {
+    /// Step scalars, then the words. Dropped first: to free it waits for launches, and then the kernel may be
+    /// unloaded.
+    arguments: Buffer,
+    tensors: Table,
+    chunks: Buffer,
     kernel: Arc<CudaKernel>,
     auxiliary: Auxiliary,
     places: Vec<Place>,
-    tensors: Table,
-    chunks: Buffer,
     chunk_count: u32,
     chunk_elements: u32,
-    /// Step scalars, then the words.
-    arguments: Buffer,
     /// What of them is on the device when all that was put into streams has happened; empty if not known.
     there: Vec<u32>,
 }
@@ -88,12 +89,8 @@ impl Launcher {
         let chunks = abi::chunks(&lengths, chunk_elements).ok_or_else(|| {
             CudaError::Call("more tensors or elements than a launch can have".to_owned())
         })?;
-        let mut map = Vec::with_capacity(chunks.len() * abi::CHUNK_BYTES);
-        chunks.iter().for_each(|chunk| chunk.write(&mut map));
         let context = stream.context();
-        let buffer = Buffer::new(context, map.len())?;
-        // SAFETY: the buffer was made for these bytes.
-        unsafe { upload(stream, buffer.address(), &map) }?;
+        let buffer = chunk_map(stream, &chunks)?;
         let states = kernel.demands.states;
         let arguments = 4 * (usize::from(kernel.demands.scalars) + WORDS);
         Ok(Launcher {
@@ -186,6 +183,18 @@ impl Launcher {
         // of; addresses and lengths in it were checked against tensors that are borrowed now.
         unsafe { kernel.function.launch(stream, self.chunk_count, THREADS, arguments) }
     }
+}
+
+/// A map of chunks on the device.
+pub(super) fn chunk_map(stream: &Stream, chunks: &[abi::Chunk]) -> Result<Buffer, CudaError> {
+    let mut map = Vec::with_capacity(chunks.len() * abi::CHUNK_BYTES);
+    for chunk in chunks {
+        chunk.write(&mut map);
+    }
+    let buffer = Buffer::new(stream.context(), map.len())?;
+    // SAFETY: the buffer was made for these bytes.
+    unsafe { upload(stream, buffer.address(), &map) }?;
+    Ok(buffer)
 }
 
 /// Checks all arrays, and writes the rows of the table.

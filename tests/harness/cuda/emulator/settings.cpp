@@ -129,12 +129,18 @@ struct Injection {
     std::uint32_t code;
 };
 
-/* Adds what a text says: `function:call:code`, several of them with commas between. */
+/* Adds what a text says: `function:call:code`, several of them with commas between. Call 0 takes back what is
+ * still to come of a function. */
 static void add(std::vector<Injection> &list, const std::string &text)
 {
     for (const std::string &one : split(text, ',')) {
         const std::vector<std::string> parts = split(one, ':');
         const std::uint64_t call = parts.size() > 1 ? std::strtoull(parts[1].c_str(), nullptr, 10) : 1;
+        if (call == 0) {
+            for (Injection &injection : list) {
+                injection.calls = injection.function == parts[0] ? 0 : injection.calls;
+            }
+        }
         const char *const code = parts.size() > 2 ? parts[2].c_str() : "999";
         list.push_back({parts[0], call, static_cast<std::uint32_t>(std::strtoul(code, nullptr, 10))});
     }
