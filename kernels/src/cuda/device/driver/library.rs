@@ -14,7 +14,7 @@ use libloading::Library;
 use crate::cuda::CudaError;
 
 /// Functions that are called here, or by what is called of cudarc.
-const FUNCTIONS: [&str; 35] = [
+const FUNCTIONS: [&str; 36] = [
     "cuInit",
     "cuGetErrorName",
     "cuGetErrorString",
@@ -49,6 +49,7 @@ const FUNCTIONS: [&str; 35] = [
     "cuModuleLoadData",
     "cuModuleUnload",
     "cuModuleGetFunction",
+    "cuFuncGetAttribute",
     "cuLaunchKernel",
 ];
 
