@@ -10,16 +10,16 @@ use nosc_tests::{FEW_VALUES, cases, generated, lowered, rule};
 /// The first two steps, and one whose number does not fit 32 bits.
 const STEPS: [u64; 3] = [0, 1, (1 << 32) + 5];
 
-fn of(name: &str, edges: Edges) -> LoweredRule {
+pub(super) fn of(name: &str, edges: Edges) -> LoweredRule {
     let rule = CanonicalRule::new(&library::rule(name).unwrap());
     LoweredRule::with_edges(rule, edges).unwrap()
 }
 
-fn plain(name: &str) -> LoweredRule {
+pub(super) fn plain(name: &str) -> LoweredRule {
     of(name, Edges::default())
 }
 
-fn types(parameter: ElementType, gradient: ElementType) -> Edges {
+pub(super) fn types(parameter: ElementType, gradient: ElementType) -> Edges {
     Edges { parameter, gradient, ..Edges::default() }
 }
 
@@ -32,7 +32,7 @@ fn all_rules() -> Vec<LoweredRule> {
 }
 
 /// All pairs of types, with both ways of rounding, guarded or not.
-fn all_types() -> Vec<LoweredRule> {
+pub(super) fn all_types() -> Vec<LoweredRule> {
     let mut rules = Vec::new();
     for (number, parameter) in ElementType::ALL.into_iter().enumerate() {
         for (other, gradient) in ElementType::ALL.into_iter().enumerate() {
@@ -67,7 +67,11 @@ fn launch(salt: u64) -> Launch {
     }
 }
 
-fn job(lowered: &LoweredRule, salt: u64, lengths: impl IntoIterator<Item = usize>) -> Job<'_> {
+pub(super) fn job(
+    lowered: &LoweredRule,
+    salt: u64,
+    lengths: impl IntoIterator<Item = usize>,
+) -> Job<'_> {
     let (places, launch) = (places(lengths, salt), launch(salt));
     Job { lowered, places, launch, steps: STEPS.to_vec(), salt, wrong_step: false }
 }

@@ -72,7 +72,7 @@ impl Job<'_> {
     }
 
     /// The job as a program reads it, and the arrays after each step. `None` if the rule refuses its first step.
-    pub(super) fn prepared(&self, kernel: u32) -> Option<(Vec<u8>, Vec<FloatVec>)> {
+    pub(crate) fn prepared(&self, kernel: u32) -> Option<(Vec<u8>, Vec<FloatVec>)> {
         let (starts, scalars) = self.scalars()?;
         let mut arrays: Vec<Arrays> =
             (0..).zip(&self.places).map(|(t, place)| self.start(t, place, &starts)).collect();

@@ -144,7 +144,17 @@ impl Program {
 }
 
 impl Comparison {
-    fn add(&mut self, job: &Job<'_>, place: usize, wanted: &FloatVec, found: &FloatVec) {
+    /// Adds another's counts.
+    pub(crate) fn merge(&mut self, other: Comparison) {
+        self.launches += other.launches;
+        self.elements += other.elements;
+        self.numbers += other.numbers;
+        self.differing += other.differing;
+        self.first = self.first.take().or(other.first);
+    }
+
+    /// Compares an array after a step.
+    pub(crate) fn add(&mut self, job: &Job<'_>, place: usize, wanted: &FloatVec, found: &FloatVec) {
         // A number's bits, whatever its type; none for a NaN.
         let word = |x: f64| (!x.is_nan()).then(|| x.to_bits());
         let pairs = wanted.numbers().map(word).zip(found.numbers().map(word));
