@@ -90,6 +90,8 @@ impl CudaOptimizer {
         let states = (0..slots)
             .map(|_| DeviceTensor::zeros(stream, ElementType::F32, total))
             .collect::<Result<Vec<_>, _>>()?;
+        // Steps may go into another stream.
+        stream.synchronize()?;
         Ok(CudaOptimizer {
             host,
             device,
@@ -136,6 +138,7 @@ impl CudaOptimizer {
         gradients: &[DeviceTensor],
         options: &StepOptions,
     ) -> Result<StepOutcome, RuntimeError> {
+        let _current = self.stream.enter()?;
         if self.stream.is_capturing()? {
             let message = "a step brings its numbers, which a recording would keep for ever: record `launch`, \
                            and call `begin` before each launch of the graph";
@@ -253,6 +256,7 @@ impl CudaOptimizer {
                 "the step was prepared for other options: call `prepare` and record again",
             );
         }
+        let _current = self.stream.enter()?;
         let uniform_states = self.put_numbers(options)?;
         self.advance(uniform_states);
         Ok(())
@@ -273,6 +277,7 @@ impl CudaOptimizer {
         let (place, clips) =
             self.prepared.ok_or(RuntimeError::Recording("`prepare` comes first"))?;
         let stream = &self.stream;
+        let _current = stream.enter()?;
         let formation = &mut self.formations[place];
         self.host
             .check_shapes("parameters", parameters.len(), |tensor| parameters[tensor].len())?;

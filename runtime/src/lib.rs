@@ -50,6 +50,9 @@ pub use compiled::{CompiledRule, Slot};
 pub use cuda_optimizer::CudaOptimizer;
 pub use error::{CheckpointError, RuntimeError};
 pub use guard::NonFinite;
+/// GPUs, and tensors in their memory.
+#[cfg(feature = "cuda")]
+pub use nosc_kernels::cuda::{CudaError, Device, DeviceTensor, Graph, Stream, device_count};
 pub use nosc_kernels::floats::{Floats, FloatsMut, bf16, f16};
 pub use nosc_kernels::{Backend, ElementType, FloatVec, Rounding};
 pub use optimizer::Optimizer;

@@ -3,6 +3,7 @@
 //! ```text
 //! rules ─► kernels   parity     interpreter against machine code
 //!     │            │ cuda       interpreter against CUDA source, run on the processor; a driver's emulation
+//!     │            │ ptx        interpreter against what NVRTC makes of that, carried out
 //!     │            └ reference  interpreter against the tree, evaluated node by node
 //!     ├─► optimizer  run        steps over many tensors with fixed gradients
 //!     │            └ golden     values computed elsewhere
@@ -22,6 +23,7 @@
 )]
 
 pub mod cuda;
+pub mod ptx;
 pub mod sass;
 mod golden;
 mod numbers;

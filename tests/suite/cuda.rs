@@ -10,16 +10,16 @@ use nosc_tests::{FEW_VALUES, cases, generated, lowered, rule};
 /// The first two steps, and one whose number does not fit 32 bits.
 const STEPS: [u64; 3] = [0, 1, (1 << 32) + 5];
 
-fn of(name: &str, edges: Edges) -> LoweredRule {
+pub(super) fn of(name: &str, edges: Edges) -> LoweredRule {
     let rule = CanonicalRule::new(&library::rule(name).unwrap());
     LoweredRule::with_edges(rule, edges).unwrap()
 }
 
-fn plain(name: &str) -> LoweredRule {
+pub(super) fn plain(name: &str) -> LoweredRule {
     of(name, Edges::default())
 }
 
-fn types(parameter: ElementType, gradient: ElementType) -> Edges {
+pub(super) fn types(parameter: ElementType, gradient: ElementType) -> Edges {
     Edges { parameter, gradient, ..Edges::default() }
 }
 
@@ -32,7 +32,7 @@ fn all_rules() -> Vec<LoweredRule> {
 }
 
 /// All pairs of types, with both ways of rounding, guarded or not.
-fn all_types() -> Vec<LoweredRule> {
+pub(super) fn all_types() -> Vec<LoweredRule> {
     let mut rules = Vec::new();
     for (number, parameter) in ElementType::ALL.into_iter().enumerate() {
         for (other, gradient) in ElementType::ALL.into_iter().enumerate() {
@@ -67,7 +67,11 @@ fn launch(salt: u64) -> Launch {
     }
 }
 
-fn job(lowered: &LoweredRule, salt: u64, lengths: impl IntoIterator<Item = usize>) -> Job<'_> {
+pub(super) fn job(
+    lowered: &LoweredRule,
+    salt: u64,
+    lengths: impl IntoIterator<Item = usize>,
+) -> Job<'_> {
     let (places, launch) = (places(lengths, salt), launch(salt));
     Job { lowered, places, launch, steps: STEPS.to_vec(), salt, wrong_step: false }
 }
@@ -95,8 +99,8 @@ fn sources_of_all_rules_return_the_bits_of_the_interpreter() {
     let Some((_folder, program)) = build(&rules, Sanitizer::None) else { return };
     let standard = library::rules().len();
     let jobs = (0..).zip(&rules).map(|(salt, rule)| {
-        let long = if salt < standard as u64 { 4_099 } else { 131 };
-        job(rule, salt, (0..=67).chain([long]))
+        let long: &[usize] = if salt < standard as u64 { &[4_099, 65_537] } else { &[131] };
+        job(rule, salt, (0..=67).chain(long.iter().copied()))
     });
     report("rules", &program, &program.run(&jobs.collect::<Vec<Job<'_>>>()));
 }
@@ -160,6 +164,20 @@ fn sources_look_as_before() {
         for (name, rule) in rules {
             insta::assert_snapshot!(format!("cuda_{name}"), source(&rule).text);
         }
+    });
+}
+
+/// What the sources of all standard rules are, by their hashes: a change of any of them is seen.
+#[test]
+fn sources_of_all_standard_rules_are_as_before() {
+    let mut list = String::new();
+    for rule in library::rules() {
+        let CudaSource { symbol, text } = source(&plain(&rule.name));
+        let hash = blake3::hash(text.as_bytes()).to_hex();
+        list += &format!("{} {symbol} {} {hash}\n", rule.name, text.lines().count());
+    }
+    insta::with_settings!({ snapshot_path => "../snapshots", prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!("cuda_all_sources", list);
     });
 }
 

@@ -24,6 +24,7 @@ fn with_nvrtc(folder: &Path, part: &str, name: &str) -> Option<()> {
     Some(())
 }
 
+/// Case C1 and C2.
 #[test]
 fn nvrtc_is_found_in_the_toolkit_under_any_version() {
     let folder = tempfile::tempdir().unwrap();
@@ -38,6 +39,7 @@ fn nvrtc_is_found_in_the_toolkit_under_any_version() {
     });
 }
 
+/// Case C2.
 #[test]
 fn nvrtc_is_found_among_the_packages_of_python() {
     let folder = tempfile::tempdir().unwrap();
@@ -83,6 +85,7 @@ fn a_named_library_that_is_none_is_an_error() {
     );
 }
 
+/// Case C1 and C3.
 #[test]
 fn a_driver_without_nvrtc_says_where_it_was_looked_for() {
     let folder = tempfile::tempdir().unwrap();
@@ -104,6 +107,7 @@ fn a_driver_without_nvrtc_says_where_it_was_looked_for() {
     });
 }
 
+/// Case C3.
 #[test]
 fn nvrtc_without_a_driver_compiles() {
     let settings = [("LD_LIBRARY_PATH", "/nowhere")];
@@ -141,6 +145,7 @@ fn a_stand_in_for_the_driver_is_an_error() {
     });
 }
 
+/// Case C4.
 #[test]
 fn a_device_newer_than_nvrtc_translates_the_newest_code() {
     let new = [("NOSC_EMULATED_CAPABILITY", "99.0"), ("NOSC_EMULATED_ARCHS", "75,80,90")];
@@ -153,6 +158,7 @@ fn a_device_newer_than_nvrtc_translates_the_newest_code() {
     });
 }
 
+/// Case C5.
 #[test]
 fn a_device_older_than_nvrtc_is_an_error() {
     let old = [("NOSC_EMULATED_CAPABILITY", "6.1"), ("NOSC_EMULATED_ARCHS", "75,80,90")];
@@ -165,7 +171,7 @@ fn a_device_older_than_nvrtc_is_an_error() {
     });
 }
 
-/// A driver that refuses the text of a newer compiler takes machine code for its device.
+/// A driver that refuses the text of a newer compiler takes machine code for its device: case C6.
 #[test]
 fn a_driver_older_than_nvrtc_gets_machine_code() {
     let old = [("NOSC_EMULATED_PTX", "version"), ("NOSC_EMULATED_DRIVER", "13000")];
@@ -175,6 +181,7 @@ fn a_driver_older_than_nvrtc_gets_machine_code() {
     });
 }
 
+/// Case C6.
 #[test]
 fn a_driver_that_takes_neither_is_an_error_with_versions() {
     let old = [
@@ -256,7 +263,7 @@ fn calls_that_fail_change_nothing() {
     });
 }
 
-/// Grids have one dimension, so many chunks are no matter.
+/// Grids have one dimension, so many chunks are no matter: case C9.
 #[test]
 fn more_blocks_than_other_dimensions_have() {
     within("cuda_devices::more_blocks_than_other_dimensions_have", &[], || {
@@ -279,7 +286,7 @@ fn more_blocks_than_other_dimensions_have() {
     });
 }
 
-/// Kernels that nobody uses any more are unloaded, and programs end with their compilation.
+/// Kernels that nobody uses any more are unloaded, and programs end with their compilation: case C16.
 #[test]
 fn kernels_come_and_go() {
     let quick = [("NOSC_EMULATED_SYNTAX", "0")];
@@ -294,6 +301,30 @@ fn kernels_come_and_go() {
             live.push(["live_modules", "live_programs", "live_allocations"].map(emulator::count));
         }
         assert_eq!(live, [[0; 3]; 3]);
+    });
+}
+
+/// What a launch still needs is there until it has happened, whoever drops what first.
+#[test]
+fn launches_outlive_what_launched_them() {
+    let strict = [("NOSC_EMULATED_UNLOAD", "fail")];
+    within("cuda_devices::launches_outlive_what_launched_them", &strict, || {
+        let device = Device::open(0).unwrap();
+        let stream = device.new_stream().unwrap();
+        let kernel = std::sync::Arc::new(CudaKernel::load(&device, &lowered(&rule("g"))).unwrap());
+        let place = Place { length: 100, id: 0, state: 0 };
+        let mut launcher = Launcher::new(&kernel, &stream, vec![place]).unwrap();
+        drop(kernel);
+        let gradients = DeviceTensor::from_host(&stream, Floats::F32(&[1.0; 100])).unwrap();
+        let of = nosc_runtime::ElementType::F32;
+        let mut parameters = DeviceTensor::zeros(&stream, of, 100).unwrap();
+        launcher.put_arguments(&stream, &[0.5], 0, 0).unwrap();
+        let row = Row { parameters: &mut parameters, gradients: &gradients };
+        launcher.launch(&stream, std::iter::once(row), &mut []).unwrap();
+        drop(launcher);
+        assert_eq!(emulator::count("live_modules"), 1, "the auxiliary kernels alone");
+        drop(gradients);
+        assert!(parameters.to_host(&stream).unwrap().numbers().all(|x| x == -0.5));
     });
 }
 
@@ -345,6 +376,35 @@ fn two_optimizers_on_two_streams_do_not_meet() {
         second.steps(2);
         first.assert_same("first");
         second.assert_same("second");
+    });
+}
+
+/// Other libraries take the current context of a thread for theirs.
+#[test]
+fn the_current_context_is_left_as_it_was() {
+    let two = [("NOSC_EMULATED_DEVICES", "2")];
+    within("cuda_devices::the_current_context_is_left_as_it_was", &two, || {
+        let current = || cudarc::driver::result::ctx::get_current().unwrap();
+        let others = cudarc::driver::CudaContext::new(1).unwrap();
+        let before = current();
+        assert!(before.is_some());
+        Device::open(0).unwrap();
+        assert_eq!(current(), before);
+        let mut twins = Twins::new(&library::rule("adamw").unwrap(), &[10], &Settings::default());
+        assert_eq!(current(), before);
+        twins.steps(2);
+        twins.assert_same("beside another context");
+        drop(twins);
+        assert_eq!(current(), before);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut twins = Twins::new(&rule("m"), &[10], &Settings::default());
+                twins.steps(1);
+                drop(twins);
+                assert_eq!(current(), None);
+            });
+        });
+        drop(others);
     });
 }
 

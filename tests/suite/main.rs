@@ -28,6 +28,9 @@ mod meaning;
 mod numbers;
 mod nvrtc;
 mod parity;
+mod ptx;
+mod ptx_instructions;
+mod ptx_machine;
 
 // The optimizer.
 mod cases;

@@ -78,6 +78,7 @@ fn kernels_of_all_standard_rules_need_few_registers_and_access_vectors() {
     println!("most registers: {most:?} for {ARCHITECTURES:?}");
 }
 
+/// No header is there for any of them: cases C7 and C8.
 #[test]
 fn kernels_for_all_element_types_access_vectors() {
     let Some(nvrtc) = nvrtc() else { return };
@@ -154,7 +155,7 @@ fn errors_of_the_compiler_are_told() {
     assert!(unknown.to_string().contains("no-such-option"), "{unknown}");
 }
 
-/// Many compilations keep nothing, those that fail too.
+/// Many compilations keep nothing, those that fail too: case C16.
 #[cfg(target_os = "linux")]
 #[test]
 fn memory_does_not_grow_with_compilations() {

@@ -81,6 +81,24 @@ fn crates_depend_on_those_to_their_left_only() {
     }
 }
 
+/// What may break memory is easily found.
+#[test]
+fn unsafe_code_stands_in_the_files_that_the_map_lists() {
+    let map = read("ARCHITECTURE.md");
+    let listed =
+        map.split("Files with `unsafe`:").nth(1).and_then(|rest| rest.split("\n\n").next());
+    let mut listed: Vec<&str> =
+        listed.unwrap_or_default().split('`').filter(|part| part.contains('/')).collect();
+    listed.sort_unstable();
+    let mut found: Vec<String> = rust_files()
+        .into_iter()
+        .filter(|path| in_code(path, &read(path), "expect(unsafe_code"))
+        .map(|path| path.strip_prefix(root()).unwrap_or(&path).display().to_string())
+        .collect();
+    found.sort_unstable();
+    assert_eq!(found, listed);
+}
+
 #[test]
 fn members_of_the_workspace_have_their_folders() {
     assert!(members().len() >= 6);

@@ -173,7 +173,7 @@ fn cuda_source_is_made_for_every_element_type() {
 fn a_form_of_the_other_target_is_refused() {
     let session = Session::new();
     for (target, emit, has) in [
-        ("cuda", "obj", "the target cuda has no `obj`, expected one of cu, plan"),
+        ("cuda", "obj", "the target cuda has no `obj`, expected one of cu, plan, ptx, cubin, sass"),
         (
             "cpu",
             "plan,cu",
@@ -186,6 +186,14 @@ fn a_form_of_the_other_target_is_refused() {
     }
     let run = ["compile", "sgd", "--target", "cuda", "--triple", "aarch64-unknown-linux-gnu"];
     assert!(session.nosc(&run).fails(2).contains("leave it out"));
-    session.nosc(&["compile", "sgd", "--target", "cuda", "--emit", "ptx"]).fails(2);
+    for (more, has) in [
+        (&["--target", "cpu", "--arch", "sm_90"][..], "add `--target cuda`"),
+        (&["--target", "cpu", "--stats"], "add `--target cuda`"),
+        (&["--target", "cuda", "--emit", "cubin", "--arch", "sm_90"], "add `-o FILE`"),
+        (&["--target", "cuda", "--emit", "ptx", "--arch", "volta"], "expected one such as sm_90"),
+    ] {
+        let err = session.nosc(&[&["compile", "sgd"], more].concat()).fails(2);
+        assert!(err.contains(has), "{err}");
+    }
     assert_eq!(std::fs::read_dir(session.folder()).unwrap().count(), 0);
 }

@@ -5,6 +5,7 @@ mod canon;
 mod check;
 mod compile;
 mod convert;
+mod cuda;
 mod dedup;
 mod eq;
 mod explain;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test helper may stop")]
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -39,11 +40,17 @@ impl Outcome {
 /// A folder that goes when the test ends.
 pub(crate) struct Session {
     folder: tempfile::TempDir,
+    environment: Vec<(OsString, OsString)>,
 }
 
 impl Session {
     pub(crate) fn new() -> Session {
-        Session { folder: tempfile::tempdir().unwrap() }
+        Session { folder: tempfile::tempdir().unwrap(), environment: Vec::new() }
+    }
+
+    /// Sets a variable of the environment for the commands after this.
+    pub(crate) fn set(&mut self, name: &str, value: impl Into<OsString>) {
+        self.environment.push((name.into(), value.into()));
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -79,6 +86,7 @@ impl Session {
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_nosc"));
         command.current_dir(self.folder.path()).env_remove("NO_COLOR").stdin(Stdio::null());
+        command.envs(self.environment.iter().cloned());
         command
     }
 

@@ -38,15 +38,16 @@ pub struct Row<'a> {
 /// Launches read it, so those of different streams have to wait for each other.
 #[derive(Debug)]
 pub struct Launcher {
+    /// Step scalars, then the words. Dropped first: to free it waits for launches, and then the kernel may be
+    /// unloaded.
+    arguments: Buffer,
+    tensors: Table,
+    chunks: Buffer,
     kernel: Arc<CudaKernel>,
     auxiliary: Auxiliary,
     places: Vec<Place>,
-    tensors: Table,
-    chunks: Buffer,
     chunk_count: u32,
     chunk_elements: u32,
-    /// Step scalars, then the words.
-    arguments: Buffer,
     /// What of them is on the device when all that was put into streams has happened; empty if not known.
     there: Vec<u32>,
 }

@@ -30,7 +30,7 @@ use driver::Context;
 
 pub use cache::CACHE_VARIABLE;
 pub use checks::GradientChecks;
-pub use driver::{Graph, Stream};
+pub use driver::{Current, Graph, Stream};
 pub use kernel::{Allotment, CudaKernel};
 pub use launcher::{Launcher, Place, Row};
 pub use loading::Origin;

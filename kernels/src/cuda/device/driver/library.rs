@@ -9,6 +9,7 @@ use std::mem::ManuallyDrop;
 use std::sync::OnceLock;
 
 use cudarc::driver::result;
+use cudarc::driver::sys::CUresult;
 use libloading::Library;
 
 use crate::cuda::CudaError;
@@ -60,8 +61,8 @@ static FOUND: OnceLock<ManuallyDrop<Library>> = OnceLock::new();
 ///
 /// # Errors
 ///
-/// [`CudaError::NoDriver`], [`CudaError::OldDriver`], or [`CudaError::Driver`] if it does not start: so does
-/// the stand-in that toolkits bring for machines without a GPU.
+/// [`CudaError::NoDriver`], [`CudaError::OldDriver`], [`CudaError::NoDevice`] if there is none, or
+/// [`CudaError::Driver`] if it does not start: so does the stand-in that toolkits bring for machines without a GPU.
 pub(in crate::cuda::device) fn start() -> Result<(), CudaError> {
     if FOUND.get().is_none() {
         let library = found()?;
@@ -73,7 +74,10 @@ pub(in crate::cuda::device) fn start() -> Result<(), CudaError> {
         // Another thread may have been quicker; then this handle only counts one more use.
         drop(FOUND.set(ManuallyDrop::new(library)));
     }
-    result::init().map_err(|error| super::failure("cuInit", error))
+    result::init().map_err(|error| match error.0 {
+        CUresult::CUDA_ERROR_NO_DEVICE => CudaError::NoDevice { ordinal: 0, count: 0 },
+        _ => super::failure("cuInit", error),
+    })
 }
 
 /// The first library of cudarc's names, in its order.

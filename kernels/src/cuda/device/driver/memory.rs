@@ -26,7 +26,7 @@ impl Buffer {
         if bytes == 0 {
             return Ok(Buffer { context, address: 0, bytes });
         }
-        context.bind()?;
+        let _current = context.bind()?;
         // SAFETY: the result is freed once, in `drop`.
         let address = unsafe { result::malloc_sync(bytes) };
         let address = address.map_err(|error| match error {
@@ -59,7 +59,7 @@ impl Buffer {
         if words == 0 {
             return Ok(());
         }
-        self.context.bind()?;
+        let _current = self.context.bind()?;
         let address = self.address + 4 * first as u64;
         // SAFETY: the words are inside the memory, and the stream is alive.
         let status = unsafe { sys::cuMemsetD32Async(address, word, words, stream.raw()) };
@@ -69,7 +69,9 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        if self.address != 0 && self.context.bind().is_ok() {
+        if self.address != 0
+            && let Ok(_current) = self.context.bind()
+        {
             // SAFETY: allocated by `new`, and freed once; the driver waits for work that uses it.
             let _ = unsafe { result::free_sync(self.address) };
         }
@@ -89,7 +91,7 @@ pub(in crate::cuda::device) unsafe fn upload(
     if from.is_empty() {
         return Ok(());
     }
-    stream.context.bind()?;
+    let _current = stream.context.bind()?;
     // SAFETY: the caller answers for the device's side; `from` stays until the copy has happened, below.
     let copied = unsafe { result::memcpy_htod_async(to, from, stream.raw()) };
     copied.map_err(|error| failure("cuMemcpyHtoDAsync", error))?;
@@ -109,7 +111,7 @@ pub(in crate::cuda::device) unsafe fn download(
     if to.is_empty() {
         return Ok(());
     }
-    stream.context.bind()?;
+    let _current = stream.context.bind()?;
     // SAFETY: the caller answers for the device's side; `to` is borrowed until the copy has happened, below.
     let copied = unsafe { result::memcpy_dtoh_async(to, from, stream.raw()) };
     let done = stream.synchronize();
@@ -132,7 +134,7 @@ pub(in crate::cuda::device) unsafe fn copy(
     if bytes == 0 {
         return Ok(());
     }
-    stream.context.bind()?;
+    let _current = stream.context.bind()?;
     // SAFETY: the caller answers for both places.
     let copied = unsafe { result::memcpy_dtod_async(to, from, bytes, stream.raw()) };
     copied.map_err(|error| failure("cuMemcpyDtoDAsync", error))

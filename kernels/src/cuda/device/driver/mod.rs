@@ -11,6 +11,7 @@ mod module;
 
 use std::ffi::{CStr, c_void};
 use std::fmt;
+use std::ptr;
 use std::sync::Arc;
 
 use cudarc::driver::result::{self, DriverError};
@@ -49,9 +50,7 @@ fn message(error: DriverError) -> String {
 /// [`CudaError`] if there is no driver or it does not start.
 pub(super) fn device_count() -> Result<usize, CudaError> {
     match start() {
-        Err(CudaError::Driver { message, .. }) if message.contains("CUDA_ERROR_NO_DEVICE") => {
-            return Ok(0);
-        }
+        Err(CudaError::NoDevice { .. }) => return Ok(0),
         started => started?,
     }
     let count = result::device::get_count().map_err(|error| failure("cuDeviceGetCount", error))?;
@@ -74,6 +73,8 @@ impl Context {
         if ordinal >= count {
             return Err(CudaError::NoDevice { ordinal, count });
         }
+        // Opening makes it current.
+        let _current = Current::of_now()?;
         let context = CudaContext::new(ordinal)
             .map_err(|error| failure("cuDevicePrimaryCtxRetain", error))?;
         Ok(Context(context))
@@ -101,6 +102,7 @@ impl Context {
 
     /// Bytes of memory that are free, and all.
     pub(super) fn memory(&self) -> Result<(usize, usize), CudaError> {
+        let _current = self.bind()?;
         self.0.mem_get_info().map_err(|error| failure("cuMemGetInfo", error))
     }
 
@@ -113,9 +115,41 @@ impl Context {
         Ok(version)
     }
 
-    /// Makes it the one that the calling thread's calls are about.
-    fn bind(&self) -> Result<(), CudaError> {
-        self.0.bind_to_thread().map_err(|error| failure("cuCtxSetCurrent", error))
+    /// Makes it the one that the calling thread's calls are about, while the result is there.
+    fn bind(&self) -> Result<Current, CudaError> {
+        let current = Current::of_now()?;
+        let own = self.0.cu_ctx();
+        if current.before != own {
+            // SAFETY: the context is alive.
+            let set = unsafe { result::ctx::set_current(own) };
+            set.map_err(|error| failure("cuCtxSetCurrent", error))?;
+        }
+        Ok(current)
+    }
+}
+
+/// A device that the calling thread's calls are about. Dropped, it leaves the thread to the one of before: other
+/// libraries take the current one for theirs.
+#[derive(Debug)]
+pub struct Current {
+    before: sys::CUcontext,
+}
+
+impl Current {
+    fn of_now() -> Result<Current, CudaError> {
+        let before = result::ctx::get_current();
+        let before = before.map_err(|error| failure("cuCtxGetCurrent", error))?;
+        Ok(Current { before: before.unwrap_or(ptr::null_mut()) })
+    }
+}
+
+impl Drop for Current {
+    fn drop(&mut self) {
+        let now = result::ctx::get_current().ok().flatten().unwrap_or(ptr::null_mut());
+        if now != self.before {
+            // SAFETY: it was current when this was made, or is none.
+            let _ = unsafe { result::ctx::set_current(self.before) };
+        }
     }
 }
 
@@ -123,23 +157,25 @@ impl Context {
 #[derive(Clone)]
 pub struct Stream {
     context: Context,
-    stream: Arc<CudaStream>,
+    /// Always there until it is dropped.
+    stream: Option<Arc<CudaStream>>,
 }
 
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Stream(cuda:{}, {:?})", self.context.ordinal(), self.stream.cu_stream())
+        write!(f, "Stream(cuda:{}, {:?})", self.context.ordinal(), self.raw())
     }
 }
 
 impl Stream {
     pub(super) fn default_of(context: &Context) -> Stream {
-        Stream { context: context.clone(), stream: context.0.default_stream() }
+        Stream { context: context.clone(), stream: Some(context.0.default_stream()) }
     }
 
     pub(super) fn new(context: &Context) -> Result<Stream, CudaError> {
+        let _current = context.bind()?;
         let stream = context.0.new_stream().map_err(|error| failure("cuStreamCreate", error))?;
-        Ok(Stream { context: context.clone(), stream })
+        Ok(Stream { context: context.clone(), stream: Some(stream) })
     }
 
     /// # Safety
@@ -149,11 +185,11 @@ impl Stream {
     pub(super) unsafe fn borrowed(context: &Context, raw: *mut c_void) -> Stream {
         // SAFETY: the caller promises what it demands.
         let stream = unsafe { context.0.wrap_borrowed_stream(raw.cast()) };
-        Stream { context: context.clone(), stream }
+        Stream { context: context.clone(), stream: Some(stream) }
     }
 
     fn raw(&self) -> sys::CUstream {
-        self.stream.cu_stream()
+        self.stream.as_ref().map_or(ptr::null_mut(), |stream| stream.cu_stream())
     }
 
     pub(super) fn context(&self) -> &Context {
@@ -171,7 +207,20 @@ impl Stream {
     ///
     /// [`CudaError::Driver`], also for work before that failed.
     pub fn synchronize(&self) -> Result<(), CudaError> {
-        self.stream.synchronize().map_err(|error| failure("cuStreamSynchronize", error))
+        let _current = self.context.bind()?;
+        // SAFETY: the stream is alive.
+        let done = unsafe { result::stream::synchronize(self.raw()) };
+        done.map_err(|error| failure("cuStreamSynchronize", error))
+    }
+
+    /// Makes its device the one that the calling thread's calls are about. Each call does that by itself; around
+    /// several of them it is done once.
+    ///
+    /// # Errors
+    ///
+    /// [`CudaError::Driver`].
+    pub fn enter(&self) -> Result<Current, CudaError> {
+        self.context.bind()
     }
 
     /// Whether what is put into it is being recorded.
@@ -180,7 +229,7 @@ impl Stream {
     ///
     /// [`CudaError::Driver`].
     pub fn is_capturing(&self) -> Result<bool, CudaError> {
-        self.context.bind()?;
+        let _current = self.context.bind()?;
         // SAFETY: the stream is alive.
         let status = unsafe { result::stream::is_capturing(self.raw()) };
         let status = status.map_err(|error| failure("cuStreamIsCapturing", error))?;
@@ -198,7 +247,7 @@ impl Stream {
         &self,
         work: impl FnOnce(&Stream) -> Result<(), E>,
     ) -> Result<Graph, E> {
-        self.context.bind()?;
+        let _current = self.context.bind()?;
         let mode = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
         // SAFETY: the stream is alive.
         let begun = unsafe { result::stream::begin_capture(self.raw(), mode) };
@@ -219,6 +268,15 @@ impl Stream {
         let _ = unsafe { result::graph::destroy(graph) };
         let executable = executable.map_err(|error| failure("cuGraphInstantiate", error))?;
         Ok(Graph { context: self.context.clone(), executable })
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        // The last one destroys a stream of its own, for which cudarc makes the context current.
+        let current = self.context.bind();
+        drop(self.stream.take());
+        drop(current);
     }
 }
 
@@ -244,7 +302,7 @@ impl Graph {
     ///
     /// [`CudaError::Driver`].
     pub unsafe fn launch(&self, stream: &Stream) -> Result<(), CudaError> {
-        self.context.bind()?;
+        let _current = self.context.bind()?;
         // SAFETY: both are alive; the caller answers for the memory.
         let launched = unsafe { result::graph::launch(self.executable, stream.raw()) };
         launched.map_err(|error| failure("cuGraphLaunch", error))
@@ -253,7 +311,7 @@ impl Graph {
 
 impl Drop for Graph {
     fn drop(&mut self) {
-        if self.context.bind().is_ok() {
+        if let Ok(_current) = self.context.bind() {
             // SAFETY: made by `capture`, and destroyed once.
             let _ = unsafe { result::graph::exec_destroy(self.executable) };
         }

@@ -38,7 +38,7 @@ impl Module {
         context: &Context,
         image: &[u8],
     ) -> Result<Module, LoadError> {
-        context.bind().map_err(LoadError::Failed)?;
+        let _current = context.bind().map_err(LoadError::Failed)?;
         // Intermediate code ends with a zero.
         let image = [image, &[0]].concat();
         // SAFETY: the driver knows the kind and the end of the image from its content, which NVRTC wrote
@@ -68,7 +68,7 @@ impl Module {
     ) -> Result<Function, CudaError> {
         let text = CString::new(name)
             .map_err(|_| CudaError::Call(format!("`{}` is no name", name.escape_default())))?;
-        self.context.bind()?;
+        let _current = self.context.bind()?;
         // SAFETY: the module is loaded, and stays so while the function is there.
         let function = unsafe { result::module::get_function(self.module, text) };
         let function = function.map_err(|error| failure("cuModuleGetFunction", error))?;
@@ -78,7 +78,7 @@ impl Module {
 
 impl Drop for Module {
     fn drop(&mut self) {
-        if self.context.bind().is_ok() {
+        if let Ok(_current) = self.context.bind() {
             // SAFETY: loaded by `load`, and unloaded once. No function of it is left; the driver waits for
             // launches that are still running.
             let _ = unsafe { result::module::unload(self.module) };
@@ -104,7 +104,7 @@ impl Function {
         &self,
         attribute: CUfunction_attribute,
     ) -> Result<u32, CudaError> {
-        self.module.context.bind()?;
+        let _current = self.module.context.bind()?;
         let mut value = 0;
         // SAFETY: the module is alive; a place for an int.
         let status = unsafe { sys::cuFuncGetAttribute(&raw mut value, attribute, self.function) };
@@ -131,7 +131,7 @@ impl Function {
         if stream.ordinal() != self.module.context.ordinal() {
             return Err(CudaError::Call("a kernel and a stream of different devices".to_owned()));
         }
-        self.module.context.bind()?;
+        let _current = self.module.context.bind()?;
         let (grid, block) = ((blocks, 1, 1), (threads, 1, 1));
         // SAFETY: module and stream are alive; the caller answers for the arguments, which are copied.
         let launched = unsafe {
