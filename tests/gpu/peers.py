@@ -136,6 +136,7 @@ class Bench:
 
     def compiled(self, name, rule, formula, n, of):
         w, g, m = (self.arrays(n, 1, of, value)[0] for value in (0.5, 1e-3, 0.0))
+        self.torch.compiler.reset()
         start = time.perf_counter()
         step = self.torch.compile(formula, dynamic=False)
         step(w, g, m)
@@ -163,7 +164,6 @@ class Bench:
         for of in options.types:
             for n in sorted(places):
                 for name, (rule, formula) in formulas.items():
-                    torch._dynamo.reset()
                     self.attempt(f"{name} {of} {n}", lambda: self.compiled(name, rule, formula, n, of))
         for n in sizes:
             for of in options.types:
@@ -193,7 +193,6 @@ def main():
         os.environ["TORCHINDUCTOR_FX_GRAPH_CACHE"] = "0"
         try:
             import torch
-            import torch._dynamo
         except ImportError as error:
             print(f"SKIPPED peers: no torch ({error})")
             return 3
