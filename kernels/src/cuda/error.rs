@@ -142,8 +142,8 @@ impl CudaError {
     pub fn help(&self) -> Option<&'static str> {
         Some(match self {
             CudaError::NoNvrtc { .. } => {
-                "`pip install nvidia-cuda-nvrtc`, or set NOSC_NVRTC to a libnvrtc.so or its folder; \
-                 `--emit cu` needs no library"
+                "`pip install nvidia-cuda-nvrtc` (nvidia-cuda-nvrtc-cu12 where the driver is for CUDA 12), or set \
+                 NOSC_NVRTC to a libnvrtc.so or its folder; `--emit cu` needs no library"
             }
             CudaError::Library { .. } => {
                 "set NOSC_NVRTC to a libnvrtc.so that stands beside its libnvrtc-builtins.so, or unset it"
@@ -159,9 +159,13 @@ impl CudaError {
             CudaError::NoTool { .. } => {
                 "`pip install nvidia-cuda-nvdisasm`, or install the CUDA toolkit and set CUDA_HOME"
             }
+            CudaError::NoDevice { .. } => {
+                "`nvidia-smi` lists the GPUs; CUDA_VISIBLE_DEVICES and containers may hide some"
+            }
             CudaError::Memory { .. } => "free memory of the device, or use smaller tensors",
             CudaError::Image { .. } => {
-                "install a newer driver, or an NVRTC that is not newer than the driver, and set NOSC_NVRTC"
+                "install a newer driver, or an NVRTC that is not newer than the driver, such as `pip install \
+                 nvidia-cuda-nvrtc-cu12` for one of CUDA 12, and set NOSC_NVRTC to it"
             }
             _ => return None,
         })

@@ -12,9 +12,10 @@ use crate::cuda::{CudaError, CudaSource};
 
 /// Their text.
 const SOURCE: &str = include_str!("auxiliary.cu");
-/// Words of a launch that puts few, and of one that puts many: its arguments fill less than 4 KiB.
+/// Words of a launch that puts few,
 const FEW: usize = 28;
-const MANY: usize = 960;
+/// and of one that puts many: its arguments fill less than 4 KiB.
+pub(super) const MANY: usize = 960;
 const THREADS: u32 = 256;
 /// Elements of a chunk, as the sums of the CPU's runtime have it.
 pub(super) const CHUNK_ELEMENTS: u32 = 32_768;

@@ -5,7 +5,7 @@
 //! are written beside their place and renamed into it. No failure to read or to write is an error.
 
 use std::env;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -70,7 +70,10 @@ impl DiskCache {
     pub(super) fn get(&self, source: &CudaSource, device: Architecture) -> Option<Code> {
         let key = key(source, device);
         let mut bytes = Vec::new();
-        let file = File::open(self.place(&key)?).ok()?;
+        let place = self.place(&key)?;
+        // To open a pipe would wait for whoever writes into it.
+        std::fs::metadata(&place).ok().filter(Metadata::is_file)?;
+        let file = File::open(place).ok()?;
         file.take(MOST + 1).read_to_end(&mut bytes).ok()?;
         if bytes.len() as u64 > MOST {
             return None;
@@ -110,7 +113,11 @@ impl DiskCache {
         let rest = [about.as_bytes(), &code.image].concat();
         let folder = place.parent()?;
         std::fs::create_dir_all(folder).ok()?;
-        let mut file = tempfile::Builder::new().prefix(".kernel").tempfile_in(folder).ok()?;
+        let mut builder = tempfile::Builder::new();
+        // What an ordinary new file has, before the umask: others may have the same folder.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = builder.prefix(".kernel").tempfile_in(folder).ok()?;
         let hash = blake3::hash(&rest).to_hex();
         file.write_all(format!("{MAGIC}\n{hash}\n").as_bytes()).ok()?;
         file.write_all(&rest).ok()?;
@@ -190,6 +197,39 @@ mod tests {
             std::fs::write(&file, &bytes).unwrap();
             assert_eq!(cache.get(&source, DEVICE), None, "byte {at}");
         }
+        cache.put(&source, DEVICE, &code);
+        assert_eq!(cache.get(&source, DEVICE), Some(code));
+    }
+
+    /// A folder may be filled by one user and used by others.
+    #[cfg(unix)]
+    #[test]
+    fn a_file_may_be_read_by_others_as_any_new_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let cache = DiskCache(Some(folder.path().join("cache")));
+        let (source, code) = example();
+        cache.put(&source, DEVICE, &code);
+        let ordinary = folder.path().join("ordinary");
+        std::fs::write(&ordinary, "").unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&only_file(&folder.path().join("cache"))), mode(&ordinary));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_counts_as_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = DiskCache(Some(folder.path().to_owned()));
+        let (source, code) = example();
+        cache.put(&source, DEVICE, &code);
+        let place = only_file(folder.path());
+        std::fs::remove_file(&place).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&place).status();
+        if !made.is_ok_and(|status| status.success()) {
+            return println!("SKIPPED: no mkfifo");
+        }
+        assert_eq!(cache.get(&source, DEVICE), None);
         cache.put(&source, DEVICE, &code);
         assert_eq!(cache.get(&source, DEVICE), Some(code));
     }

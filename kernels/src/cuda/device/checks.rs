@@ -86,16 +86,31 @@ impl GradientChecks {
     ) -> Result<(), CudaError> {
         let mut scales = Vec::with_capacity(launchers.len());
         for launcher in launchers {
+            let found = launcher.kernel().device().ordinal();
+            if found != stream.ordinal() {
+                let message = format!("a kernel on cuda:{found}, gradients on {stream:?}");
+                return Err(CudaError::Call(message));
+            }
             let place = launcher.guard_scale();
             scales
                 .push(place.ok_or_else(|| CudaError::Call("a kernel without a guard".to_owned()))?);
         }
         let gradients = self.show(stream, gradients)?;
         let results = self.results.address();
+        // Without a launcher there is a norm all the same; its scale goes where nothing is kept.
+        if scales.is_empty() {
+            scales.push(results + FIRST);
+        }
         let places = (self.sums.address(), results, results + NORM);
         // SAFETY: all memory is of the sizes that `new` gave it; each scale is among a launcher's arguments; the
         // gradients are borrowed now.
         unsafe { self.auxiliary.clip_scale(stream, gradients, places, &scales) }
+    }
+
+    /// Takes note that a recorded [`GradientChecks::clip`] goes into the stream: it leaves the table as it was when
+    /// it was recorded.
+    pub fn note_replay(&mut self) {
+        self.sources.forget();
     }
 
     /// The norm of the last [`GradientChecks::clip`], divided by the loss scale. Waits for the stream.

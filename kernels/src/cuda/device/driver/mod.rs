@@ -251,20 +251,16 @@ impl Stream {
         // SAFETY: the stream is alive.
         let begun = unsafe { result::stream::begin_capture(self.raw(), mode) };
         begun.map_err(|error| failure("cuStreamBeginCapture", error))?;
-        let done = work(self);
-        // SAFETY: the stream is alive, and a recording was begun.
-        let graph = unsafe { result::stream::end_capture(self.raw()) };
-        // What went wrong inside is why the recording is not valid.
-        done?;
-        let graph = graph.map_err(|error| failure("cuStreamEndCapture", error))?;
-        if graph.is_null() {
+        let mut recording = Recording { stream: self, ended: false, graph: ptr::null_mut() };
+        // What goes wrong inside is why the recording is not valid.
+        work(self)?;
+        recording.end().map_err(|error| failure("cuStreamEndCapture", error))?;
+        if recording.graph.is_null() {
             return Err(CudaError::Call("the recording is not valid".to_owned()).into());
         }
         let flags = sys::CUgraphInstantiate_flags(0);
         // SAFETY: the graph was just made.
-        let executable = unsafe { result::graph::instantiate(graph, flags) };
-        // SAFETY: as above; an executable graph does not need the one that it was made from.
-        let _ = unsafe { result::graph::destroy(graph) };
+        let executable = unsafe { result::graph::instantiate(recording.graph, flags) };
         let executable = executable.map_err(|error| failure("cuGraphInstantiate", error))?;
         Ok(Graph { context: self.context.clone(), executable })
     }
@@ -276,6 +272,36 @@ impl Drop for Stream {
         let current = self.context.bind();
         drop(self.stream.take());
         drop(current);
+    }
+}
+
+/// A recording that was begun, and what was recorded. Ended and destroyed on every way out: an executable graph
+/// does not need the one that it was made from.
+struct Recording<'s> {
+    stream: &'s Stream,
+    ended: bool,
+    graph: sys::CUgraph,
+}
+
+impl Recording<'_> {
+    fn end(&mut self) -> Result<(), DriverError> {
+        self.ended = true;
+        // SAFETY: the stream is alive, and a recording was begun and not ended.
+        self.graph = unsafe { result::stream::end_capture(self.stream.raw()) }?;
+        Ok(())
+    }
+}
+
+impl Drop for Recording<'_> {
+    fn drop(&mut self) {
+        let Ok(_current) = self.stream.context.bind() else { return };
+        if !self.ended {
+            let _ = self.end();
+        }
+        if !self.graph.is_null() {
+            // SAFETY: made by `end`, and destroyed once.
+            let _ = unsafe { result::graph::destroy(self.graph) };
+        }
     }
 }
 
