@@ -442,13 +442,16 @@ impl CudaOptimizer {
         &self.stream
     }
 
-    /// Has the next steps go into another stream of the same device. What is still in the one before has to be waited
-    /// for by whoever owns them.
+    /// Has the next steps go into another stream of the same device, after what this optimizer has put into the one
+    /// before. Neither may be in a recording.
     ///
     /// # Errors
     ///
-    /// [`RuntimeError::Cuda`] for a stream of another device.
+    /// [`RuntimeError::Cuda`] for a stream of another device, [`RuntimeError::Recording`] within one.
     pub fn set_stream(&mut self, stream: &Stream) -> Result<(), RuntimeError> {
+        if self.stream.is_same(stream) {
+            return Ok(());
+        }
         if stream.ordinal() != self.device.ordinal() {
             let message = format!(
                 "a stream of cuda:{} for an optimizer on cuda:{}",
@@ -457,6 +460,12 @@ impl CudaOptimizer {
             );
             return Err(CudaError::Call(message).into());
         }
+        if stream.is_capturing()? || self.stream.is_capturing()? {
+            let message = "the stream of an optimizer cannot change within a recording";
+            return Err(RuntimeError::Recording(message));
+        }
+        // Tables and numbers of earlier steps are read until those are done.
+        stream.wait_for(&self.stream)?;
         self.stream = stream.clone();
         Ok(())
     }

@@ -34,6 +34,14 @@ pub enum CudaError {
         /// The function.
         function: &'static str,
     },
+    /// A device that the compiler has dropped.
+    #[error("the device is {device}, too old for this NVRTC, which compiles for {}", names(.supported))]
+    OldDevice {
+        /// Its architecture.
+        device: Architecture,
+        /// What it can compile for.
+        supported: Vec<Architecture>,
+    },
     /// An architecture that the compiler has dropped.
     #[error("{wanted} is too old for this NVRTC, which compiles for {}", names(.supported))]
     TooOld {
@@ -152,7 +160,9 @@ impl CudaError {
                 "a machine with an NVIDIA GPU and its driver is needed to run kernels, not to compile them"
             }
             CudaError::OldDriver { .. } => "install a driver for CUDA 12 or newer",
-            CudaError::TooOld { .. } => "install an older NVRTC and set NOSC_NVRTC to it",
+            CudaError::OldDevice { .. } | CudaError::TooOld { .. } => {
+                "install an older NVRTC and set NOSC_NVRTC to it"
+            }
             CudaError::TooNew { .. } => {
                 "install a newer NVRTC, or emit ptx for the newest of these, which newer devices run too"
             }

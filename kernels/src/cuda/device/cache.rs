@@ -16,6 +16,8 @@ use crate::cuda::{Architecture, CudaSource};
 pub const CACHE_VARIABLE: &str = "NOSC_CACHE";
 /// First line of a file; raised when its layout or the meaning of its lines changes.
 const MAGIC: &str = "nosc kernel 1";
+/// Files of a folder, at most.
+const MOST_FILES: usize = 4096;
 /// Bytes of a file, at most: kernels have some ten thousand.
 const MOST: u64 = 64 << 20;
 
@@ -51,19 +53,16 @@ impl Form {
 pub(super) struct DiskCache(Option<PathBuf>);
 
 impl DiskCache {
-    /// What `NOSC_CACHE` says: `off`, or a folder; else `nosc` in the user's folder for caches.
+    /// What `NOSC_CACHE` says: `off`, or a folder with its whole path; else `nosc` in the user's folder for caches.
     pub(super) fn from_environment() -> DiskCache {
         let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        DiskCache(match set(CACHE_VARIABLE) {
-            Some(value) if value == Path::new("off") => None,
-            Some(folder) => Some(folder),
-            None => {
-                let home = || set("HOME").map(|home| home.join(".cache"));
-                let parent = set("XDG_CACHE_HOME").or_else(|| set("LOCALAPPDATA")).or_else(home);
-                // A relative folder would be another one in every place.
-                parent.filter(|folder| folder.is_absolute()).map(|folder| folder.join("nosc"))
-            }
-        })
+        let home = || set("HOME").map(|home| home.join(".cache"));
+        let usual = || {
+            let parent = set("XDG_CACHE_HOME").or_else(|| set("LOCALAPPDATA")).or_else(home);
+            parent.map(|folder| folder.join("nosc"))
+        };
+        // A relative folder would be another one in every place, and `off` or `no` are no folders.
+        DiskCache(set(CACHE_VARIABLE).or_else(usual).filter(|folder| folder.is_absolute()))
     }
 
     /// What is there for a kernel and a device.
@@ -121,14 +120,31 @@ impl DiskCache {
         let hash = blake3::hash(&rest).to_hex();
         file.write_all(format!("{MAGIC}\n{hash}\n").as_bytes()).ok()?;
         file.write_all(&rest).ok()?;
-        file.persist(place).ok()?;
-        Some(())
+        file.persist(&place).ok()?;
+        prune(folder)
     }
 
     fn place(&self, key: &str) -> Option<PathBuf> {
         let hash = blake3::hash(key.as_bytes()).to_hex();
         Some(self.0.as_ref()?.join(format!("{}.kernel", &hash[..40])))
     }
+}
+
+/// Removes the older half of a folder's kernels when there are too many.
+fn prune(folder: &Path) -> Option<()> {
+    let kernels = std::fs::read_dir(folder).ok()?.filter_map(|entry| {
+        let entry = entry.ok()?;
+        let is_kernel = Path::new(&entry.file_name()).extension()? == "kernel";
+        is_kernel.then(|| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))?
+    });
+    let mut kernels: Vec<_> = kernels.collect();
+    if kernels.len() > MOST_FILES {
+        kernels.sort();
+        for (_, path) in &kernels[..kernels.len() / 2] {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+    Some(())
 }
 
 /// All that decides what code a device gets, but for the version of the compiler: a machine without one uses

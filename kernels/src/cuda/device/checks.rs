@@ -2,7 +2,9 @@
 
 #![expect(unsafe_code, reason = "launches of kernels with arguments of their types")]
 
-use super::auxiliary::{Auxiliary, CHUNK_ELEMENTS, Gradients, LANES, SOURCE_BYTES, type_number};
+use super::auxiliary::{
+    Auxiliary, CHUNK_ELEMENTS, Gradients, SOURCE_BYTES, SUM_BYTES, type_number,
+};
 use super::driver::{Buffer, Stream, download};
 use super::launcher::chunk_map;
 use super::table::Table;
@@ -49,7 +51,7 @@ impl GradientChecks {
             sources: Table::new(stream, lengths.len(), SOURCE_BYTES)?,
             lengths: lengths.to_vec(),
             chunks,
-            sums: Buffer::new(context, map.len() * LANES as usize * 8)?,
+            sums: Buffer::new(context, map.len() * SUM_BYTES)?,
             map,
             results: Buffer::new(context, RESULTS)?,
         })

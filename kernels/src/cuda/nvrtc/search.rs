@@ -39,15 +39,33 @@ pub(super) fn candidates() -> impl Iterator<Item = Candidate> {
     let toolkit = toolkit.into_iter().flat_map(|(why, folder)| in_folder(&why, &folder));
     let packages = std::iter::once_with(|| package_folders("lib")).flatten();
     let packages = packages.flat_map(|(why, folder)| in_folder(&why, &folder));
-    toolkit.chain(packages).chain(NAMES.map(|name| Candidate::Name(name.to_owned())))
+    let usual = usual_folders().into_iter().flat_map(|(why, folder)| in_folder(&why, &folder));
+    toolkit.chain(packages).chain(usual).chain(NAMES.map(|name| Candidate::Name(name.to_owned())))
 }
 
-/// What `NOSC_NVRTC` names: a file, or a folder with one.
+/// What `NOSC_NVRTC` names: a file, a folder with one, or a toolkit.
 pub(super) fn named(path: &Path) -> Vec<Candidate> {
     if path.is_dir() {
-        return in_folder("NOSC_NVRTC", path);
+        let own = in_folder("NOSC_NVRTC", path);
+        let inner = ["lib64", "lib"].map(|part| path.join(part));
+        let inner = inner.iter().filter(|folder| folder.is_dir());
+        return own
+            .into_iter()
+            .chain(inner.flat_map(|folder| in_folder("NOSC_NVRTC", folder)))
+            .collect();
     }
-    vec![Candidate::File(path.to_owned())]
+    // A name without a folder would be looked for by the loader, which does not look here.
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    vec![Candidate::File(path)]
+}
+
+/// Folders where a toolkit often is.
+fn usual_folders() -> Vec<(String, PathBuf)> {
+    let conda = env::var_os("CONDA_PREFIX").filter(|root| !root.is_empty());
+    let conda = conda.map(|root| ("CONDA_PREFIX".to_owned(), PathBuf::from(root).join("lib")));
+    let usual = Path::new("/usr/local/cuda/lib64").to_owned();
+    let usual = ("the usual place".to_owned(), usual);
+    conda.into_iter().chain([usual]).filter(|(_, folder)| folder.is_dir()).collect()
 }
 
 /// The libraries in a folder, the newest first.

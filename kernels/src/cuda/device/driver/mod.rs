@@ -16,7 +16,8 @@ use std::sync::Arc;
 
 use cudarc::driver::result::{self, DriverError};
 use cudarc::driver::sys::{
-    self, CUdevice_attribute, CUresult, CUstreamCaptureMode, CUstreamCaptureStatus,
+    self, CUdevice_attribute, CUevent_flags, CUevent_wait_flags, CUresult, CUstreamCaptureMode,
+    CUstreamCaptureStatus,
 };
 use cudarc::driver::{CudaContext, CudaStream};
 
@@ -210,6 +211,37 @@ impl Stream {
         // SAFETY: the stream is alive.
         let done = unsafe { result::stream::synchronize(self.raw()) };
         done.map_err(|error| failure("cuStreamSynchronize", error))
+    }
+
+    /// Lets what is put into it from now on wait for what is in another stream of the device now. The host does not
+    /// wait.
+    ///
+    /// # Errors
+    ///
+    /// [`CudaError::Driver`]; [`CudaError::Call`] for a stream of another device.
+    pub fn wait_for(&self, other: &Stream) -> Result<(), CudaError> {
+        if self.ordinal() != other.ordinal() {
+            return Err(CudaError::Call("streams of two devices".to_owned()));
+        }
+        let _current = self.context.bind()?;
+        let flags = CUevent_flags::CU_EVENT_DISABLE_TIMING;
+        let event =
+            result::event::create(flags).map_err(|error| failure("cuEventCreate", error))?;
+        // SAFETY: the event was just made, and the stream is alive.
+        let recorded = unsafe { result::event::record(event, other.raw()) };
+        let default = CUevent_wait_flags::CU_EVENT_WAIT_DEFAULT;
+        let waits = recorded.and_then(|()| {
+            // SAFETY: the event was recorded, and the stream is alive.
+            unsafe { result::stream::wait_event(self.raw(), event, default) }
+        });
+        // SAFETY: made above, and destroyed once; what waits for it goes on to do so.
+        let _ = unsafe { result::event::destroy(event) };
+        waits.map_err(|error| failure("cuStreamWaitEvent", error))
+    }
+
+    /// Whether it is the same queue as another.
+    pub fn is_same(&self, other: &Stream) -> bool {
+        (self.ordinal(), self.raw()) == (other.ordinal(), other.raw())
     }
 
     /// Makes its device the one that the calling thread's calls are about. Each call does that by itself; around
