@@ -28,7 +28,7 @@ const ALIGNED: usize = 64;
 ///
 /// # Recorded steps
 ///
-/// [`CudaOptimizer::prepare`] allocates and compiles what steps need, [`CudaOptimizer::launch`] inside
+/// [`CudaOptimizer::prepare`] allocates and compiles what steps need, [`CudaOptimizer::record`] inside
 /// [`Stream::capture`] records a step without its numbers, and [`CudaOptimizer::begin`] before each launch of
 /// the graph brings those: step number, learning rate, hyper-parameters.
 #[derive(Debug)]
@@ -146,7 +146,7 @@ impl CudaOptimizer {
     ) -> Result<StepOutcome, RuntimeError> {
         let _current = self.stream.enter()?;
         if self.stream.is_capturing()? {
-            let message = "a step brings its numbers, which a recording would keep for ever: record `launch`, \
+            let message = "a step brings its numbers, which a recording would keep for ever: use `record`, \
                            and call `begin` before each launch of the graph";
             return Err(RuntimeError::Recording(message));
         }
@@ -301,14 +301,14 @@ impl CudaOptimizer {
     ///
     /// [`RuntimeError::Recording`] if the step is not prepared for such tensors or the stream is not being recorded,
     /// [`RuntimeError::Cuda`].
-    pub fn launch(
+    pub fn record(
         &mut self,
         parameters: &mut [DeviceTensor],
         gradients: &[DeviceTensor],
     ) -> Result<(), RuntimeError> {
         let (place, clips) = self.prepared.ok_or(UNPREPARED)?;
         if !self.stream.is_capturing()? {
-            let message = "`launch` is for recordings of the optimizer's own stream, which is not being \
+            let message = "`record` is for recordings of the optimizer's own stream, which is not being \
                            recorded: `step_with` moves tensors at once";
             return Err(RuntimeError::Recording(message));
         }

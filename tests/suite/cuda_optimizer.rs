@@ -190,7 +190,7 @@ fn recorded_steps_are_those_that_are_not_recorded() {
             let options = |rate| StepOptions { clip_norm, ..StepOptions::new(rate) };
             twins.step(&options(0.1));
             let graph =
-                stream.capture(|_| twins.device.launch(&mut twins.tensors, &twins.gradients));
+                stream.capture(|_| twins.device.record(&mut twins.tensors, &twins.gradients));
             let graph = graph.unwrap();
             for step in 0..4 {
                 let gradients = twins.next_gradients();
@@ -352,7 +352,7 @@ fn steps_and_recorded_steps_take_turns() {
             let options = StepOptions { clip_norm, ..StepOptions::new(0.1) };
             twins.step(&options);
             let graph =
-                stream.capture(|_| twins.device.launch(&mut twins.tensors, &twins.gradients));
+                stream.capture(|_| twins.device.record(&mut twins.tensors, &twins.gradients));
             let graph = graph.unwrap();
             let gradients = twins.next_gradients();
             let mut elsewhere = upload(&stream, &gradients);
@@ -381,7 +381,7 @@ fn a_recorded_norm_does_not_stay() {
         let scaled = StepOptions { loss_scale: 2.0, ..StepOptions::new(0.1) };
         let clipped = StepOptions { clip_norm: Some(0.5), ..scaled };
         twins.step(&clipped);
-        let graph = stream.capture(|_| twins.device.launch(&mut twins.tensors, &twins.gradients));
+        let graph = stream.capture(|_| twins.device.record(&mut twins.tensors, &twins.gradients));
         let graph = graph.unwrap();
         let gradients = twins.next_gradients();
         twins.show(&gradients);
@@ -401,7 +401,7 @@ fn numbers_reach_the_step_that_was_recorded() {
         let stream = twins.device.stream().clone();
         let plain = StepOptions::new(0.1);
         twins.step(&plain);
-        let graph = stream.capture(|_| twins.device.launch(&mut twins.tensors, &twins.gradients));
+        let graph = stream.capture(|_| twins.device.record(&mut twins.tensors, &twins.gradients));
         let graph = graph.unwrap();
         // A step with gradients of another type.
         let gradients = twins.next_gradients();
@@ -442,7 +442,7 @@ fn another_stream_does_not_record() {
         let mut twins = Twins::new(&library::rule("sgd").unwrap(), &LENGTHS, &settings());
         twins.steps(1);
         let other = twins.device.device().new_stream().unwrap();
-        let refused = other.capture(|_| twins.device.launch(&mut twins.tensors, &twins.gradients));
+        let refused = other.capture(|_| twins.device.record(&mut twins.tensors, &twins.gradients));
         assert!(matches!(refused.unwrap_err(), RuntimeError::Recording(_)));
         twins.assert_same("after a refusal");
     });
@@ -493,7 +493,7 @@ fn a_recording_that_fails_leaves_nothing() {
         let stream = twins.device.stream().clone();
         let (tensors, gradients) = (&mut twins.tensors, &twins.gradients);
         let failed = stream.capture(|_| -> Result<(), RuntimeError> {
-            twins.device.launch(tensors, gradients)?;
+            twins.device.record(tensors, gradients)?;
             Err(RuntimeError::NoCuda)
         });
         assert!(matches!(failed.unwrap_err(), RuntimeError::NoCuda));

@@ -45,16 +45,33 @@ pub(super) fn load(device: &Device, source: &CudaSource) -> Result<Loaded, CudaE
         other => other,
     })?;
     let choice = Choice::of(device.architecture(), nvrtc.architectures())?;
+    let (loaded, code) = load_first(device, source, &nvrtc, choice)?;
+    device.cache().put(source, device.architecture(), &code);
+    Ok(loaded)
+}
+
+/// Loads the kernels of a source as their intermediate code, which the driver translates.
+pub(super) fn load_intermediate(device: &Device, source: &CudaSource) -> Result<Loaded, CudaError> {
+    let nvrtc = Nvrtc::find_for(device.driver_version() / 1000)?;
+    let choice = Choice::of(device.architecture(), nvrtc.architectures())?;
+    let (Choice::Machine(architecture) | Choice::Intermediate(architecture)) = choice;
+    Ok(load_first(device, source, &nvrtc, Choice::Intermediate(architecture))?.0)
+}
+
+/// Compiles, and loads what the driver takes first.
+fn load_first(
+    device: &Device,
+    source: &CudaSource,
+    nvrtc: &Nvrtc,
+    choice: Choice,
+) -> Result<(Loaded, Code), CudaError> {
     let (Choice::Machine(architecture) | Choice::Intermediate(architecture)) = choice;
     let image = nvrtc.compile(source, architecture)?;
-    refusals.clear();
+    let mut refusals = Vec::new();
     for form in forms(choice).iter().copied() {
         let code = code(&image, form, nvrtc.version());
         match Module::load(device.context(), &code.image) {
-            Ok(module) => {
-                device.cache().put(source, device.architecture(), &code);
-                return Ok(loaded(module, Origin::Compiled, form));
-            }
+            Ok(module) => return Ok((loaded(module, Origin::Compiled, form), code)),
             Err(LoadError::Refused(message)) => refusals.push(message),
             Err(LoadError::Failed(error)) => return Err(error),
         }

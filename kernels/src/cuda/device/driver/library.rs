@@ -15,7 +15,7 @@ use libloading::Library;
 use crate::cuda::CudaError;
 
 /// Functions that are called here, or by what is called of cudarc.
-const FUNCTIONS: [&str; 39] = [
+const FUNCTIONS: [&str; 40] = [
     "cuInit",
     "cuGetErrorName",
     "cuGetErrorString",
@@ -54,6 +54,7 @@ const FUNCTIONS: [&str; 39] = [
     "cuModuleLoadData",
     "cuModuleUnload",
     "cuModuleGetFunction",
+    "cuFuncGetAttribute",
     "cuLaunchKernel",
 ];
 

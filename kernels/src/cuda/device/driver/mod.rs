@@ -26,6 +26,7 @@ use crate::cuda::{Architecture, CudaError};
 use library::start;
 pub(super) use memory::{Buffer, copy, download, upload};
 pub(super) use module::{Function, LoadError, Module};
+pub(super) use sys::CUfunction_attribute as FunctionAttribute;
 
 /// The driver's words for a failure.
 pub(super) fn failure(call: &'static str, error: DriverError) -> CudaError {

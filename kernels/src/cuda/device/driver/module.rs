@@ -6,7 +6,7 @@ use std::ffi::{CString, c_void};
 use std::sync::Arc;
 
 use cudarc::driver::result;
-use cudarc::driver::sys::{self, CUresult};
+use cudarc::driver::sys::{self, CUfunction_attribute, CUresult};
 
 use super::{Context, Stream, failure, is_memory, message};
 use crate::cuda::CudaError;
@@ -100,6 +100,19 @@ unsafe impl Send for Function {}
 unsafe impl Sync for Function {}
 
 impl Function {
+    /// What the driver says of it.
+    pub(in crate::cuda::device) fn attribute(
+        &self,
+        attribute: CUfunction_attribute,
+    ) -> Result<u32, CudaError> {
+        let _current = self.module.context.bind()?;
+        let mut value = 0;
+        // SAFETY: the module is alive; a place for an int.
+        let status = unsafe { sys::cuFuncGetAttribute(&raw mut value, attribute, self.function) };
+        status.result().map_err(|error| failure("cuFuncGetAttribute", error))?;
+        Ok(value.unsigned_abs())
+    }
+
     /// Puts a launch into a stream. Grid and blocks have one dimension.
     ///
     /// # Safety
