@@ -73,7 +73,7 @@ fn recorded(scope: Scope, cases: &[(&str, Option<f64>)], is_warm: bool) -> Found
         } else {
             twins.device.prepare(&twins.tensors, &twins.gradients, &options(0.1)).unwrap();
         }
-        let graph = stream.capture(|_| twins.device.launch(&mut twins.tensors, &twins.gradients));
+        let graph = stream.capture(|_| twins.device.record(&mut twins.tensors, &twins.gradients));
         let graph = graph.unwrap_or_else(|error| panic!("{name} is not recorded: {error}"));
         for step in 0..replays {
             let gradients = twins.next_gradients();

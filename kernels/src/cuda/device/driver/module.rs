@@ -41,8 +41,9 @@ impl Module {
         let _current = context.bind().map_err(LoadError::Failed)?;
         // Intermediate code ends with a zero.
         let image = [image, &[0]].concat();
-        // SAFETY: the driver knows the kind and the end of the image from its content, which NVRTC wrote
-        // and a hash of which was checked if it came from a file.
+        // SAFETY: the driver knows the kind and the end of the image from its content, which NVRTC wrote. If it
+        // came from a file, a hash says that it is whole; that nobody else writes such files is up to the
+        // owner of the folder.
         let loaded = unsafe { result::module::load_data(image.as_ptr().cast::<c_void>()) };
         let module = loaded.map_err(|error| match error.0 {
             CUresult::CUDA_ERROR_NO_BINARY_FOR_GPU
