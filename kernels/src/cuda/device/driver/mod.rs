@@ -132,6 +132,7 @@ impl Context {
 /// A device that the calling thread's calls are about. Dropped, it leaves the thread to the one of before: other
 /// libraries take the current one for theirs.
 #[derive(Debug)]
+#[must_use = "dropped at once, it changes nothing"]
 pub struct Current {
     before: sys::CUcontext,
 }
