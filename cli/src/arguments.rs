@@ -236,7 +236,7 @@ pub(crate) struct RunArguments {
 pub(crate) struct BackendArguments {
     /// What runs the step
     #[arg(long, default_value_t = Backend::Auto, value_name = "auto|wide|cranelift|interpreter")]
-    pub(crate) backend: Backend,
+    backend: Backend,
     /// Where the step runs: the processor, or an NVIDIA GPU by its number
     #[arg(long, default_value_t = Placement::Cpu, value_name = "cpu|cuda:N")]
     device: Placement,
@@ -250,6 +250,11 @@ impl BackendArguments {
             return Err(CliError::Usage(message.to_owned()));
         }
         Ok(self.device)
+    }
+
+    /// What compiles a rule for the processor: with a device, nothing needs to.
+    pub(crate) fn backend(&self) -> Backend {
+        if self.device == Placement::Cpu { self.backend } else { Backend::Interpreter }
     }
 }
 
@@ -306,7 +311,8 @@ fn arch(text: &str) -> Result<Arch, String> {
     if text == "native" {
         return Ok(Arch::Native);
     }
-    let digits = text.strip_prefix("sm_").unwrap_or(text);
+    let digits = text.strip_prefix("sm_").or_else(|| text.strip_prefix("compute_"));
+    let digits = digits.unwrap_or(text);
     let number = digits.parse().ok().filter(|number| (10..1000).contains(number));
     number
         .filter(|_| digits.bytes().all(|digit| digit.is_ascii_digit()))

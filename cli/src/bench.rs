@@ -175,8 +175,11 @@ fn on_gpu(arguments: &BenchArguments, colour: Colour) -> Result<(), CliError> {
         types => once(types.to_vec()),
     };
     let tensors = or(&arguments.tensors, 1);
-    if tensors.contains(&0) {
-        return Err(CliError::Usage("0 tensors: expected at least 1".to_owned()));
+    let least = sizes.iter().copied().min().unwrap_or(1);
+    if let Some(count) = tensors.iter().find(|count| !(1..=least).contains(*count)) {
+        let message =
+            format!("{count} tensors: expected at least 1, and at most {least} parameters");
+        return Err(CliError::Usage(message));
     }
     let rules = subject::rules(&arguments.source, &arguments.rules, colour)?;
     let ordinal = if let Placement::Cuda(ordinal) = arguments.device { ordinal } else { 0 };

@@ -137,6 +137,15 @@ fn emits(arguments: &CompileArguments) -> Result<Vec<Emit>, CliError> {
         let message = "`--stats` and `--arch` are about GPUs: add `--target cuda`";
         return Err(CliError::Usage(message.to_owned()));
     }
+    if arguments.stats && arguments.emit.is_empty() && arguments.output.is_some() {
+        let message = "`--stats` is shown and not written: leave out `-o`, or add `--emit`";
+        return Err(CliError::Usage(message.to_owned()));
+    }
+    if arguments.arch.is_some() && !is_needed(arguments, &arguments.emit) {
+        let message =
+            "`--arch` is about compiled code: add `--emit ptx`, `cubin` or `sass`, or `--stats`";
+        return Err(CliError::Usage(message.to_owned()));
+    }
     Ok(match &arguments.emit[..] {
         [] if arguments.stats => Vec::new(),
         [] => there[..1].to_vec(),

@@ -23,7 +23,7 @@ pub(crate) fn run(arguments: &RunArguments, colour: Colour) -> Result<(), CliErr
         return Err(CliError::Usage(message.to_owned()));
     }
     let (rule, parameters) = select_one(&source, &arguments.set, colour)?;
-    let compiled = CompiledRule::new(&rule, arguments.backend.backend)?;
+    let compiled = CompiledRule::new(&rule, arguments.backend.backend())?;
     if let Some(reason) = &compiled.compiled().fallback {
         warn(&format!("the interpreter runs the rule: {reason}"));
     }

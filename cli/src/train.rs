@@ -98,7 +98,7 @@ fn makers(
 }
 
 fn compiled(rule: &Rule, arguments: &TrainArguments) -> Result<CompiledRule, CliError> {
-    let compiled = CompiledRule::new(rule, arguments.backend.backend)?;
+    let compiled = CompiledRule::new(rule, arguments.backend.backend())?;
     if let Some(reason) = &compiled.compiled().fallback {
         warn(&format!("the interpreter runs `{}`: {reason}", rule.name));
     }

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use nosc_kernels::cuda::{Device, DeviceTensor, GradientChecks, Launcher, Place, Row, Stream};
+use nosc_kernels::cuda::{
+    CudaError, Device, DeviceTensor, GradientChecks, Launcher, Place, Row, Stream,
+};
 use nosc_kernels::scalars::StepScalars;
 use nosc_kernels::{Edges, ElementType, FloatVec, GradientGuard, LoweredRule};
 
@@ -12,6 +14,8 @@ use crate::error::{CheckpointError, RuntimeError};
 use crate::guard::NonFinite;
 use crate::host::Host;
 use crate::options::{Settings, StepOptions, StepOutcome};
+
+const UNPREPARED: RuntimeError = RuntimeError::Recording("`prepare` comes first");
 
 /// Elements between which the states of tensors start: 256 bytes.
 const ALIGNED: usize = 64;
@@ -24,7 +28,7 @@ const ALIGNED: usize = 64;
 ///
 /// # Recorded steps
 ///
-/// [`CudaOptimizer::prepare`] allocates and compiles what steps need, [`CudaOptimizer::launch`] inside
+/// [`CudaOptimizer::prepare`] allocates and compiles what steps need, [`CudaOptimizer::record`] inside
 /// [`Stream::capture`] records a step without its numbers, and [`CudaOptimizer::begin`] before each launch of
 /// the graph brings those: step number, learning rate, hyper-parameters.
 #[derive(Debug)]
@@ -51,6 +55,8 @@ struct Formation {
     types: Vec<(ElementType, ElementType)>,
     guarded: bool,
     groups: Vec<Group>,
+    /// Whether a step of it has been recorded that does not clip by the norm, and one that does.
+    recorded: [bool; 2],
 }
 
 /// A launch: the tensors of one pair of types.
@@ -140,7 +146,7 @@ impl CudaOptimizer {
     ) -> Result<StepOutcome, RuntimeError> {
         let _current = self.stream.enter()?;
         if self.stream.is_capturing()? {
-            let message = "a step brings its numbers, which a recording would keep for ever: record `launch`, \
+            let message = "a step brings its numbers, which a recording would keep for ever: use `record`, \
                            and call `begin` before each launch of the graph";
             return Err(RuntimeError::Recording(message));
         }
@@ -163,8 +169,9 @@ impl CudaOptimizer {
                 return Err(RuntimeError::NonFiniteGradient { tensor, element, value });
             }
         }
-        let uniform_states = self.put_numbers(options)?;
-        self.launch(parameters, gradients)?;
+        let Some((place, _)) = self.prepared else { return Err(UNPREPARED) };
+        let uniform_states = self.put_numbers(&[place], options)?;
+        self.put_launches(parameters, gradients)?;
         self.advance(uniform_states);
         Ok(StepOutcome::Done)
     }
@@ -184,6 +191,13 @@ impl CudaOptimizer {
         self.host
             .check_shapes("parameters", parameters.len(), |tensor| parameters[tensor].len())?;
         self.host.check_shapes("gradients", gradients.len(), |tensor| gradients[tensor].len())?;
+        // A launch checks its own: this is before the first of them.
+        let ordinal = self.device.ordinal();
+        if let Some(other) = parameters.iter().chain(gradients).find(|t| t.ordinal() != ordinal) {
+            let message =
+                format!("a tensor on cuda:{} for an optimizer on cuda:{ordinal}", other.ordinal());
+            return Err(CudaError::Call(message).into());
+        }
         options.check()?;
         let guarded = is_guarded(options);
         let types = || {
@@ -233,7 +247,7 @@ impl CudaOptimizer {
             Ok(Group { lowered, tensors, launcher, scalars: StepScalars::default() })
         };
         let groups = groups.into_iter().map(group).collect::<Result<Vec<_>, _>>()?;
-        Ok(Formation { types, guarded, groups })
+        Ok(Formation { types, guarded, groups, recorded: [false; 2] })
     }
 
     /// Begins a step that has been recorded: puts its numbers into the stream, to be followed by the graph. The step
@@ -241,41 +255,75 @@ impl CudaOptimizer {
     ///
     /// # Errors
     ///
-    /// [`RuntimeError::Recording`] if nothing is prepared, or with other options than those of `prepare`, or a policy
-    /// that has to look at the gradients first; else as [`CudaOptimizer::step_with`].
+    /// [`RuntimeError::Recording`] if no step with such options was recorded, while the stream is being recorded, or
+    /// with a policy that has to look at the gradients first; else as [`CudaOptimizer::step_with`].
     pub fn begin(&mut self, options: &StepOptions) -> Result<(), RuntimeError> {
         options.check()?;
         let refuse = |message| Err(RuntimeError::Recording(message));
         if self.host.settings.non_finite != NonFinite::Propagate || options.found_inf {
             return refuse("a recorded step cannot be skipped: use the policy `propagate`");
         }
-        let wanted = (is_guarded(options), options.clip_norm.is_some());
-        let prepared = self.prepared.map(|(place, clips)| (self.formations[place].guarded, clips));
-        if prepared != Some(wanted) {
+        if self.stream.is_capturing()? {
             return refuse(
-                "the step was prepared for other options: call `prepare` and record again",
+                "`begin` brings the numbers of a step: call it before the graph is launched",
             );
         }
         let _current = self.stream.enter()?;
-        let uniform_states = self.put_numbers(options)?;
+        let (guarded, clips) = (is_guarded(options), options.clip_norm.is_some());
+        // Whichever of them the graph is.
+        let is_it = |f: &Formation| f.guarded == guarded && f.recorded[usize::from(clips)];
+        let places: Vec<usize> =
+            (0..self.formations.len()).filter(|place| is_it(&self.formations[*place])).collect();
+        if places.is_empty() {
+            return refuse(
+                "no step was recorded with such options: call `prepare` and record again",
+            );
+        }
+        let uniform_states = self.put_numbers(&places, options)?;
+        for place in places {
+            for group in &mut self.formations[place].groups {
+                group.launcher.note_replay(clips);
+            }
+        }
+        if let (true, Some(checks)) = (clips, &mut self.checks) {
+            checks.note_replay();
+            self.has_norm = true;
+        }
         self.advance(uniform_states);
         Ok(())
     }
 
-    /// Puts the launches of a step into the stream, with the numbers that [`CudaOptimizer::begin`] brings. To be
-    /// recorded by [`Stream::capture`]; parameters, gradients and the optimizer have to stay while a graph
-    /// of it is launched.
+    /// Records the launches of a step, with the numbers that [`CudaOptimizer::begin`] brings: within
+    /// [`Stream::capture`] of the optimizer's stream. Parameters, gradients and the optimizer have to stay while a
+    /// graph of it is launched.
     ///
     /// # Errors
     ///
-    /// [`RuntimeError::Recording`] if the step is not prepared for such tensors, [`RuntimeError::Cuda`].
-    pub fn launch(
+    /// [`RuntimeError::Recording`] if the step is not prepared for such tensors or the stream is not being recorded,
+    /// [`RuntimeError::Cuda`].
+    pub fn record(
         &mut self,
         parameters: &mut [DeviceTensor],
         gradients: &[DeviceTensor],
     ) -> Result<(), RuntimeError> {
-        let (place, clips) =
-            self.prepared.ok_or(RuntimeError::Recording("`prepare` comes first"))?;
+        let (place, clips) = self.prepared.ok_or(UNPREPARED)?;
+        if !self.stream.is_capturing()? {
+            let message = "`record` is for recordings of the optimizer's own stream, which is not being \
+                           recorded: `step_with` moves tensors at once";
+            return Err(RuntimeError::Recording(message));
+        }
+        self.put_launches(parameters, gradients)?;
+        self.formations[place].recorded[usize::from(clips)] = true;
+        Ok(())
+    }
+
+    /// Puts the launches of a step into the stream.
+    fn put_launches(
+        &mut self,
+        parameters: &mut [DeviceTensor],
+        gradients: &[DeviceTensor],
+    ) -> Result<(), RuntimeError> {
+        let (place, clips) = self.prepared.ok_or(UNPREPARED)?;
         let stream = &self.stream;
         let _current = stream.enter()?;
         let formation = &mut self.formations[place];
@@ -300,23 +348,26 @@ impl CudaOptimizer {
         Ok(())
     }
 
-    /// Works out the numbers of a step and puts them into the stream. Returns the uniform states after it.
-    fn put_numbers(&mut self, options: &StepOptions) -> Result<Vec<f64>, RuntimeError> {
-        let Some((place, clips)) = self.prepared else {
-            return Err(RuntimeError::Recording("`prepare` comes first"));
-        };
+    /// Works out the numbers of a step and puts them into the stream, for the formations at these places. Returns the
+    /// uniform states after it.
+    fn put_numbers(
+        &mut self,
+        places: &[usize],
+        options: &StepOptions,
+    ) -> Result<Vec<f64>, RuntimeError> {
         let rate = options.learning_rate;
         let starts = self.host.starts(rate)?;
         let uniform = self.host.uniform_states(starts.as_deref());
         // With a norm the device finds the scale.
-        let guard = GradientGuard { scale: 1.0 / options.loss_scale, ..options.guard(None) };
-        let inputs = self.host.inputs(rate, guard, &uniform);
-        let groups = &mut self.formations[place].groups;
-        for group in groups.iter_mut() {
-            let lowered = &group.lowered;
-            lowered.scalars.step_into(&lowered.canonical, &inputs, &mut group.scalars)?;
+        let inputs = self.host.inputs(rate, options.guard(None), &uniform);
+        for place in places {
+            for group in &mut self.formations[*place].groups {
+                let lowered = &group.lowered;
+                lowered.scalars.step_into(&lowered.canonical, &inputs, &mut group.scalars)?;
+            }
         }
-        let after = if let Some(group) = groups.first() {
+        let mut groups = places.iter().flat_map(|place| &self.formations[*place].groups);
+        let after = if let Some(group) = groups.next() {
             group.scalars.states.clone()
         } else {
             // No tensor: the states that are one number a rule move all the same.
@@ -327,11 +378,13 @@ impl CudaOptimizer {
             self.fill(&starts)?;
         }
         let (stream, progress) = (&self.stream, &self.host.progress);
-        for group in &mut self.formations[place].groups {
-            let (scalars, step) = (&group.scalars.scalars, progress.step as u32);
-            group.launcher.put_arguments(stream, scalars, progress.seed, step)?;
+        for place in places {
+            for group in &mut self.formations[*place].groups {
+                let (scalars, step) = (&group.scalars.scalars, progress.step as u32);
+                group.launcher.put_arguments(stream, scalars, progress.seed, step)?;
+            }
         }
-        if let (true, Some(checks), Some(most)) = (clips, &mut self.checks, options.clip_norm) {
+        if let (Some(checks), Some(most)) = (&mut self.checks, options.clip_norm) {
             checks.put_limits(stream, options.loss_scale, most)?;
         }
         Ok(after)
@@ -389,21 +442,30 @@ impl CudaOptimizer {
         &self.stream
     }
 
-    /// Has the next steps go into another stream of the same device. What is still in the one before has to be waited
-    /// for by whoever owns them.
+    /// Has the next steps go into another stream of the same device, after what this optimizer has put into the one
+    /// before. Neither may be in a recording.
     ///
     /// # Errors
     ///
-    /// [`RuntimeError::Cuda`] for a stream of another device.
+    /// [`RuntimeError::Cuda`] for a stream of another device, [`RuntimeError::Recording`] within one.
     pub fn set_stream(&mut self, stream: &Stream) -> Result<(), RuntimeError> {
+        if self.stream.is_same(stream) {
+            return Ok(());
+        }
         if stream.ordinal() != self.device.ordinal() {
             let message = format!(
                 "a stream of cuda:{} for an optimizer on cuda:{}",
                 stream.ordinal(),
                 self.device.ordinal()
             );
-            return Err(nosc_kernels::cuda::CudaError::Call(message).into());
+            return Err(CudaError::Call(message).into());
         }
+        if stream.is_capturing()? || self.stream.is_capturing()? {
+            let message = "the stream of an optimizer cannot change within a recording";
+            return Err(RuntimeError::Recording(message));
+        }
+        // Tables and numbers of earlier steps are read until those are done.
+        stream.wait_for(&self.stream)?;
         self.stream = stream.clone();
         Ok(())
     }

@@ -190,7 +190,7 @@ fn recorded_steps_are_those_that_are_not_recorded() {
             let options = |rate| StepOptions { clip_norm, ..StepOptions::new(rate) };
             twins.step(&options(0.1));
             let graph =
-                stream.capture(|_| twins.device.launch(&mut twins.tensors, &twins.gradients));
+                stream.capture(|_| twins.device.record(&mut twins.tensors, &twins.gradients));
             let graph = graph.unwrap();
             for step in 0..4 {
                 let gradients = twins.next_gradients();
@@ -337,6 +337,194 @@ fn shapes_and_devices_are_checked_before_anything_moves() {
         let elsewhere = twins.device.step(&mut twins.tensors, &there, rate).unwrap_err();
         assert!(elsewhere.to_string().contains("cuda:1"), "{elsewhere}");
         assert!(twins.device.set_stream(&second).is_err());
+        twins.steps(1);
+        twins.assert_same("after refusals");
+    });
+}
+
+/// What a graph leaves in the tables and arguments of the device is not what the last step put there.
+#[test]
+fn steps_and_recorded_steps_take_turns() {
+    within("cuda_optimizer::steps_and_recorded_steps_take_turns", &[], || {
+        for (name, clip_norm) in [("sgd", None), ("momentum", None), ("sgd", Some(0.5))] {
+            let mut twins = Twins::new(&library::rule(name).unwrap(), &LENGTHS, &settings());
+            let stream = twins.device.stream().clone();
+            let options = StepOptions { clip_norm, ..StepOptions::new(0.1) };
+            twins.step(&options);
+            let graph =
+                stream.capture(|_| twins.device.record(&mut twins.tensors, &twins.gradients));
+            let graph = graph.unwrap();
+            let gradients = twins.next_gradients();
+            let mut elsewhere = upload(&stream, &gradients);
+            for turn in 0..3 {
+                std::mem::swap(&mut twins.gradients, &mut elsewhere);
+                twins.step(&options);
+                twins.assert_same(&format!("{name}, step {turn}"));
+                std::mem::swap(&mut twins.gradients, &mut elsewhere);
+                let gradients = twins.next_gradients();
+                twins.show(&gradients);
+                twins.device.begin(&options).unwrap();
+                launch(&graph, &stream);
+                twins.step_host(&gradients, &options).unwrap();
+                twins.assert_same(&format!("{name}, recorded step {turn}"));
+            }
+        }
+    });
+}
+
+/// The scale that a recorded step finds is not left for a step that does not clip.
+#[test]
+fn a_recorded_norm_does_not_stay() {
+    within("cuda_optimizer::a_recorded_norm_does_not_stay", &[], || {
+        let mut twins = Twins::new(&library::rule("sgd").unwrap(), &LENGTHS, &settings());
+        let stream = twins.device.stream().clone();
+        let scaled = StepOptions { loss_scale: 2.0, ..StepOptions::new(0.1) };
+        let clipped = StepOptions { clip_norm: Some(0.5), ..scaled };
+        twins.step(&clipped);
+        let graph = stream.capture(|_| twins.device.record(&mut twins.tensors, &twins.gradients));
+        let graph = graph.unwrap();
+        let gradients = twins.next_gradients();
+        twins.show(&gradients);
+        twins.device.begin(&clipped).unwrap();
+        launch(&graph, &stream);
+        twins.step_host(&gradients, &clipped).unwrap();
+        twins.assert_same("clipped");
+        twins.step(&scaled);
+        twins.assert_same("not clipped");
+    });
+}
+
+#[test]
+fn numbers_reach_the_step_that_was_recorded() {
+    within("cuda_optimizer::numbers_reach_the_step_that_was_recorded", &[], || {
+        let mut twins = Twins::new(&library::rule("adamw").unwrap(), &LENGTHS, &settings());
+        let stream = twins.device.stream().clone();
+        let plain = StepOptions::new(0.1);
+        twins.step(&plain);
+        let graph = stream.capture(|_| twins.device.record(&mut twins.tensors, &twins.gradients));
+        let graph = graph.unwrap();
+        // A step with gradients of another type.
+        let gradients = twins.next_gradients();
+        let halves: Vec<FloatVec> =
+            gradients.iter().map(|g| FloatVec::rounded(ElementType::Bf16, g.numbers())).collect();
+        let shown = upload(&stream, &halves);
+        twins.device.step_with(&mut twins.tensors, &shown, &plain).unwrap();
+        twins.step_host(&halves, &plain).unwrap();
+        twins.assert_same("another type");
+        let gradients = twins.next_gradients();
+        twins.show(&gradients);
+        twins.device.begin(&plain).unwrap();
+        launch(&graph, &stream);
+        twins.step_host(&gradients, &plain).unwrap();
+        twins.assert_same("recorded");
+    });
+}
+
+#[test]
+fn numbers_are_not_recorded() {
+    within("cuda_optimizer::numbers_are_not_recorded", &[], || {
+        let mut twins = Twins::new(&library::rule("sgd").unwrap(), &LENGTHS, &settings());
+        let stream = twins.device.stream().clone();
+        let plain = StepOptions::new(0.1);
+        twins.step(&plain);
+        let other = StepOptions::new(0.2);
+        let refused = stream.capture(|_| twins.device.begin(&other));
+        assert!(matches!(refused.unwrap_err(), RuntimeError::Recording(_)));
+        twins.step(&other);
+        twins.assert_same("after a refusal");
+    });
+}
+
+/// A step goes into the optimizer's stream, so that is the one to record.
+#[test]
+fn another_stream_does_not_record() {
+    within("cuda_optimizer::another_stream_does_not_record", &[], || {
+        let mut twins = Twins::new(&library::rule("sgd").unwrap(), &LENGTHS, &settings());
+        twins.steps(1);
+        let other = twins.device.device().new_stream().unwrap();
+        let refused = other.capture(|_| twins.device.record(&mut twins.tensors, &twins.gradients));
+        assert!(matches!(refused.unwrap_err(), RuntimeError::Recording(_)));
+        twins.assert_same("after a refusal");
+    });
+}
+
+#[test]
+fn no_tensor_has_a_norm() {
+    within("cuda_optimizer::no_tensor_has_a_norm", &[], || {
+        for lengths in [&[][..], &[0, 0]] {
+            let mut twins = Twins::new(&library::rule("sgd").unwrap(), lengths, &settings());
+            twins.step(&StepOptions { clip_norm: Some(1.0), ..StepOptions::new(0.1) });
+            assert_eq!(twins.host.gradient_norm(), Some(0.0));
+            assert_eq!(twins.device.gradient_norm().unwrap(), Some(0.0));
+        }
+    });
+}
+
+/// Where every other gradient has moved, their rows are not a launch each.
+#[test]
+fn gradients_that_move_here_and_there_are_few_launches() {
+    within("cuda_optimizer::gradients_that_move_here_and_there_are_few_launches", &[], || {
+        let lengths = [1; 300];
+        let mut twins = Twins::new(&library::rule("sgd").unwrap(), &lengths, &settings());
+        twins.steps(1);
+        let stream = twins.device.stream().clone();
+        let gradients = twins.next_gradients();
+        let mut moved = upload(&stream, &gradients);
+        for (tensor, gradient) in twins.gradients.iter_mut().enumerate() {
+            if tensor % 2 == 1 {
+                std::mem::swap(gradient, &mut moved[tensor]);
+            }
+        }
+        stream.synchronize().unwrap();
+        let before = emulator::count("kernels");
+        twins.step(&StepOptions::new(0.05));
+        stream.synchronize().unwrap();
+        let kernels = emulator::count("kernels") - before;
+        assert!(kernels < 10, "{kernels}");
+        twins.assert_same("moved");
+    });
+}
+
+#[test]
+fn a_recording_that_fails_leaves_nothing() {
+    within("cuda_optimizer::a_recording_that_fails_leaves_nothing", &[], || {
+        let mut twins = Twins::new(&library::rule("sgd").unwrap(), &LENGTHS, &settings());
+        twins.steps(1);
+        let stream = twins.device.stream().clone();
+        let (tensors, gradients) = (&mut twins.tensors, &twins.gradients);
+        let failed = stream.capture(|_| -> Result<(), RuntimeError> {
+            twins.device.record(tensors, gradients)?;
+            Err(RuntimeError::NoCuda)
+        });
+        assert!(matches!(failed.unwrap_err(), RuntimeError::NoCuda));
+        assert_eq!(["live_graphs", "live_executable_graphs"].map(emulator::count), [0, 0]);
+        twins.steps(1);
+        twins.assert_same("after a recording that failed");
+    });
+}
+
+/// Tensors of each pair of types are a launch: what is wrong with the last of them keeps the first from moving.
+#[test]
+fn tensors_elsewhere_keep_all_from_moving() {
+    let two = [("NOSC_EMULATED_DEVICES", "2")];
+    within("cuda_optimizer::tensors_elsewhere_keep_all_from_moving", &two, || {
+        let of = [ElementType::F32, ElementType::Bf16].map(|of| (of, of));
+        let stream = Device::open(0).unwrap().new_stream().unwrap();
+        let rule = library::rule("momentum").unwrap();
+        let mut twins = Twins::of(&rule, &of, &[9, 5], &settings(), &stream);
+        twins.steps(1);
+        let second = Device::open(1).unwrap().default_stream();
+        let there = twins.next_gradients();
+        let mut there = upload(&second, &there);
+        std::mem::swap(&mut there[0], &mut twins.gradients[0]);
+        let refused = twins.device.step(&mut twins.tensors, &there, 0.1).unwrap_err();
+        assert!(refused.to_string().contains("cuda:1"), "{refused}");
+        std::mem::swap(&mut there[0], &mut twins.gradients[0]);
+        twins.assert_same("after a refusal");
+        std::mem::swap(&mut there[1], &mut twins.tensors[1]);
+        let refused = twins.device.step(&mut twins.tensors, &twins.gradients, 0.1).unwrap_err();
+        assert!(refused.to_string().contains("cuda:1"), "{refused}");
+        std::mem::swap(&mut there[1], &mut twins.tensors[1]);
         twins.steps(1);
         twins.assert_same("after refusals");
     });

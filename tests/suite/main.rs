@@ -22,6 +22,7 @@ mod element_types;
 mod assembly;
 mod cuda;
 mod emulator;
+mod gpu_check;
 mod golden;
 mod meaning;
 mod numbers;

@@ -79,6 +79,7 @@ fn measure(
     rounds: usize,
 ) -> Result<Row, CliError> {
     let compiled = CompiledRule::new(rule, Backend::Interpreter)?;
+    check_memory(device, needed(&compiled, n, element_type))?;
     let start = Instant::now();
     let kernel = CudaKernel::load(device, compiled.lowered())?;
     let load_ms = start.elapsed().as_secs_f64() * 1e3;
@@ -135,6 +136,22 @@ fn measure(
     })
 }
 
+/// Bytes of parameters, gradients and states, and as many that are copied as a step moves.
+fn needed(compiled: &CompiledRule, n: usize, element_type: ElementType) -> u128 {
+    let (size, slots) = (element_type.bytes() as u128, compiled.lowered().slots.len() as u128);
+    n as u128 * (2 * size + 4 * slots + 3 * size + 8 * slots)
+}
+
+/// The host makes arrays too: it is not to try what the device does not hold.
+fn check_memory(device: &Device, needed: u128) -> Result<(), CudaError> {
+    let (free, _) = device.memory()?;
+    if needed > free as u128 {
+        let bytes = usize::try_from(needed).unwrap_or(usize::MAX);
+        return Err(CudaError::Memory { ordinal: device.ordinal(), bytes });
+    }
+    Ok(())
+}
+
 /// Microseconds that work takes each time, on the device; those on the host are noted.
 fn timed(
     stream: &Stream,
@@ -161,6 +178,12 @@ fn arrays(
     value: f64,
 ) -> Result<Vec<DeviceTensor>, CudaError> {
     let array = |length: &usize| {
+        if element_type == ElementType::F32 {
+            // On the device: a gigabyte from the host would take longer than what is timed.
+            let mut tensor = DeviceTensor::zeros(stream, element_type, *length)?;
+            tensor.fill(stream, value as f32, 0, *length)?;
+            return Ok(tensor);
+        }
         let values = FloatVec::rounded(element_type, std::iter::repeat_n(value, *length));
         DeviceTensor::from_host(stream, values.as_floats())
     };

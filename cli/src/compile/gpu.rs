@@ -83,10 +83,13 @@ fn architecture(wanted: Option<Arch>) -> Result<Architecture, CliError> {
     match wanted {
         Some(Arch::Number(number)) => Ok(Architecture::new(number / 10, number % 10)),
         Some(Arch::Native) => Ok(Device::open(0)?.architecture()),
-        None => Device::open(0).map(|device| device.architecture()).map_err(|_| {
-            let message = "no GPU to compile for in this machine: name one with `--arch`, such as \
-                           `--arch sm_90`";
-            CliError::Usage(message.to_owned())
+        None => Device::open(0).map(|device| device.architecture()).map_err(|error| {
+            let reason = error.to_string();
+            let reason = reason.lines().next().unwrap_or_default();
+            let message = format!(
+                "no GPU to compile for in this machine ({reason}): name one with `--arch`, such as `--arch sm_90`"
+            );
+            CliError::Usage(message)
         }),
     }
 }

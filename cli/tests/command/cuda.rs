@@ -92,6 +92,11 @@ fn a_device_is_measured() {
             assert!(row[number].as_f64().unwrap() > 0.0, "{row}");
         }
     }
+    // More than a device has, and more tensors than parameters.
+    let large = ["bench", "sgd", "--device", "cuda:0", "--sizes", "1e12"];
+    let err = session.nosc(&large).fails(3);
+    assert!(err.contains("no memory for 20000000000000 bytes on cuda:0"), "{err}");
+    session.nosc(&[&bench[..], &["--tensors", "1001"]].concat()).fails(2);
     let text = session.nosc(&bench).ok();
     assert!(text.contains("Emulated 9.0, sm_90") && text.contains("of copy"), "{text}");
 }

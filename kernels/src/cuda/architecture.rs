@@ -66,7 +66,7 @@ impl Choice {
     ///
     /// # Errors
     ///
-    /// [`CudaError::TooOld`] if the device is older than all of them.
+    /// [`CudaError::OldDevice`] if the device is older than all of them.
     pub fn of(device: Architecture, supported: &[Architecture]) -> Result<Choice, CudaError> {
         if supported.contains(&device) {
             return Ok(Choice::Machine(device));
@@ -74,7 +74,7 @@ impl Choice {
         let older = supported.iter().copied().filter(|known| *known < device).max();
         older
             .map(Choice::Intermediate)
-            .ok_or_else(|| CudaError::TooOld { wanted: device, supported: supported.to_vec() })
+            .ok_or_else(|| CudaError::OldDevice { device, supported: supported.to_vec() })
     }
 }
 

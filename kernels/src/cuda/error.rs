@@ -34,6 +34,14 @@ pub enum CudaError {
         /// The function.
         function: &'static str,
     },
+    /// A device that the compiler has dropped.
+    #[error("the device is {device}, too old for this NVRTC, which compiles for {}", names(.supported))]
+    OldDevice {
+        /// Its architecture.
+        device: Architecture,
+        /// What it can compile for.
+        supported: Vec<Architecture>,
+    },
     /// An architecture that the compiler has dropped.
     #[error("{wanted} is too old for this NVRTC, which compiles for {}", names(.supported))]
     TooOld {
@@ -142,8 +150,8 @@ impl CudaError {
     pub fn help(&self) -> Option<&'static str> {
         Some(match self {
             CudaError::NoNvrtc { .. } => {
-                "`pip install nvidia-cuda-nvrtc`, or set NOSC_NVRTC to a libnvrtc.so or its folder; \
-                 `--emit cu` needs no library"
+                "`pip install nvidia-cuda-nvrtc` (nvidia-cuda-nvrtc-cu12 where the driver is for CUDA 12), or set \
+                 NOSC_NVRTC to a libnvrtc.so or its folder; `--emit cu` needs no library"
             }
             CudaError::Library { .. } => {
                 "set NOSC_NVRTC to a libnvrtc.so that stands beside its libnvrtc-builtins.so, or unset it"
@@ -152,16 +160,22 @@ impl CudaError {
                 "a machine with an NVIDIA GPU and its driver is needed to run kernels, not to compile them"
             }
             CudaError::OldDriver { .. } => "install a driver for CUDA 12 or newer",
-            CudaError::TooOld { .. } => "install an older NVRTC and set NOSC_NVRTC to it",
+            CudaError::OldDevice { .. } | CudaError::TooOld { .. } => {
+                "install an older NVRTC and set NOSC_NVRTC to it"
+            }
             CudaError::TooNew { .. } => {
                 "install a newer NVRTC, or emit ptx for the newest of these, which newer devices run too"
             }
             CudaError::NoTool { .. } => {
                 "`pip install nvidia-cuda-nvdisasm`, or install the CUDA toolkit and set CUDA_HOME"
             }
+            CudaError::NoDevice { .. } => {
+                "`nvidia-smi` lists the GPUs; CUDA_VISIBLE_DEVICES and containers may hide some"
+            }
             CudaError::Memory { .. } => "free memory of the device, or use smaller tensors",
             CudaError::Image { .. } => {
-                "install a newer driver, or an NVRTC that is not newer than the driver, and set NOSC_NVRTC"
+                "install a newer driver, or an NVRTC that is not newer than the driver, such as `pip install \
+                 nvidia-cuda-nvrtc-cu12` for one of CUDA 12, and set NOSC_NVRTC to it"
             }
             _ => return None,
         })

@@ -27,8 +27,8 @@ mod device;
 pub use architecture::{Architecture, Choice};
 #[cfg(feature = "cuda")]
 pub use device::{
-    CACHE_VARIABLE, CudaKernel, Current, Device, DeviceTensor, GradientChecks, Graph, Launcher,
-    Origin, Place, Row, Stream, device_count,
+    Allotment, CACHE_VARIABLE, CudaKernel, Current, Device, DeviceTensor, GradientChecks, Graph,
+    Launcher, Origin, Place, Row, Stream, device_count,
 };
 #[cfg(feature = "cuda")]
 pub use error::CudaError;

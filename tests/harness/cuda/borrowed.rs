@@ -2,13 +2,21 @@
 
 #![expect(unsafe_code, reason = "what a caller of nosc promises, a test promises here")]
 
+use std::ops::Range;
+
 use nosc_kernels::cuda::{Device, DeviceTensor, Graph, Stream};
 
 /// The elements of a tensor from one of them on, as memory that someone else owns. Tests keep the owner until all
 /// work is done.
 pub fn raw_tensor(device: &Device, owner: &DeviceTensor, first: usize) -> DeviceTensor {
-    let (of, length) = (owner.element_type(), owner.len() - first);
-    let address = owner.address() + (first * of.bytes()) as u64;
+    raw_slice(device, owner, first..owner.len())
+}
+
+/// Some neighbouring elements of a tensor in the same way.
+pub fn raw_slice(device: &Device, owner: &DeviceTensor, range: Range<usize>) -> DeviceTensor {
+    assert!(range.start <= range.end && range.end <= owner.len(), "{range:?}");
+    let (of, length) = (owner.element_type(), range.len());
+    let address = owner.address() + (range.start * of.bytes()) as u64;
     // SAFETY: elements of the owner, on its device; the tests that call this keep it.
     unsafe { DeviceTensor::from_raw(device, address, of, length) }
 }

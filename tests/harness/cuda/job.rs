@@ -9,7 +9,7 @@ use nosc_kernels::{ElementType, FloatVec, LoweredRule};
 use crate::numbers::typed;
 use crate::parity::{gradient, inputs, parameter};
 
-const SEED: u64 = 0x0123_4567_89ab_cdef;
+pub(super) const SEED: u64 = 0x0123_4567_89ab_cdef;
 
 /// Some launches of a kernel over the same tensors, one for each step.
 #[derive(Debug, Clone)]
@@ -53,12 +53,31 @@ pub struct Launch {
 }
 
 /// The arrays of a tensor that a step moves.
-struct Arrays {
-    parameters: FloatVec,
-    states: Vec<Vec<f32>>,
+pub(super) struct Arrays {
+    pub(super) parameters: FloatVec,
+    pub(super) states: Vec<Vec<f32>>,
 }
 
 impl Arrays {
+    /// What the interpreter makes of a step.
+    pub(super) fn step(
+        &mut self,
+        interpreter: &Interpreter,
+        gradients: &FloatVec,
+        place: &Place,
+        (scalars, step): (&[f32], u64),
+    ) {
+        let mut states: Vec<&mut [f32]> = self.states.iter_mut().map(Vec::as_mut_slice).collect();
+        let mut elements = Elements {
+            parameters: self.parameters.as_floats_mut(),
+            gradients: gradients.as_floats(),
+            states: &mut states,
+            first_element: place.first_element,
+        };
+        let uniforms = Uniforms { scalars, key: key(SEED, place.id), step: step as u32 };
+        interpreter.run(&mut elements, uniforms).unwrap();
+    }
+
     fn buffers(&self) -> impl Iterator<Item = FloatVec> {
         let states = self.states.iter().cloned().map(FloatVec::F32);
         [self.parameters.clone()].into_iter().chain(states)
@@ -91,17 +110,7 @@ impl Job<'_> {
             for ((t, place), arrays) in (0..).zip(&self.places).zip(&mut arrays) {
                 let gradients = self.gradients(t, place, *step);
                 input.extend(gradients.to_le_bytes());
-                let mut states: Vec<&mut [f32]> =
-                    arrays.states.iter_mut().map(Vec::as_mut_slice).collect();
-                let mut elements = Elements {
-                    parameters: arrays.parameters.as_floats_mut(),
-                    gradients: gradients.as_floats(),
-                    states: &mut states,
-                    first_element: place.first_element,
-                };
-                let key = key(SEED, place.id);
-                let uniforms = Uniforms { scalars, key, step: *step as u32 };
-                interpreter.run(&mut elements, uniforms).unwrap();
+                arrays.step(&interpreter, &gradients, place, (scalars, *step));
             }
             expected.extend(arrays.iter().flat_map(Arrays::buffers));
         }
@@ -109,7 +118,7 @@ impl Job<'_> {
     }
 
     /// Starting values of states, and the scalars of all steps up to one that the rule refuses.
-    fn scalars(&self) -> Option<(Vec<f64>, Vec<Vec<f32>>)> {
+    pub(super) fn scalars(&self) -> Option<(Vec<f64>, Vec<Vec<f32>>)> {
         let (rule, program) = (&self.lowered.canonical, &self.lowered.scalars);
         let defaults: Vec<f64> = rule.rule.parameters.iter().map(|p| p.default).collect();
         let starts = program.initial_states(rule, &inputs(&defaults, 0, &[])).ok()?;
@@ -130,7 +139,7 @@ impl Job<'_> {
         (!scalars.is_empty()).then(|| (slots.collect(), scalars))
     }
 
-    fn start(&self, tensor: u64, place: &Place, starts: &[f64]) -> Arrays {
+    pub(super) fn start(&self, tensor: u64, place: &Place, starts: &[f64]) -> Arrays {
         let offset = self.offset(tensor);
         let parameters = (0..place.length).map(|i| parameter(offset, i));
         Arrays {
@@ -139,7 +148,7 @@ impl Job<'_> {
         }
     }
 
-    fn gradients(&self, tensor: u64, place: &Place, step: u64) -> FloatVec {
+    pub(super) fn gradients(&self, tensor: u64, place: &Place, step: u64) -> FloatVec {
         let offset = self.offset(tensor);
         let gradients = (0..place.length).map(|i| gradient(offset, step, i));
         typed(self.lowered.plan.gradient, gradients)

@@ -8,17 +8,19 @@
 //! ```
 //!
 //! [`emulator`] goes further: kernels are compiled and launched by what users call, on libraries that stand in for
-//! NVIDIA's.
+//! NVIDIA's. [`Job::on_device`] has such a device, or one of NVIDIA's, carry a job out.
 
 mod borrowed;
 mod job;
 mod nvrtc;
+mod on_device;
 mod program;
 mod twins;
 pub mod emulator;
 
-pub use borrowed::{launch, raw_tensor};
+pub use borrowed::{launch, raw_slice, raw_tensor};
 pub use job::{Job, Launch, Place};
 pub use nvrtc::nvrtc;
+pub use on_device::compare_on_device;
 pub use program::{Comparison, Program, Sanitizer, cpp_compiler};
 pub use twins::{Twins, upload};

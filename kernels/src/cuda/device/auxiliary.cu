@@ -62,26 +62,52 @@ __device__ __forceinline__ u32 half_bits(u32 half)
     return sign | ((magnitude << 13) + 0x38000000u);
 }
 
-// An element as a kernel of a rule loads it: rounded to f32.
-__device__ __forceinline__ float element(const Source &source, u64 at)
+// Elements of a type as a kernel of a rule loads them: rounded to f32.
+struct Floats {
+    typedef float Element;
+    static __device__ __forceinline__ float number(float x) { return x; }
+};
+struct Doubles {
+    typedef double Element;
+    static __device__ __forceinline__ float number(double x) { return __double2float_rn(x); }
+};
+struct Halves {
+    typedef u16 Element;
+    static __device__ __forceinline__ float number(u16 x) { return __uint_as_float(half_bits(x)); }
+};
+struct Brains {
+    typedef u16 Element;
+    static __device__ __forceinline__ float number(u16 x) { return __uint_as_float((u32)x << 16); }
+};
+
+// The sum of squares of every 16th element, one after another.
+template <class Type>
+__device__ __forceinline__ double sum_of_squares(const void *from, u64 at, u64 end)
 {
-    if (source.type == 0) {
-        const float *floats = (const float *)source.elements;
-        GLOBAL(floats);
-        return floats[at];
+    const typename Type::Element *elements = (const typename Type::Element *)from;
+    GLOBAL(elements);
+    double sum = 0.0;
+    // Loads ahead of the additions, which have to wait for each other.
+    for (; at + 7 * 16 < end; at += 8 * 16) {
+        typename Type::Element raw[8];
+#pragma unroll
+        for (int i = 0; i < 8; i++) {
+            raw[i] = elements[at + i * 16];
+        }
+#pragma unroll
+        for (int i = 0; i < 8; i++) {
+            const double x = (double)Type::number(raw[i]);
+            sum = __dadd_rn(sum, __dmul_rn(x, x));
+        }
     }
-    if (source.type == 1) {
-        const double *doubles = (const double *)source.elements;
-        GLOBAL(doubles);
-        return __double2float_rn(doubles[at]);
+    for (; at < end; at += 16) {
+        const double x = (double)Type::number(elements[at]);
+        sum = __dadd_rn(sum, __dmul_rn(x, x));
     }
-    const u16 *halves = (const u16 *)source.elements;
-    GLOBAL(halves);
-    const u32 bits = halves[at];
-    return __uint_as_float(source.type == 2 ? half_bits(bits) : bits << 16);
+    return sum;
 }
 
-// Sums of squares: 16 for each chunk, element by element in turn. A thread makes one of them.
+// Sums of squares: 16 for each chunk. A thread makes one of them.
 extern "C" __global__ void __launch_bounds__(256) nosc_squares(
     const Source *sources, const Chunk *chunks, u32 chunk_count, u32 chunk_elements, double *sums)
 {
@@ -93,29 +119,17 @@ extern "C" __global__ void __launch_bounds__(256) nosc_squares(
         const u64 start = (u64)chunk.number * chunk_elements;
         const u64 rest = source.length - start;
         const u64 end = start + (rest < chunk_elements ? rest : chunk_elements);
-        double sum = 0.0;
-        u64 at = start + index % 16;
-        // Loads ahead of the additions, which have to come one after another.
-        for (; at + 7 * 16 < end; at += 8 * 16) {
-            double x[8];
-#pragma unroll
-            for (int i = 0; i < 8; i++) {
-                x[i] = (double)element(source, at + i * 16);
-            }
-#pragma unroll
-            for (int i = 0; i < 8; i++) {
-                sum = __dadd_rn(sum, __dmul_rn(x[i], x[i]));
-            }
+        const u64 at = start + index % 16;
+        switch (source.type) {
+        case 0: sums[index] = sum_of_squares<Floats>(source.elements, at, end); break;
+        case 1: sums[index] = sum_of_squares<Doubles>(source.elements, at, end); break;
+        case 2: sums[index] = sum_of_squares<Halves>(source.elements, at, end); break;
+        default: sums[index] = sum_of_squares<Brains>(source.elements, at, end); break;
         }
-        for (; at < end; at += 16) {
-            const double x = (double)element(source, at);
-            sum = __dadd_rn(sum, __dmul_rn(x, x));
-        }
-        sums[index] = sum;
     }
 }
 
-// The sum of the 16 of each chunk, left in the first of them.
+// The sum of the 16 of each chunk, behind those of all chunks.
 extern "C" __global__ void __launch_bounds__(256) nosc_chunk_sums(double *sums, u32 chunk_count)
 {
     for (u64 chunk = (u64)blockIdx.x * blockDim.x + threadIdx.x; chunk < chunk_count;
@@ -124,7 +138,7 @@ extern "C" __global__ void __launch_bounds__(256) nosc_chunk_sums(double *sums, 
         for (u32 i = 0; i < 16; i++) {
             sum = __dadd_rn(sum, sums[16 * chunk + i]);
         }
-        sums[16 * chunk] = sum;
+        sums[16 * (u64)chunk_count + chunk] = sum;
     }
 }
 
@@ -135,9 +149,11 @@ extern "C" __global__ void nosc_clip_scale(
     const double *sums, u32 chunk_count, const double *limits, double *norm, float *scale)
 {
     const double loss_scale = limits[0], most = limits[1];
+    const double *of_chunks = sums + 16 * (u64)chunk_count;
     double sum = 0.0;
+#pragma unroll 8
     for (u32 chunk = 0; chunk < chunk_count; chunk++) {
-        sum = __dadd_rn(sum, sums[16 * (u64)chunk]);
+        sum = __dadd_rn(sum, of_chunks[chunk]);
     }
     const double divided = __ddiv_rn(__dsqrt_rn(sum), loss_scale);
     double coefficient = __ddiv_rn(most, __dadd_rn(divided, 1e-6));
@@ -146,6 +162,22 @@ extern "C" __global__ void nosc_clip_scale(
     }
     *norm = divided;
     *scale = __double2float_rn(__ddiv_rn(coefficient, loss_scale));
+}
+
+// The place of the first of a thread's elements that is infinite or NaN; ~0 if there is none.
+template <class Type>
+__device__ __forceinline__ u32 first_non_finite(const void *from, u64 start, u32 count)
+{
+    const typename Type::Element *elements = (const typename Type::Element *)from + start;
+    GLOBAL(elements);
+    u32 first = ~0u;
+#pragma unroll 8
+    for (u32 at = threadIdx.x; at < count; at += blockDim.x) {
+        const u32 bits = __float_as_uint(Type::number(elements[at]));
+        const u32 here = (bits & 0x7f800000u) == 0x7f800000u ? at : ~0u;
+        first = here < first ? here : first;
+    }
+    return first;
 }
 
 // The first element that is infinite or NaN: number of the chunk in the upper half of `first`, its place in
@@ -159,12 +191,15 @@ extern "C" __global__ void __launch_bounds__(256) nosc_non_finite(
         const u64 start = (u64)chunk.number * chunk_elements;
         const u64 rest = source.length - start;
         const u32 count = rest < chunk_elements ? (u32)rest : chunk_elements;
-        for (u32 at = threadIdx.x; at < count; at += blockDim.x) {
-            const u32 bits = __float_as_uint(element(source, start + at));
-            if ((bits & 0x7f800000u) == 0x7f800000u) {
-                atomicMin(first, index << 32 | at);
-                break;
-            }
+        u32 at;
+        switch (source.type) {
+        case 0: at = first_non_finite<Floats>(source.elements, start, count); break;
+        case 1: at = first_non_finite<Doubles>(source.elements, start, count); break;
+        case 2: at = first_non_finite<Halves>(source.elements, start, count); break;
+        default: at = first_non_finite<Brains>(source.elements, start, count); break;
+        }
+        if (at != ~0u) {
+            atomicMin(first, index << 32 | at);
         }
     }
 }

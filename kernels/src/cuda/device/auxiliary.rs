@@ -12,14 +12,17 @@ use crate::cuda::{CudaError, CudaSource};
 
 /// Their text.
 const SOURCE: &str = include_str!("auxiliary.cu");
-/// Words of a launch that puts few, and of one that puts many: its arguments fill less than 4 KiB.
+/// Words of a launch that puts few,
 const FEW: usize = 28;
-const MANY: usize = 960;
+/// and of one that puts many: its arguments fill less than 4 KiB.
+pub(super) const MANY: usize = 960;
 const THREADS: u32 = 256;
 /// Elements of a chunk, as the sums of the CPU's runtime have it.
 pub(super) const CHUNK_ELEMENTS: u32 = 32_768;
 /// Partial sums of a chunk.
-pub(super) const LANES: u64 = 16;
+const LANES: u64 = 16;
+/// Bytes for the sums of a chunk: its partial ones and their sum.
+pub(super) const SUM_BYTES: usize = 8 * (LANES as usize + 1);
 /// Bytes of a row of sources.
 pub(super) const SOURCE_BYTES: usize = 24;
 
@@ -107,7 +110,7 @@ impl Auxiliary {
     ///
     /// # Safety
     ///
-    /// Sources, chunks, and 16 f64 for each chunk at `sums` are allocated, as are `limits`, `norm` and `scales`;
+    /// Sources, chunks, and [`SUM_BYTES`] for each chunk at `sums` are allocated, as are `limits`, `norm` and `scales`;
     /// the sources describe gradients that stay until this has happened.
     pub(super) unsafe fn clip_scale(
         &self,

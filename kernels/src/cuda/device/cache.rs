@@ -5,7 +5,7 @@
 //! are written beside their place and renamed into it. No failure to read or to write is an error.
 
 use std::env;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -16,6 +16,8 @@ use crate::cuda::{Architecture, CudaSource};
 pub const CACHE_VARIABLE: &str = "NOSC_CACHE";
 /// First line of a file; raised when its layout or the meaning of its lines changes.
 const MAGIC: &str = "nosc kernel 1";
+/// Files of a folder, at most.
+const MOST_FILES: usize = 4096;
 /// Bytes of a file, at most: kernels have some ten thousand.
 const MOST: u64 = 64 << 20;
 
@@ -51,26 +53,26 @@ impl Form {
 pub(super) struct DiskCache(Option<PathBuf>);
 
 impl DiskCache {
-    /// What `NOSC_CACHE` says: `off`, or a folder; else `nosc` in the user's folder for caches.
+    /// What `NOSC_CACHE` says: `off`, or a folder with its whole path; else `nosc` in the user's folder for caches.
     pub(super) fn from_environment() -> DiskCache {
         let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        DiskCache(match set(CACHE_VARIABLE) {
-            Some(value) if value == Path::new("off") => None,
-            Some(folder) => Some(folder),
-            None => {
-                let home = || set("HOME").map(|home| home.join(".cache"));
-                let parent = set("XDG_CACHE_HOME").or_else(|| set("LOCALAPPDATA")).or_else(home);
-                // A relative folder would be another one in every place.
-                parent.filter(|folder| folder.is_absolute()).map(|folder| folder.join("nosc"))
-            }
-        })
+        let home = || set("HOME").map(|home| home.join(".cache"));
+        let usual = || {
+            let parent = set("XDG_CACHE_HOME").or_else(|| set("LOCALAPPDATA")).or_else(home);
+            parent.map(|folder| folder.join("nosc"))
+        };
+        // A relative folder would be another one in every place, and `off` or `no` are no folders.
+        DiskCache(set(CACHE_VARIABLE).or_else(usual).filter(|folder| folder.is_absolute()))
     }
 
     /// What is there for a kernel and a device.
     pub(super) fn get(&self, source: &CudaSource, device: Architecture) -> Option<Code> {
         let key = key(source, device);
         let mut bytes = Vec::new();
-        let file = File::open(self.place(&key)?).ok()?;
+        let place = self.place(&key)?;
+        // To open a pipe would wait for whoever writes into it.
+        std::fs::metadata(&place).ok().filter(Metadata::is_file)?;
+        let file = File::open(place).ok()?;
         file.take(MOST + 1).read_to_end(&mut bytes).ok()?;
         if bytes.len() as u64 > MOST {
             return None;
@@ -110,18 +112,39 @@ impl DiskCache {
         let rest = [about.as_bytes(), &code.image].concat();
         let folder = place.parent()?;
         std::fs::create_dir_all(folder).ok()?;
-        let mut file = tempfile::Builder::new().prefix(".kernel").tempfile_in(folder).ok()?;
+        let mut builder = tempfile::Builder::new();
+        // What an ordinary new file has, before the umask: others may have the same folder.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = builder.prefix(".kernel").tempfile_in(folder).ok()?;
         let hash = blake3::hash(&rest).to_hex();
         file.write_all(format!("{MAGIC}\n{hash}\n").as_bytes()).ok()?;
         file.write_all(&rest).ok()?;
-        file.persist(place).ok()?;
-        Some(())
+        file.persist(&place).ok()?;
+        prune(folder)
     }
 
     fn place(&self, key: &str) -> Option<PathBuf> {
         let hash = blake3::hash(key.as_bytes()).to_hex();
         Some(self.0.as_ref()?.join(format!("{}.kernel", &hash[..40])))
     }
+}
+
+/// Removes the older half of a folder's kernels when there are too many.
+fn prune(folder: &Path) -> Option<()> {
+    let kernels = std::fs::read_dir(folder).ok()?.filter_map(|entry| {
+        let entry = entry.ok()?;
+        let is_kernel = Path::new(&entry.file_name()).extension()? == "kernel";
+        is_kernel.then(|| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))?
+    });
+    let mut kernels: Vec<_> = kernels.collect();
+    if kernels.len() > MOST_FILES {
+        kernels.sort();
+        for (_, path) in &kernels[..kernels.len() / 2] {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+    Some(())
 }
 
 /// All that decides what code a device gets, but for the version of the compiler: a machine without one uses
@@ -190,6 +213,39 @@ mod tests {
             std::fs::write(&file, &bytes).unwrap();
             assert_eq!(cache.get(&source, DEVICE), None, "byte {at}");
         }
+        cache.put(&source, DEVICE, &code);
+        assert_eq!(cache.get(&source, DEVICE), Some(code));
+    }
+
+    /// A folder may be filled by one user and used by others.
+    #[cfg(unix)]
+    #[test]
+    fn a_file_may_be_read_by_others_as_any_new_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let cache = DiskCache(Some(folder.path().join("cache")));
+        let (source, code) = example();
+        cache.put(&source, DEVICE, &code);
+        let ordinary = folder.path().join("ordinary");
+        std::fs::write(&ordinary, "").unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&only_file(&folder.path().join("cache"))), mode(&ordinary));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_counts_as_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = DiskCache(Some(folder.path().to_owned()));
+        let (source, code) = example();
+        cache.put(&source, DEVICE, &code);
+        let place = only_file(folder.path());
+        std::fs::remove_file(&place).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&place).status();
+        if !made.is_ok_and(|status| status.success()) {
+            return println!("SKIPPED: no mkfifo");
+        }
+        assert_eq!(cache.get(&source, DEVICE), None);
         cache.put(&source, DEVICE, &code);
         assert_eq!(cache.get(&source, DEVICE), Some(code));
     }

@@ -2,7 +2,9 @@
 
 #![expect(unsafe_code, reason = "launches of kernels with arguments of their types")]
 
-use super::auxiliary::{Auxiliary, CHUNK_ELEMENTS, Gradients, LANES, SOURCE_BYTES, type_number};
+use super::auxiliary::{
+    Auxiliary, CHUNK_ELEMENTS, Gradients, SOURCE_BYTES, SUM_BYTES, type_number,
+};
 use super::driver::{Buffer, Stream, download};
 use super::launcher::chunk_map;
 use super::table::Table;
@@ -49,7 +51,7 @@ impl GradientChecks {
             sources: Table::new(stream, lengths.len(), SOURCE_BYTES)?,
             lengths: lengths.to_vec(),
             chunks,
-            sums: Buffer::new(context, map.len() * LANES as usize * 8)?,
+            sums: Buffer::new(context, map.len() * SUM_BYTES)?,
             map,
             results: Buffer::new(context, RESULTS)?,
         })
@@ -86,16 +88,31 @@ impl GradientChecks {
     ) -> Result<(), CudaError> {
         let mut scales = Vec::with_capacity(launchers.len());
         for launcher in launchers {
+            let found = launcher.kernel().device().ordinal();
+            if found != stream.ordinal() {
+                let message = format!("a kernel on cuda:{found}, gradients on {stream:?}");
+                return Err(CudaError::Call(message));
+            }
             let place = launcher.guard_scale();
             scales
                 .push(place.ok_or_else(|| CudaError::Call("a kernel without a guard".to_owned()))?);
         }
         let gradients = self.show(stream, gradients)?;
         let results = self.results.address();
+        // Without a launcher there is a norm all the same; its scale goes where nothing is kept.
+        if scales.is_empty() {
+            scales.push(results + FIRST);
+        }
         let places = (self.sums.address(), results, results + NORM);
         // SAFETY: all memory is of the sizes that `new` gave it; each scale is among a launcher's arguments; the
         // gradients are borrowed now.
         unsafe { self.auxiliary.clip_scale(stream, gradients, places, &scales) }
+    }
+
+    /// Takes note that a recorded [`GradientChecks::clip`] goes into the stream: it leaves the table as it was when
+    /// it was recorded.
+    pub fn note_replay(&mut self) {
+        self.sources.forget();
     }
 
     /// The norm of the last [`GradientChecks::clip`], divided by the loss scale. Waits for the stream.

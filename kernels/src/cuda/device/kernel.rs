@@ -1,9 +1,9 @@
 //! The kernel of a rule, loaded on a device.
 
 use super::Device;
-use super::driver::Function;
-use super::loading::{Loaded, Origin, load};
-use crate::cuda::{CudaError, source};
+use super::driver::{Function, FunctionAttribute};
+use super::loading::{Loaded, Origin, load, load_intermediate};
+use crate::cuda::{CudaError, CudaSource, source};
 use crate::kernel::Demands;
 use crate::plan::Instruction;
 use crate::scalars::Scalar;
@@ -25,6 +25,17 @@ pub struct CudaKernel {
     is_machine_code: bool,
 }
 
+/// What a driver gives a thread of a loaded kernel, whoever translated it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allotment {
+    /// Registers of 32 bits.
+    pub registers: u32,
+    /// Bytes of memory for what is not in registers; 0 where everything is.
+    pub local_bytes: u32,
+    /// Threads of a block, at most.
+    pub most_threads: u32,
+}
+
 impl CudaKernel {
     /// Compiles and loads a rule, or takes it from a file of the cache. [`Device::kernel`] keeps what it has
     /// loaded.
@@ -35,7 +46,32 @@ impl CudaKernel {
     /// the driver refuses what it makes.
     pub fn load(device: &Device, lowered: &LoweredRule) -> Result<CudaKernel, CudaError> {
         let source = source(lowered);
-        let Loaded { module, origin, is_machine_code } = load(device, &source)?;
+        let loaded = load(device, &source)?;
+        CudaKernel::of(device, lowered, source, &loaded)
+    }
+
+    /// Compiles a rule, and has the driver translate its intermediate code, as it does on devices that are newer than
+    /// NVRTC. No file of the cache is read or written.
+    ///
+    /// # Errors
+    ///
+    /// As [`CudaKernel::load`].
+    pub fn load_intermediate(
+        device: &Device,
+        lowered: &LoweredRule,
+    ) -> Result<CudaKernel, CudaError> {
+        let source = source(lowered);
+        let loaded = load_intermediate(device, &source)?;
+        CudaKernel::of(device, lowered, source, &loaded)
+    }
+
+    fn of(
+        device: &Device,
+        lowered: &LoweredRule,
+        source: CudaSource,
+        loaded: &Loaded,
+    ) -> Result<CudaKernel, CudaError> {
+        let Loaded { module, origin, is_machine_code } = loaded;
         let outputs = lowered.scalars.outputs();
         Ok(CudaKernel {
             device: device.clone(),
@@ -45,8 +81,8 @@ impl CudaKernel {
             draws: lowered.plan.instructions.iter().any(|i| matches!(i, Instruction::Word(_))),
             symbol: source.symbol,
             edges: lowered.edges,
-            origin,
-            is_machine_code,
+            origin: *origin,
+            is_machine_code: *is_machine_code,
         })
     }
 
@@ -68,6 +104,20 @@ impl CudaKernel {
     /// Whether its code was made for exactly this device; else the driver translated it.
     pub fn is_machine_code(&self) -> bool {
         self.is_machine_code
+    }
+
+    /// What the device's driver gives a thread of it.
+    ///
+    /// # Errors
+    ///
+    /// [`CudaError::Driver`].
+    pub fn allotment(&self) -> Result<Allotment, CudaError> {
+        use FunctionAttribute as Of;
+        Ok(Allotment {
+            registers: self.function.attribute(Of::CU_FUNC_ATTRIBUTE_NUM_REGS)?,
+            local_bytes: self.function.attribute(Of::CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES)?,
+            most_threads: self.function.attribute(Of::CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK)?,
+        })
     }
 
     /// The device.

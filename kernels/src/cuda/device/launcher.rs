@@ -143,6 +143,15 @@ impl Launcher {
         Ok(())
     }
 
+    /// Takes note that a recorded launch goes into the stream: it leaves the table as it was when it was
+    /// recorded and, if a [`GradientChecks::clip`](super::GradientChecks::clip) was recorded with it, another scale.
+    pub fn note_replay(&mut self, clips: bool) {
+        self.tensors.forget();
+        if clips {
+            self.there.clear();
+        }
+    }
+
     /// Where the number that gradients are multiplied by is, if the kernel has a guard. Whoever asks writes it.
     pub(super) fn guard_scale(&mut self) -> Option<u64> {
         self.there.clear();

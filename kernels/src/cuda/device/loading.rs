@@ -27,24 +27,51 @@ pub(super) struct Loaded {
 
 /// Loads the kernels of a source.
 pub(super) fn load(device: &Device, source: &CudaSource) -> Result<Loaded, CudaError> {
-    if let Some(code) = device.cache().get(source, device.architecture())
-        // Another driver may have been there when it was written: one that does not take it compiles anew.
-        && let Ok(module) = Module::load(device.context(), &code.image)
-    {
-        return Ok(loaded(module, Origin::File, code.form));
+    let mut refusals = Vec::new();
+    if let Some(code) = device.cache().get(source, device.architecture()) {
+        match Module::load(device.context(), &code.image) {
+            Ok(module) => return Ok(loaded(module, Origin::File, code.form)),
+            // Another driver may have been there when it was written: then it is compiled anew.
+            Err(LoadError::Refused(message)) => refusals.push(message),
+            Err(LoadError::Failed(error)) => return Err(error),
+        }
     }
-    let nvrtc = Nvrtc::find()?;
+    let nvrtc = Nvrtc::find_for(device.driver_version() / 1000).map_err(|error| match error {
+        CudaError::NoNvrtc { mut tried } if !refusals.is_empty() => {
+            let refused = refusals.iter().map(|m| format!("a kernel of the cache, refused: {m}"));
+            tried.extend(refused);
+            CudaError::NoNvrtc { tried }
+        }
+        other => other,
+    })?;
     let choice = Choice::of(device.architecture(), nvrtc.architectures())?;
+    let (loaded, code) = load_first(device, source, &nvrtc, choice)?;
+    device.cache().put(source, device.architecture(), &code);
+    Ok(loaded)
+}
+
+/// Loads the kernels of a source as their intermediate code, which the driver translates.
+pub(super) fn load_intermediate(device: &Device, source: &CudaSource) -> Result<Loaded, CudaError> {
+    let nvrtc = Nvrtc::find_for(device.driver_version() / 1000)?;
+    let choice = Choice::of(device.architecture(), nvrtc.architectures())?;
+    let (Choice::Machine(architecture) | Choice::Intermediate(architecture)) = choice;
+    Ok(load_first(device, source, &nvrtc, Choice::Intermediate(architecture))?.0)
+}
+
+/// Compiles, and loads what the driver takes first.
+fn load_first(
+    device: &Device,
+    source: &CudaSource,
+    nvrtc: &Nvrtc,
+    choice: Choice,
+) -> Result<(Loaded, Code), CudaError> {
     let (Choice::Machine(architecture) | Choice::Intermediate(architecture)) = choice;
     let image = nvrtc.compile(source, architecture)?;
     let mut refusals = Vec::new();
     for form in forms(choice).iter().copied() {
         let code = code(&image, form, nvrtc.version());
         match Module::load(device.context(), &code.image) {
-            Ok(module) => {
-                device.cache().put(source, device.architecture(), &code);
-                return Ok(loaded(module, Origin::Compiled, form));
-            }
+            Ok(module) => return Ok((loaded(module, Origin::Compiled, form), code)),
             Err(LoadError::Refused(message)) => refusals.push(message),
             Err(LoadError::Failed(error)) => return Err(error),
         }

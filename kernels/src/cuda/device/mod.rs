@@ -31,7 +31,7 @@ use driver::Context;
 pub use cache::CACHE_VARIABLE;
 pub use checks::GradientChecks;
 pub use driver::{Current, Graph, Stream};
-pub use kernel::CudaKernel;
+pub use kernel::{Allotment, CudaKernel};
 pub use launcher::{Launcher, Place, Row};
 pub use loading::Origin;
 pub use tensor::DeviceTensor;

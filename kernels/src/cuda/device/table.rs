@@ -1,6 +1,8 @@
 //! A table in device memory that is written again only where it changed.
 
-use super::auxiliary::Auxiliary;
+use std::ops::Range;
+
+use super::auxiliary::{Auxiliary, MANY};
 use super::driver::{Buffer, Stream};
 use crate::cuda::CudaError;
 
@@ -26,6 +28,11 @@ impl Table {
         self.buffer.address()
     }
 
+    /// What is on the device is not known any more.
+    pub(super) fn forget(&mut self) {
+        self.there.clear();
+    }
+
     /// Has `fill` write all rows, and puts those that differ into the stream.
     ///
     /// A recording gets all of them, since it may happen after others have been put; what is there then is
@@ -49,16 +56,11 @@ impl Table {
         if self.there.len() != self.wanted.len() {
             self.put(stream, auxiliary, 0, self.wanted.len())?;
         } else if self.there != self.wanted {
-            // Runs of rows that differ.
             let rows = self.wanted.chunks(self.row_bytes).zip(self.there.chunks(self.row_bytes));
             let differs: Vec<bool> = rows.map(|(wanted, there)| wanted != there).collect();
-            let mut row = 0;
-            for run in differs.chunk_by(|a, b| a == b) {
-                let (start, end) = (row * self.row_bytes, (row + run.len()) * self.row_bytes);
-                row += run.len();
-                if run[0]
-                    && let Err(error) = self.put(stream, auxiliary, start, end)
-                {
+            for rows in runs(&differs, MANY * 4 / self.row_bytes) {
+                let (start, end) = (rows.start * self.row_bytes, rows.end * self.row_bytes);
+                if let Err(error) = self.put(stream, auxiliary, start, end) {
                     self.there.clear();
                     return Err(error);
                 }
@@ -81,5 +83,37 @@ impl Table {
         // SAFETY: the range is inside the buffer, whose length is that of `wanted`; launches that read it are put
         // into streams that the caller keeps in order.
         unsafe { auxiliary.put(stream, self.address() + start as u64, &words) }
+    }
+}
+
+/// What covers the rows that differ: neighbouring ones, and those between that one launch takes along.
+fn runs(differs: &[bool], most: usize) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for row in (0..differs.len()).filter(|row| differs[*row]) {
+        match runs.last_mut() {
+            Some(run) if row == run.end || row < run.start + most => run.end = row + 1,
+            _ => runs.push(row..row + 1),
+        }
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::runs;
+
+    #[test]
+    fn rows_that_differ_are_covered_by_few_runs() {
+        let of = |rows: &[usize], most| {
+            let differs: Vec<bool> = (0..12).map(|row| rows.contains(&row)).collect();
+            let runs = runs(&differs, most).into_iter();
+            runs.map(|run| (run.start, run.end)).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&[], 4), []);
+        assert_eq!(of(&[1, 3, 4], 4), [(1, 5)]);
+        assert_eq!(of(&[0, 3, 5, 11], 4), [(0, 4), (5, 6), (11, 12)]);
+        assert_eq!(of(&[0, 1, 2, 3, 4, 5, 7], 4), [(0, 6), (7, 8)]);
+        assert_eq!(of(&(0..12).collect::<Vec<_>>(), 4), [(0, 12)]);
+        assert_eq!(of(&[2, 3], 0), [(2, 4)]);
     }
 }

@@ -59,19 +59,32 @@ pub struct Image {
 }
 
 /// Those that were loaded, by what was asked for: they stay for the life of the process.
-static LOADED: Mutex<Vec<(Option<PathBuf>, Nvrtc)>> = Mutex::new(Vec::new());
+static LOADED: Mutex<Vec<(Wanted, Nvrtc)>> = Mutex::new(Vec::new());
+
+/// What is asked for: a library by its path, and the largest major version that will do.
+type Wanted = (Option<PathBuf>, Option<i32>);
 
 impl Nvrtc {
     /// The first usable library of: what the environment variable `NOSC_NVRTC` names (nothing else, if it is
-    /// set); folders of `CUDA_HOME` and `CUDA_PATH`; packages of the Python on the path; the loader's folders.
+    /// set); folders of `CUDA_HOME` and `CUDA_PATH`; packages of the Python on the path; `CONDA_PREFIX` and
+    /// `/usr/local/cuda`; the loader's folders.
     ///
     /// # Errors
     ///
     /// [`CudaError::Library`] if `NOSC_NVRTC` names something else, [`CudaError::NoNvrtc`] with all that
     /// was tried.
     pub fn find() -> Result<Nvrtc, CudaError> {
-        let named = env::var_os(NVRTC_VARIABLE).filter(|path| !path.is_empty());
-        Nvrtc::loaded(named.map(PathBuf::from))
+        Nvrtc::loaded((named(), None))
+    }
+
+    /// The first one whose code a driver of this CUDA version takes, such as 12 for 12.8: drivers refuse what a
+    /// compiler of a later major version makes. If there is none, the first usable one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Nvrtc::find`].
+    pub(super) fn find_for(driver_major: i32) -> Result<Nvrtc, CudaError> {
+        Nvrtc::loaded((named(), Some(driver_major)))
     }
 
     /// The library at a path, or in the folder at it.
@@ -80,18 +93,18 @@ impl Nvrtc {
     ///
     /// [`CudaError::Library`] if it is not one.
     pub fn at(path: &Path) -> Result<Nvrtc, CudaError> {
-        Nvrtc::loaded(Some(path.to_owned()))
+        Nvrtc::loaded((Some(path.to_owned()), None))
     }
 
-    fn loaded(wanted: Option<PathBuf>) -> Result<Nvrtc, CudaError> {
+    fn loaded(wanted: Wanted) -> Result<Nvrtc, CudaError> {
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, known)) = loaded.iter().find(|(known, _)| *known == wanted) {
             return Ok(known.clone());
         }
         let nvrtc = match &wanted {
-            None => Nvrtc::first(search::candidates())
+            (None, most) => Nvrtc::first(search::candidates(), *most)
                 .map_err(|tried| CudaError::NoNvrtc { tried: shown(tried) })?,
-            Some(path) => Nvrtc::first(search::named(path)).map_err(|tried| {
+            (Some(path), most) => Nvrtc::first(search::named(path), *most).map_err(|tried| {
                 let reasons: Vec<String> = tried.into_iter().map(|(_, reason)| reason).collect();
                 CudaError::Library { path: path.clone(), reason: reasons.join("; ") }
             })?,
@@ -100,11 +113,12 @@ impl Nvrtc {
         Ok(nvrtc)
     }
 
-    /// The first candidate that works, or each with what is wrong with it.
+    /// The first candidate that works and is not too new, else the first that works, else what is wrong with each.
     fn first(
         candidates: impl IntoIterator<Item = Candidate>,
+        most: Option<i32>,
     ) -> Result<Nvrtc, Vec<(String, String)>> {
-        let mut tried = Vec::new();
+        let (mut tried, mut too_new) = (Vec::new(), None);
         for candidate in candidates {
             let path = match candidate {
                 Candidate::File(path) => path,
@@ -115,11 +129,12 @@ impl Nvrtc {
                 }
             };
             match Nvrtc::open(&path) {
-                Ok(nvrtc) => return Ok(nvrtc),
+                Ok(nvrtc) if most.is_none_or(|most| nvrtc.version().0 <= most) => return Ok(nvrtc),
+                Ok(nvrtc) => too_new = too_new.or(Some(nvrtc)),
                 Err(reason) => tried.push((path.display().to_string(), reason)),
             }
         }
-        Err(tried)
+        too_new.ok_or(tried)
     }
 
     fn open(path: &Path) -> Result<Nvrtc, String> {
@@ -184,6 +199,11 @@ impl Nvrtc {
         let resources = Resources::of(&output.log, &ptx);
         Ok(Image { architecture, ptx, cubin: output.cubin, resources })
     }
+}
+
+/// What `NOSC_NVRTC` names.
+fn named() -> Option<PathBuf> {
+    env::var_os(NVRTC_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
 /// All that a kernel for this architecture is compiled with.

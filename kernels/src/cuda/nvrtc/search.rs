@@ -4,8 +4,16 @@
 //! machines with PyTorch have NVRTC only there.
 
 use std::env;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// How long a Python may take to say where its packages are,
+const PATIENCE: Duration = Duration::from_secs(10);
+/// and how many bytes of that are read.
+const MOST: u64 = 1 << 20;
 
 /// A place to look for a library.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,15 +39,33 @@ pub(super) fn candidates() -> impl Iterator<Item = Candidate> {
     let toolkit = toolkit.into_iter().flat_map(|(why, folder)| in_folder(&why, &folder));
     let packages = std::iter::once_with(|| package_folders("lib")).flatten();
     let packages = packages.flat_map(|(why, folder)| in_folder(&why, &folder));
-    toolkit.chain(packages).chain(NAMES.map(|name| Candidate::Name(name.to_owned())))
+    let usual = usual_folders().into_iter().flat_map(|(why, folder)| in_folder(&why, &folder));
+    toolkit.chain(packages).chain(usual).chain(NAMES.map(|name| Candidate::Name(name.to_owned())))
 }
 
-/// What `NOSC_NVRTC` names: a file, or a folder with one.
+/// What `NOSC_NVRTC` names: a file, a folder with one, or a toolkit.
 pub(super) fn named(path: &Path) -> Vec<Candidate> {
     if path.is_dir() {
-        return in_folder("NOSC_NVRTC", path);
+        let own = in_folder("NOSC_NVRTC", path);
+        let inner = ["lib64", "lib"].map(|part| path.join(part));
+        let inner = inner.iter().filter(|folder| folder.is_dir());
+        return own
+            .into_iter()
+            .chain(inner.flat_map(|folder| in_folder("NOSC_NVRTC", folder)))
+            .collect();
     }
-    vec![Candidate::File(path.to_owned())]
+    // A name without a folder would be looked for by the loader, which does not look here.
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    vec![Candidate::File(path)]
+}
+
+/// Folders where a toolkit often is.
+fn usual_folders() -> Vec<(String, PathBuf)> {
+    let conda = env::var_os("CONDA_PREFIX").filter(|root| !root.is_empty());
+    let conda = conda.map(|root| ("CONDA_PREFIX".to_owned(), PathBuf::from(root).join("lib")));
+    let usual = Path::new("/usr/local/cuda/lib64").to_owned();
+    let usual = ("the usual place".to_owned(), usual);
+    conda.into_iter().chain([usual]).filter(|(_, folder)| folder.is_dir()).collect()
 }
 
 /// The libraries in a folder, the newest first.
@@ -124,20 +150,53 @@ fn package_folders(part: &str) -> Vec<(String, PathBuf)> {
 fn python_path() -> Vec<PathBuf> {
     const ASK: &str = "import sys; print('\\n'.join(sys.path))";
     for program in ["python3", "python"] {
-        let answer = Command::new(program)
-            .args(["-c", ASK])
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .output();
-        if let Ok(answer) = answer.map(|answer| (answer.status.success(), answer.stdout))
-            && answer.0
-        {
-            let paths = String::from_utf8_lossy(&answer.1).into_owned();
+        if let Some(answer) = answer(Command::new(program).args(["-c", ASK]), PATIENCE) {
+            let paths = String::from_utf8_lossy(&answer).into_owned();
             // A relative entry would depend on where the program was started.
             return paths.lines().map(PathBuf::from).filter(|path| path.is_absolute()).collect();
         }
     }
     Vec::new()
+}
+
+#[cfg(unix)]
+fn is_program(place: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(place)
+        .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_program(place: &Path) -> bool {
+    place.is_file()
+}
+
+/// What a program writes, if it ends well, and soon.
+fn answer(command: &mut Command, patience: Duration) -> Option<Vec<u8>> {
+    let deadline = Instant::now() + patience;
+    let command = command.stdin(Stdio::null()).stderr(Stdio::null()).stdout(Stdio::piped());
+    let mut child = command.spawn().ok()?;
+    let output = child.stdout.take()?;
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let read = output.take(MOST).read_to_end(&mut bytes);
+        // Nobody waits any more for one that is late.
+        let _ = sender.send(read.map(|_| bytes));
+    });
+    let bytes = receiver.recv_timeout(patience).ok().and_then(Result::ok);
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return bytes.filter(|_| status.success()),
+            Ok(None) if bytes.is_some() && Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            _ => break,
+        }
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    None
 }
 
 /// A program of the toolkit, or the places where it is not.
@@ -151,7 +210,7 @@ pub(crate) fn program(name: &str) -> Result<PathBuf, Vec<String>> {
     let path = path.into_iter().map(|folder| ("PATH".to_owned(), folder));
     for (why, folder) in toolkit.into_iter().chain(path).chain(packages) {
         let place = folder.join(&file);
-        if place.is_file() {
+        if is_program(&place) {
             return Ok(place);
         }
         if why != "PATH" {
@@ -192,6 +251,19 @@ mod tests {
         assert!(text.contains(&folder.path().display().to_string()), "{text}");
         let missing = folder.path().join("missing");
         assert_eq!(named(&missing), [Candidate::File(missing)]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_program_that_hangs_or_fails_has_no_answer() {
+        let shell =
+            |script: &str, patience| answer(Command::new("sh").args(["-c", script]), patience);
+        assert_eq!(shell("echo yes", PATIENCE), Some(b"yes\n".to_vec()));
+        assert_eq!(shell("echo no; exit 3", PATIENCE), None);
+        let short = Duration::from_millis(50);
+        assert_eq!(shell("exec sleep 1000", short), None);
+        assert_eq!(shell("exec >&-; exec sleep 1000", short), None);
+        assert_eq!(answer(&mut Command::new("nosc-has-no-such-program"), short), None);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use libloading::Library;
 use crate::cuda::CudaError;
 
 /// Functions that are called here, or by what is called of cudarc.
-const FUNCTIONS: [&str; 35] = [
+const FUNCTIONS: [&str; 40] = [
     "cuInit",
     "cuGetErrorName",
     "cuGetErrorString",
@@ -33,6 +33,10 @@ const FUNCTIONS: [&str; 35] = [
     "cuStreamDestroy_v2",
     "cuStreamSynchronize",
     "cuStreamBeginCapture_v2",
+    "cuStreamWaitEvent",
+    "cuEventCreate",
+    "cuEventRecord",
+    "cuEventDestroy_v2",
     "cuStreamEndCapture",
     "cuStreamIsCapturing",
     "cuGraphInstantiateWithFlags",
@@ -50,6 +54,7 @@ const FUNCTIONS: [&str; 35] = [
     "cuModuleLoadData",
     "cuModuleUnload",
     "cuModuleGetFunction",
+    "cuFuncGetAttribute",
     "cuLaunchKernel",
 ];
 

@@ -16,7 +16,8 @@ use std::sync::Arc;
 
 use cudarc::driver::result::{self, DriverError};
 use cudarc::driver::sys::{
-    self, CUdevice_attribute, CUresult, CUstreamCaptureMode, CUstreamCaptureStatus,
+    self, CUdevice_attribute, CUevent_flags, CUevent_wait_flags, CUresult, CUstreamCaptureMode,
+    CUstreamCaptureStatus,
 };
 use cudarc::driver::{CudaContext, CudaStream};
 
@@ -25,6 +26,7 @@ use crate::cuda::{Architecture, CudaError};
 use library::start;
 pub(super) use memory::{Buffer, copy, download, upload};
 pub(super) use module::{Function, LoadError, Module};
+pub(super) use sys::CUfunction_attribute as FunctionAttribute;
 
 /// The driver's words for a failure.
 pub(super) fn failure(call: &'static str, error: DriverError) -> CudaError {
@@ -130,6 +132,7 @@ impl Context {
 /// A device that the calling thread's calls are about. Dropped, it leaves the thread to the one of before: other
 /// libraries take the current one for theirs.
 #[derive(Debug)]
+#[must_use = "dropped at once, it changes nothing"]
 pub struct Current {
     before: sys::CUcontext,
 }
@@ -212,6 +215,37 @@ impl Stream {
         done.map_err(|error| failure("cuStreamSynchronize", error))
     }
 
+    /// Lets what is put into it from now on wait for what is in another stream of the device now. The host does not
+    /// wait.
+    ///
+    /// # Errors
+    ///
+    /// [`CudaError::Driver`]; [`CudaError::Call`] for a stream of another device.
+    pub fn wait_for(&self, other: &Stream) -> Result<(), CudaError> {
+        if self.ordinal() != other.ordinal() {
+            return Err(CudaError::Call("streams of two devices".to_owned()));
+        }
+        let _current = self.context.bind()?;
+        let flags = CUevent_flags::CU_EVENT_DISABLE_TIMING;
+        let event =
+            result::event::create(flags).map_err(|error| failure("cuEventCreate", error))?;
+        // SAFETY: the event was just made, and the stream is alive.
+        let recorded = unsafe { result::event::record(event, other.raw()) };
+        let default = CUevent_wait_flags::CU_EVENT_WAIT_DEFAULT;
+        let waits = recorded.and_then(|()| {
+            // SAFETY: the event was recorded, and the stream is alive.
+            unsafe { result::stream::wait_event(self.raw(), event, default) }
+        });
+        // SAFETY: made above, and destroyed once; what waits for it goes on to do so.
+        let _ = unsafe { result::event::destroy(event) };
+        waits.map_err(|error| failure("cuStreamWaitEvent", error))
+    }
+
+    /// Whether it is the same queue as another.
+    pub fn is_same(&self, other: &Stream) -> bool {
+        (self.ordinal(), self.raw()) == (other.ordinal(), other.raw())
+    }
+
     /// Makes its device the one that the calling thread's calls are about. Each call does that by itself; around
     /// several of them it is done once.
     ///
@@ -251,20 +285,16 @@ impl Stream {
         // SAFETY: the stream is alive.
         let begun = unsafe { result::stream::begin_capture(self.raw(), mode) };
         begun.map_err(|error| failure("cuStreamBeginCapture", error))?;
-        let done = work(self);
-        // SAFETY: the stream is alive, and a recording was begun.
-        let graph = unsafe { result::stream::end_capture(self.raw()) };
-        // What went wrong inside is why the recording is not valid.
-        done?;
-        let graph = graph.map_err(|error| failure("cuStreamEndCapture", error))?;
-        if graph.is_null() {
+        let mut recording = Recording { stream: self, ended: false, graph: ptr::null_mut() };
+        // What goes wrong inside is why the recording is not valid.
+        work(self)?;
+        recording.end().map_err(|error| failure("cuStreamEndCapture", error))?;
+        if recording.graph.is_null() {
             return Err(CudaError::Call("the recording is not valid".to_owned()).into());
         }
         let flags = sys::CUgraphInstantiate_flags(0);
         // SAFETY: the graph was just made.
-        let executable = unsafe { result::graph::instantiate(graph, flags) };
-        // SAFETY: as above; an executable graph does not need the one that it was made from.
-        let _ = unsafe { result::graph::destroy(graph) };
+        let executable = unsafe { result::graph::instantiate(recording.graph, flags) };
         let executable = executable.map_err(|error| failure("cuGraphInstantiate", error))?;
         Ok(Graph { context: self.context.clone(), executable })
     }
@@ -276,6 +306,36 @@ impl Drop for Stream {
         let current = self.context.bind();
         drop(self.stream.take());
         drop(current);
+    }
+}
+
+/// A recording that was begun, and what was recorded. Ended and destroyed on every way out: an executable graph
+/// does not need the one that it was made from.
+struct Recording<'s> {
+    stream: &'s Stream,
+    ended: bool,
+    graph: sys::CUgraph,
+}
+
+impl Recording<'_> {
+    fn end(&mut self) -> Result<(), DriverError> {
+        self.ended = true;
+        // SAFETY: the stream is alive, and a recording was begun and not ended.
+        self.graph = unsafe { result::stream::end_capture(self.stream.raw()) }?;
+        Ok(())
+    }
+}
+
+impl Drop for Recording<'_> {
+    fn drop(&mut self) {
+        let Ok(_current) = self.stream.context.bind() else { return };
+        if !self.ended {
+            let _ = self.end();
+        }
+        if !self.graph.is_null() {
+            // SAFETY: made by `end`, and destroyed once.
+            let _ = unsafe { result::graph::destroy(self.graph) };
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::ffi::{CString, c_void};
 use std::sync::Arc;
 
 use cudarc::driver::result;
-use cudarc::driver::sys::{self, CUresult};
+use cudarc::driver::sys::{self, CUfunction_attribute, CUresult};
 
 use super::{Context, Stream, failure, is_memory, message};
 use crate::cuda::CudaError;
@@ -41,8 +41,9 @@ impl Module {
         let _current = context.bind().map_err(LoadError::Failed)?;
         // Intermediate code ends with a zero.
         let image = [image, &[0]].concat();
-        // SAFETY: the driver knows the kind and the end of the image from its content, which NVRTC wrote
-        // and a hash of which was checked if it came from a file.
+        // SAFETY: the driver knows the kind and the end of the image from its content, which NVRTC wrote. If it
+        // came from a file, a hash says that it is whole; that nobody else writes such files is up to the
+        // owner of the folder.
         let loaded = unsafe { result::module::load_data(image.as_ptr().cast::<c_void>()) };
         let module = loaded.map_err(|error| match error.0 {
             CUresult::CUDA_ERROR_NO_BINARY_FOR_GPU
@@ -99,6 +100,19 @@ unsafe impl Send for Function {}
 unsafe impl Sync for Function {}
 
 impl Function {
+    /// What the driver says of it.
+    pub(in crate::cuda::device) fn attribute(
+        &self,
+        attribute: CUfunction_attribute,
+    ) -> Result<u32, CudaError> {
+        let _current = self.module.context.bind()?;
+        let mut value = 0;
+        // SAFETY: the module is alive; a place for an int.
+        let status = unsafe { sys::cuFuncGetAttribute(&raw mut value, attribute, self.function) };
+        status.result().map_err(|error| failure("cuFuncGetAttribute", error))?;
+        Ok(value.unsigned_abs())
+    }
+
     /// Puts a launch into a stream. Grid and blocks have one dimension.
     ///
     /// # Safety

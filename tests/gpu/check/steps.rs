@@ -1,0 +1,283 @@
+//! The optimizer on the device beside the one on the processor: recordings, streams, many tensors, guards.
+
+use nosc_compiler::Rule;
+use nosc_kernels::cuda::{Device, DeviceTensor, Stream};
+use nosc_runtime::{
+    ElementType, FloatVec, NonFinite, Rounding, Settings, StepOptions, StepOutcome, library,
+};
+use nosc_tests::cuda::{Twins, launch, raw_slice, upload};
+
+use crate::{Found, Scope};
+
+const F32: (ElementType, ElementType) = (ElementType::F32, ElementType::F32);
+const LENGTHS: [usize; 6] = [0, 6, 3, 0, 4_099, 130];
+
+fn settings() -> Settings {
+    Settings { total_steps: Some(50), seed: Some(0x1234_5678_9abc_def0), ..Settings::default() }
+}
+
+fn standard(name: &str) -> Rule {
+    nosc_tests::library(name)
+}
+
+fn new_stream() -> Stream {
+    Device::open(0).unwrap().new_stream().unwrap()
+}
+
+/// Gradients of some steps on the device, and the same here.
+struct Ahead {
+    here: Vec<Vec<FloatVec>>,
+    there: Vec<Vec<DeviceTensor>>,
+}
+
+impl Ahead {
+    fn new(twins: &mut Twins, steps: usize) -> Ahead {
+        let here: Vec<Vec<FloatVec>> = (0..steps).map(|_| twins.next_gradients()).collect();
+        let stream = twins.device.stream();
+        let there = here.iter().map(|gradients| upload(stream, gradients)).collect();
+        Ahead { here, there }
+    }
+
+    /// Puts a step into the stream of the one on the device. Nothing waits.
+    fn put(&self, twins: &mut Twins, step: usize, options: &StepOptions) {
+        twins.device.step_with(&mut twins.tensors, &self.there[step], options).unwrap();
+    }
+
+    /// The same steps here.
+    fn follow(&self, twins: &mut Twins, options: &StepOptions) {
+        for gradients in &self.here {
+            twins.step_host(gradients, options).unwrap();
+        }
+    }
+}
+
+/// Recorded steps, of optimizers that have done some.
+pub(crate) fn graphs(scope: Scope) -> Found {
+    let cases = [("t6_17", None), ("adamw", None), ("adamw", Some(0.5))];
+    recorded(scope, &cases[..if scope.small { 1 } else { 3 }], true)
+}
+
+/// The first step of a process is recorded: its kernels have been loaded, and none has been launched.
+pub(crate) fn first_recording(scope: Scope) -> Found {
+    recorded(scope, &[("t6_01", Some(0.5))], false)
+}
+
+fn recorded(scope: Scope, cases: &[(&str, Option<f64>)], is_warm: bool) -> Found {
+    let replays = if scope.small { 3 } else { 20 };
+    for (name, clip_norm) in cases {
+        let stream = new_stream();
+        let mut twins = Twins::of(&standard(name), &[F32; 6], &LENGTHS, &settings(), &stream);
+        let options = |rate| StepOptions { clip_norm: *clip_norm, ..StepOptions::new(rate) };
+        if is_warm {
+            twins.step(&options(0.1));
+        } else {
+            twins.device.prepare(&twins.tensors, &twins.gradients, &options(0.1)).unwrap();
+        }
+        let graph = stream.capture(|_| twins.device.record(&mut twins.tensors, &twins.gradients));
+        let graph = graph.unwrap_or_else(|error| panic!("{name} is not recorded: {error}"));
+        for step in 0..replays {
+            let gradients = twins.next_gradients();
+            twins.show(&gradients);
+            let options = options(0.1 / f64::from(step + 1));
+            twins.device.begin(&options).unwrap();
+            launch(&graph, &stream);
+            twins.step_host(&gradients, &options).unwrap();
+            twins.assert_same(&format!("{name}, recorded step {step}"));
+        }
+        // Steps in between, with gradients that are elsewhere.
+        let gradients = twins.next_gradients();
+        twins.gradients = upload(&stream, &gradients);
+        twins.step_with(&gradients, &options(0.2));
+        twins.assert_same(name);
+    }
+    Found::Counted(format!("{} recordings, each launched {replays} times", cases.len()))
+}
+
+/// Two optimizers in two streams at once, one that changes its stream, and one in the default stream.
+pub(crate) fn streams(scope: Scope) -> Found {
+    let (length, steps) = if scope.small { (5_003, 2) } else { (3_000_001, 8) };
+    let lengths = [length, 17, length / 3];
+    let options = StepOptions::new(0.05);
+    let twins = |name: &str, stream: &Stream| {
+        Twins::of(&standard(name), &[F32; 3], &lengths, &settings(), stream)
+    };
+    let streams = [new_stream(), new_stream()];
+    let mut both = [twins("adamw", &streams[0]), twins("t6_17", &streams[1])];
+    let ahead: Vec<Ahead> = both.iter_mut().map(|twins| Ahead::new(twins, steps)).collect();
+    for step in 0..steps {
+        for (twins, ahead) in both.iter_mut().zip(&ahead) {
+            ahead.put(twins, step, &options);
+        }
+    }
+    for (twins, ahead) in both.iter_mut().zip(&ahead) {
+        ahead.follow(twins, &options);
+        twins.assert_same("two streams at once");
+    }
+    // Another stream from now on; what is in the one before is waited for, as the manual demands.
+    let [mut moved, _] = both;
+    streams[0].synchronize().unwrap();
+    moved.device.set_stream(&streams[1]).unwrap();
+    moved.steps(2);
+    moved.assert_same("after another stream");
+    let device = Device::open(0).unwrap();
+    let mut default = twins("adamw", &device.default_stream());
+    default.steps(2);
+    default.step(&StepOptions { clip_norm: Some(0.5), ..options });
+    default.assert_same("the default stream");
+    Found::Counted(format!("{steps} steps of {length} elements in each of two streams"))
+}
+
+/// Many small tensors, empty ones among them, whose gradients are elsewhere at every step.
+pub(crate) fn many_tensors(scope: Scope) -> Found {
+    let (count, steps) = if scope.small { (60, 3) } else { (2_000, 6) };
+    let lengths: Vec<usize> =
+        (0..count).map(|t| if t % 5 == 3 { 0 } else { t * 7_919 % 1_500 }).collect();
+    let stream = new_stream();
+    let types = vec![F32; count];
+    let mut twins = Twins::of(&standard("adamw"), &types, &lengths, &settings(), &stream);
+    let device = twins.device.device().clone();
+    let (mut pools, mut host_us) = (Vec::new(), Vec::new());
+    for step in 0..steps {
+        let gradients = twins.next_gradients();
+        // In one piece, from another element each time: some are aligned, others are not.
+        let (mut places, mut end) = (Vec::new(), step);
+        for gradient in &gradients {
+            places.push(end..end + gradient.len());
+            end += gradient.len() + step % 3;
+        }
+        let mut pool = vec![0.0_f32; end];
+        for (place, gradient) in places.iter().zip(&gradients) {
+            if let FloatVec::F32(values) = gradient {
+                pool[place.clone()].copy_from_slice(values);
+            }
+        }
+        let pool = DeviceTensor::from_host(&stream, FloatVec::F32(pool).as_floats()).unwrap();
+        let views: Vec<DeviceTensor> =
+            places.into_iter().map(|place| raw_slice(&device, &pool, place)).collect();
+        pools.push(pool);
+        let options = StepOptions::new(0.05);
+        let start = std::time::Instant::now();
+        twins.device.step_with(&mut twins.tensors, &views, &options).unwrap();
+        host_us.push(start.elapsed().as_secs_f64() * 1e6);
+        twins.step_host(&gradients, &options).unwrap();
+    }
+    twins.assert_same("many tensors");
+    drop(pools);
+    let host_us = crate::median(host_us.split_off(1));
+    Found::Counted(format!("{count} tensors, {steps} steps, {host_us:.0} us on the host for one"))
+}
+
+/// Clipping by norm and by value and loss scales, with all element types.
+pub(crate) fn guards(scope: Scope) -> Found {
+    let plain = StepOptions::new(0.05);
+    // More than a chunk of a sum.
+    let long = if scope.small { 33_001 } else { 3_000_001 };
+    let lengths = [long, 0, 5, 33_000, 9];
+    let types = [
+        F32,
+        F32,
+        (ElementType::F64, ElementType::F64),
+        (ElementType::Bf16, ElementType::Bf16),
+        (ElementType::F16, ElementType::F16),
+    ];
+    let settings = Settings { rounding: Rounding::Stochastic, ..settings() };
+    let mut twins = Twins::of(&standard("momentum"), &types, &lengths, &settings, &new_stream());
+    let cases = [
+        StepOptions { clip_norm: Some(2.0), ..plain },
+        StepOptions { clip_norm: Some(2.0), loss_scale: 1024.0, ..plain },
+        StepOptions { clip_norm: Some(1e9), ..plain },
+        StepOptions { clip_value: Some(0.25), ..plain },
+        plain,
+        StepOptions { clip_norm: Some(0.5), clip_value: Some(1e-3), loss_scale: 3.0, ..plain },
+        StepOptions { clip_norm: Some(0.0), ..plain },
+    ];
+    let cases = if scope.small { &cases[..2] } else { &cases[..] };
+    for options in cases {
+        assert_eq!(twins.step(options), StepOutcome::Done);
+        twins.assert_same(&format!("{options:?}"));
+        let norms = (twins.host.gradient_norm(), twins.device.gradient_norm().unwrap());
+        assert_eq!(norms.0, norms.1, "{options:?}");
+    }
+    // A NaN anywhere makes the norm one, and all that is multiplied by it.
+    let mut gradients = twins.next_gradients();
+    if let FloatVec::F32(values) = &mut gradients[0] {
+        values[33_000] = f32::NAN;
+    }
+    twins.step_with(&gradients, &StepOptions { clip_norm: Some(1.0), ..plain });
+    twins.assert_same("a NaN");
+    assert!(twins.device.gradient_norm().unwrap().unwrap().is_nan());
+    Found::Counted(format!("{} steps, norms of {long} elements to the bit", cases.len() + 1))
+}
+
+/// Gradients that are not finite: passed on, skipped, or refused with the same words.
+pub(crate) fn non_finite(scope: Scope) -> Found {
+    let types = [
+        F32,
+        (ElementType::F32, ElementType::F64),
+        (ElementType::F32, ElementType::F16),
+        (ElementType::F32, ElementType::Bf16),
+    ];
+    let long = if scope.small { 40_000 } else { 2_000_000 };
+    let lengths = [3, long, 9, 17];
+    let places = [
+        (0, 2, f64::NAN),
+        (1, long - 5_000, f64::INFINITY),
+        (1, 0, 1e39),
+        (2, 8, f64::NEG_INFINITY),
+        (3, 16, f64::NAN),
+    ];
+    let policies = [NonFinite::Skip, NonFinite::Propagate, NonFinite::Error];
+    for policy in policies {
+        let settings = Settings { non_finite: policy, ..settings() };
+        let stream = new_stream();
+        let mut twins = Twins::of(&standard("momentum"), &types, &lengths, &settings, &stream);
+        twins.steps(1);
+        for (tensor, element, value) in places {
+            let mut gradients = twins.next_gradients();
+            let of = gradients[tensor].element_type();
+            let mut numbers: Vec<f64> = gradients[tensor].numbers().collect();
+            numbers[element] = value;
+            gradients[tensor] = FloatVec::rounded(of, numbers.into_iter());
+            let options = StepOptions::new(0.1);
+            if policy == NonFinite::Error {
+                let here = twins.step_host(&gradients, &options).unwrap_err();
+                twins.show(&gradients);
+                let (tensors, shown) = (&mut twins.tensors, &twins.gradients);
+                let there = twins.device.step_with(tensors, shown, &options).unwrap_err();
+                assert_eq!(here.to_string(), there.to_string());
+            } else {
+                twins.step_with(&gradients, &options);
+            }
+            twins.assert_same(&format!("{policy:?}, {value} at {tensor}.{element}"));
+        }
+        let found = StepOptions { found_inf: true, ..StepOptions::new(0.1) };
+        assert_eq!(twins.step(&found), StepOutcome::Skipped);
+        twins.steps(1);
+        twins.assert_same(&format!("{policy:?}"));
+    }
+    Found::Counted(format!("{} policies, {} places", policies.len(), places.len()))
+}
+
+/// Each goes on with what the other has saved.
+pub(crate) fn checkpoints(_: Scope) -> Found {
+    let rule = library::rule("adamw").unwrap();
+    let mut twins = Twins::new(&rule, &LENGTHS, &settings());
+    twins.steps(2);
+    let here = twins.host.to_checkpoint().unwrap();
+    let there = twins.device.to_checkpoint().unwrap();
+    assert!(here == there, "the files differ");
+    twins.steps(2);
+    twins.host.load_bytes(&there).unwrap();
+    twins.device.load_bytes(&here).unwrap();
+    twins.steps(2);
+    twins.assert_same("resumed");
+    assert_eq!(twins.device.steps(), 4);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("state.safetensors");
+    twins.device.save(&file).unwrap();
+    twins.host.load(&file).unwrap();
+    twins.device.load(&file).unwrap();
+    twins.steps(1);
+    twins.assert_same("through a file");
+    Found::Counted(format!("files of {} bytes, the same from both", here.len()))
+}
