@@ -10,6 +10,8 @@ the same step in a CUDA graph, without the host's part. torch keeps states in th
 f32: rows of bf16 move fewer bytes here. `compiled` is torch.compile of a formula, with the seconds until its first
 result; for that it finds its caches empty.
 
+With --compile-on-cpu only torch.compile is timed, for the processor.
+
 Exit status 0 if something was measured, 3 with one line where torch or a GPU is missing.
 """
 import argparse
@@ -36,6 +38,8 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--device", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=240, help="nothing new is begun after these")
+    parser.add_argument("--compile-on-cpu", action="store_true",
+                        help="only time what torch.compile takes, for the processor: no GPU is needed")
     return parser.parse_args()
 
 
@@ -183,6 +187,16 @@ class Bench:
             json.dump({"about": about, "rows": self.rows, "skipped": self.skipped}, file, indent=1)
 
 
+def compile_on_cpu(torch):
+    for name, formula in {"PowerSign": powersign(torch), "AddSign": addsign(torch)}.items():
+        arrays = [torch.full((1 << 20,), value) for value in (0.5, 1e-3, 0.0)]
+        torch.compiler.reset()
+        start = time.perf_counter()
+        torch.compile(formula, dynamic=False)(*arrays)
+        print(f"{name:24} compiled for the processor in {time.perf_counter() - start:.2f} s", flush=True)
+    return 0
+
+
 def main():
     options = arguments()
     with contextlib.ExitStack() as stack:
@@ -196,6 +210,9 @@ def main():
         except ImportError as error:
             print(f"SKIPPED peers: no torch ({error})")
             return 3
+        if options.compile_on_cpu:
+            print(f"torch {torch.__version__}")
+            return compile_on_cpu(torch)
         if not torch.cuda.is_available():
             print("SKIPPED peers: this torch finds no GPU")
             return 3
