@@ -279,7 +279,7 @@ fn fast_math_is_refused() {
     }
 }
 
-/// A product whose rounding shows: contracted, it would be 4.8834085e-4 (SauersML/gam#1686).
+/// A product whose rounding shows: contracted, it would be 4.8834085e-4 (SauersML/gam#1686), case C14.
 #[test]
 fn a_rounded_product_is_not_contracted() {
     let Some(nvrtc) = nvrtc() else { return };
@@ -287,7 +287,7 @@ fn a_rounded_product_is_not_contracted() {
     for at in known(&nvrtc, 0..ARCHITECTURES.len()) {
         let run = |text: &str, options| {
             let kernel = Kernel::parsed(&ptx(&nvrtc, text, at, options));
-            five_elements(&lowered, &kernel, 1.0 + 2.0_f32.powi(-12))
+            five_elements(&lowered, &kernel, 1.0 + 2.0_f32.powi(-12), 0)
         };
         let text = source(&lowered).text;
         assert_eq!(run(&text, &[]), [-4.882_812_5e-4; 5], "{at}");
@@ -296,8 +296,31 @@ fn a_rounded_product_is_not_contracted() {
     }
 }
 
+/// Elements around 2^31 bytes, 2^31 and 2^32 elements, and far beyond: case C11.
+#[test]
+fn elements_beyond_32_bits_are_reached() {
+    let Some(nvrtc) = nvrtc() else { return };
+    let lowered = lowered(&rule("{ param beta = 0\n update = g + ema(g, beta) }"));
+    for at in known(&nvrtc, 0..ARCHITECTURES.len()) {
+        let kernel = Kernel::parsed(&ptx(&nvrtc, &source(&lowered).text, at, &[]));
+        for chunks_before in [0, 1, 2, 3, 4, 5, 1_000] {
+            let found = five_elements(&lowered, &kernel, 0.5, chunks_before);
+            assert_eq!(found, [-1.0; 5], "{at}, {chunks_before} chunks");
+        }
+    }
+}
+
 /// Parameters that were 0, after a step with learning rate 1: a vector and one that is left.
-fn five_elements(lowered: &LoweredRule, kernel: &Kernel, gradient: f32) -> [f32; 5] {
+///
+/// They are the last ones of a tensor whose chunks before, of 2^30 elements each, are not there.
+fn five_elements(
+    lowered: &LoweredRule,
+    kernel: &Kernel,
+    gradient: f32,
+    chunks_before: u32,
+) -> [f32; 5] {
+    const CHUNK: u64 = 1 << 30;
+    let before = u64::from(chunks_before) * CHUNK;
     let inputs = StepInputs {
         step: 0,
         total_steps: None,
@@ -314,20 +337,22 @@ fn five_elements(lowered: &LoweredRule, kernel: &Kernel, gradient: f32) -> [f32;
     let gradients = memory.add("gradients", bytes(&[gradient; 5]), Rights::Read, 0);
     let mut state = |_| {
         let state = memory.add("state", bytes(&[0.0; 5]), Rights::Write, 0);
-        memory.address(state)
+        memory.address(state).wrapping_sub(4 * before)
     };
     let states: Vec<u64> = (0..lowered.plan.states).map(&mut state).collect();
     let (mut table, mut chunks) = (Vec::new(), Vec::new());
-    let (parameter, gradient) = (memory.address(parameters), memory.address(gradients));
+    // Where the tensor starts, as far as its kernel knows.
+    let start = |array| memory.address(array).wrapping_sub(4 * before);
+    let (parameter, gradient) = (start(parameters), start(gradients));
     let row = abi::Tensor {
         parameters: parameter,
         gradients: gradient,
-        length: 5,
+        length: before + 5,
         first_element: 0,
         id: 0,
     };
     row.write(&states, &mut table);
-    abi::Chunk { tensor: 0, number: 0 }.write(&mut chunks);
+    abi::Chunk { tensor: 0, number: chunks_before }.write(&mut chunks);
     let tables = [
         ("tensors", table),
         ("chunks", chunks),
@@ -338,7 +363,7 @@ fn five_elements(lowered: &LoweredRule, kernel: &Kernel, gradient: f32) -> [f32;
         let handle = memory.add(name, bytes, Rights::Read, 0);
         memory.address(handle)
     });
-    let arguments = [table, chunks, 1, 4096, scalars, words];
+    let arguments = [table, chunks, 1, CHUNK, scalars, words];
     Machine::new(kernel).launch(&mut memory, 1, 32, &arguments).unwrap();
     let words = memory.bytes(parameters).chunks(4);
     let floats: Vec<f32> = words.map(|w| f32::from_le_bytes(w.try_into().unwrap())).collect();
