@@ -1,0 +1,137 @@
+//! Convolutions as matrix products, for any processor.
+//!
+//! The first one copies the patches of an image into a matrix: they are short. The second one needs
+//! no copy. In an image with its border, the three pixels under one row of the kernel lie together,
+//! so the patches of one kernel row are a matrix whose rows overlap: each starts one pixel after
+//! the last. Where a patch wraps around the border its result means nothing: those are the last two
+//! pixels of each row of the output.
+
+use pulp::Simd;
+
+use super::convolutions::{Convolutions, FirstLayer};
+use super::matrix::{View, multiply};
+use super::shape::{FILTERS, Shape};
+use super::vectors::{Grid, vectorize};
+
+/// Inputs under one row of a kernel of the second convolution.
+const TAPS: usize = 3 * FILTERS;
+
+/// Memory for one image.
+#[derive(Debug, Clone)]
+pub(super) struct Products {
+    shape: Shape,
+    /// `[side * side, 9 * channels]`.
+    patches: Vec<f32>,
+    /// Outputs of the first convolution or their derivatives: `[side, side, 32]`.
+    outputs: Vec<f32>,
+}
+
+impl Products {
+    pub(super) fn new(shape: Shape) -> Self {
+        let pixels = shape.side() * shape.side();
+        Self {
+            shape,
+            patches: vec![0.0; pixels * shape.patch()],
+            outputs: vec![0.0; pixels * FILTERS],
+        }
+    }
+
+    fn grid(&self) -> Grid {
+        Grid { side: self.shape.half(), row: self.shape.side() * FILTERS }
+    }
+
+    fn take_patches(&mut self, image: &[f32]) {
+        let shape = &self.shape;
+        let taps = 3 * shape.channels();
+        let patches = self.patches.chunks_exact_mut(shape.patch());
+        for (pixel, patch) in patches.enumerate() {
+            let (y, x) = (pixel / shape.side(), pixel % shape.side());
+            let start = y * shape.image_row() + x * shape.channels();
+            for (row, values) in patch.chunks_exact_mut(taps).enumerate() {
+                values.copy_from_slice(&image[start + row * shape.image_row()..][..taps]);
+            }
+        }
+    }
+
+    fn patches(&self) -> View<'_, f32> {
+        let patch = self.shape.patch();
+        View::new(&self.patches, self.patches.len() / patch, patch, patch)
+    }
+
+    /// The patches under kernel row `row`, of all pixels but the last two.
+    fn rows<'a>(&self, padded: &'a [f32], row: usize) -> View<'a, f32> {
+        let pixels = self.shape.wide_hidden() / FILTERS - 2;
+        View::new(&padded[row * self.shape.hidden_row()..], pixels, TAPS, FILTERS)
+    }
+}
+
+impl Convolutions for Products {
+    fn block<S: Simd>(&self) -> usize {
+        FILTERS
+    }
+
+    fn first<S: Simd>(
+        &mut self,
+        simd: S,
+        image: &[f32],
+        layer: &FirstLayer<'_>,
+        pooled: &mut [f32],
+        codes: &mut [f32],
+    ) {
+        self.take_patches(image);
+        let weights = View::new(layer.weights, self.shape.patch(), FILTERS, FILTERS);
+        let mut outputs = std::mem::take(&mut self.outputs);
+        multiply(&mut outputs, self.patches(), weights, false);
+        self.outputs = outputs;
+        let row = self.shape.hidden_row();
+        let (grid, outputs) = (self.grid(), &self.outputs);
+        let inside = &mut pooled[row + FILTERS..];
+        vectorize(
+            simd,
+            #[inline(always)]
+            || grid.pool_first(simd, outputs, layer.offset, inside, row, codes),
+        );
+    }
+
+    fn second<S: Simd>(&mut self, _: S, padded: &[f32], weights: &[f32], outputs: &mut [f32]) {
+        for (row, weights) in weights.chunks_exact(TAPS * FILTERS).enumerate() {
+            let weights = View::new(weights, TAPS, FILTERS, FILTERS);
+            multiply(outputs, self.rows(padded, row), weights, row > 0);
+        }
+    }
+
+    fn add_second_gradient<S: Simd>(
+        &mut self,
+        _: S,
+        padded: &[f32],
+        gradients: &[f32],
+        sums: &mut [f32],
+    ) {
+        let inside = &gradients[self.shape.hidden_row() + FILTERS..];
+        for (row, sums) in sums.chunks_exact_mut(TAPS * FILTERS).enumerate() {
+            let patches = self.rows(padded, row);
+            let gradients = View::new(inside, patches.rows, FILTERS, FILTERS);
+            multiply(sums, patches.transposed(), gradients, true);
+        }
+    }
+
+    fn add_first_gradient<S: Simd>(
+        &mut self,
+        simd: S,
+        image: &[f32],
+        gradients: &[f32],
+        codes: &[f32],
+        sums: &mut [f32],
+    ) {
+        self.take_patches(image);
+        let (grid, row) = (self.grid(), self.shape.hidden_row());
+        let outputs = &mut self.outputs;
+        vectorize(
+            simd,
+            #[inline(always)]
+            || grid.unpool_first(simd, gradients, row, codes, outputs),
+        );
+        let gradients = View::new(&self.outputs, self.patches().rows, FILTERS, FILTERS);
+        multiply(sums, self.patches().transposed(), gradients, true);
+    }
+}
