@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::aligned::Aligned;
+use super::convolutions::KERNELS;
 use super::prepared::Moments;
 use super::shape::{FILTERS, Shape};
 
@@ -9,12 +11,12 @@ use super::shape::{FILTERS, Shape};
 #[derive(Debug, Clone)]
 pub(super) struct PerImage {
     length: usize,
-    values: Vec<f32>,
+    values: Aligned,
 }
 
 impl PerImage {
     fn new(images: usize, length: usize) -> Self {
-        Self { length, values: vec![0.0; images * length] }
+        Self { length, values: Aligned::new(images * length) }
     }
 
     pub(super) fn get(&self, slot: usize) -> &[f32] {
@@ -50,17 +52,20 @@ pub(super) struct Buffers {
     pub(super) logits: PerImage,
     pub(super) of_features: PerImage,
     /// Derivatives by the outputs of the second convolution of one image, padded.
-    pub(super) of_outputs: Vec<f32>,
+    pub(super) of_outputs: Aligned,
     /// Derivatives by the hidden activations of one image, wide.
-    pub(super) of_hidden: Vec<f32>,
-    /// Packed weights.
-    pub(super) weights1: Vec<f32>,
-    pub(super) weights2: Vec<f32>,
+    pub(super) of_hidden: Aligned,
+    /// Weights in the form of the path.
+    pub(super) weights1: Aligned,
+    pub(super) weights2: Aligned,
+    /// The second convolution's kernels, reversed.
+    pub(super) reversed: Aligned,
     /// Sums of a part of the batch, by parameter tensor.
-    pub(super) convolution1: Vec<f32>,
-    pub(super) convolution2: Vec<f32>,
-    pub(super) linear: Vec<f32>,
-    pub(super) bias: Vec<f32>,
+    pub(super) convolution1: Aligned,
+    /// In the form of the path.
+    pub(super) convolution2: Aligned,
+    pub(super) linear: Aligned,
+    pub(super) bias: Aligned,
     pub(super) moments: Moments,
     /// Sums over the batch of patches times outputs of the first convolution.
     pub(super) output_products: Vec<f64>,
@@ -72,7 +77,6 @@ impl Buffers {
     pub(super) fn new(shape: &Shape) -> Self {
         let per_image = |length| PerImage::new(shape.batch(), length);
         let first = shape.patch() * FILTERS;
-        let second = 9 * FILTERS * FILTERS;
         Self {
             hidden: per_image(shape.padded_hidden()),
             codes1: per_image(shape.hidden()),
@@ -82,14 +86,15 @@ impl Buffers {
             chosen: per_image(shape.features()),
             logits: per_image(shape.classes()),
             of_features: per_image(shape.features()),
-            of_outputs: vec![0.0; shape.padded_hidden()],
-            of_hidden: vec![0.0; shape.wide_hidden()],
-            weights1: vec![0.0; first],
-            weights2: vec![0.0; second],
-            convolution1: vec![0.0; first],
-            convolution2: vec![0.0; second],
-            linear: vec![0.0; shape.features() * shape.classes()],
-            bias: vec![0.0; shape.classes()],
+            of_outputs: Aligned::new(shape.padded_hidden()),
+            of_hidden: Aligned::new(shape.wide_hidden()),
+            weights1: Aligned::new(first),
+            weights2: Aligned::new(KERNELS),
+            reversed: Aligned::new(9 * FILTERS * FILTERS),
+            convolution1: Aligned::new(first),
+            convolution2: Aligned::new(KERNELS),
+            linear: Aligned::new(shape.features() * shape.classes()),
+            bias: Aligned::new(shape.classes()),
             moments: Moments::new(shape),
             output_products: vec![0.0; first],
             patch_products: vec![0.0; first],

@@ -4,10 +4,14 @@ use pulp::Simd;
 
 use super::shape::FILTERS;
 
+/// Floats of the second convolution's weights, and of sums of derivatives by them, in the form of the
+/// path that needs the most: 16 matrices.
+pub(super) const KERNELS: usize = 16 * FILTERS * FILTERS;
+
 /// The first convolution with batch norm multiplied into it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FirstLayer<'a> {
-    /// Weights times batch norm's factor, packed.
+    /// Weights times batch norm's factor, in the order of the path.
     pub(super) weights: &'a [f32],
     /// Batch norm's offset, `[32]`.
     pub(super) offset: &'a [f32],
@@ -22,8 +26,17 @@ pub(super) struct FirstLayer<'a> {
 /// | wide | `[side/2, side/2 + 2, 32]`, the last two pixels of a row mean nothing |
 /// | `codes` | `[side/2, side/2, 32]`, see `vectors` |
 pub(super) trait Convolutions {
-    /// Filters that lie together in packed weights, which are `[32 / block, inputs, block]`.
-    fn block<S: Simd>(&self) -> usize;
+    /// The first convolution's weights times a factor for each filter, in the order of the path.
+    fn pack_first<S: Simd>(
+        &self,
+        simd: S,
+        weights: &[f32],
+        factor: &[f32; FILTERS],
+        packed: &mut [f32],
+    );
+
+    /// The second convolution's weights in the form of the path.
+    fn pack_second<S: Simd>(&self, simd: S, weights: &[f32], packed: &mut [f32]);
 
     /// Convolution, batch norm, `ReLU` and pooling: into the inside of the padded `pooled`.
     fn first<S: Simd>(
@@ -35,12 +48,12 @@ pub(super) trait Convolutions {
         codes: &mut [f32],
     );
 
-    /// `outputs`, wide, `= convolution(padded, weights)`; the weights are packed.
-    fn second<S: Simd>(&mut self, simd: S, padded: &[f32], weights: &[f32], outputs: &mut [f32]);
+    /// `outputs`, wide, `= convolution(padded, weights)`.
+    fn second<S: Simd>(&mut self, simd: S, padded: &[f32], packed: &[f32], outputs: &mut [f32]);
 
-    /// Adds the derivatives by the second convolution's weights, `[3, 3, 32, 32]`. Both arrays are
-    /// padded; `gradients` are derivatives by the convolution's outputs.
-    fn add_second_gradient<S: Simd>(
+    /// Adds the derivatives by the second convolution's weights in the form of the path. Both arrays
+    /// are padded; `gradients` are derivatives by the convolution's outputs.
+    fn sum_second_gradient<S: Simd>(
         &mut self,
         simd: S,
         padded: &[f32],
@@ -48,9 +61,12 @@ pub(super) trait Convolutions {
         sums: &mut [f32],
     );
 
+    /// Adds what such sums are to the derivatives by the weights, `[3, 3, 32, 32]`.
+    fn add_second_gradient<S: Simd>(&self, simd: S, sums: &[f32], gradient: &mut [f32]);
+
     /// Adds the products of patches and derivatives by the first convolution's outputs after batch
     /// norm, `[3, 3, channels, 32]`. `gradients`, wide, are by the pooled values.
-    fn add_first_gradient<S: Simd>(
+    fn sum_first_gradient<S: Simd>(
         &mut self,
         simd: S,
         image: &[f32],
@@ -60,29 +76,13 @@ pub(super) trait Convolutions {
     );
 }
 
-/// Packs weights `[inputs, 32]` times a factor for each filter.
-pub(super) fn pack(weights: &[f32], factor: &[f32; FILTERS], block: usize, packed: &mut [f32]) {
-    let inputs = weights.len() / FILTERS;
-    for (input, row) in weights.chunks_exact(FILTERS).enumerate() {
-        let filters = row.chunks_exact(block).zip(factor.chunks_exact(block));
-        for (index, (filters, factor)) in filters.enumerate() {
-            let packed = &mut packed[(index * inputs + input) * block..][..block];
-            let values = filters.iter().zip(factor).map(|(weight, factor)| weight * factor);
-            packed.iter_mut().zip(values).for_each(|(to, from)| *to = from);
-        }
-    }
-}
-
-/// Packs the weights of the backward convolution: rows and columns of the kernel reversed, inputs
-/// and filters exchanged.
-pub(super) fn pack_reversed(weights: &[f32], block: usize, packed: &mut [f32]) {
-    let inputs = weights.len() / FILTERS;
-    for (place, kernel) in weights.chunks_exact(FILTERS * FILTERS).rev().enumerate() {
-        for (input, row) in kernel.chunks_exact(FILTERS).enumerate() {
-            let start = input / block * inputs * block + input % block;
-            for (filter, weight) in row.iter().enumerate() {
-                packed[start + (place * FILTERS + filter) * block] = *weight;
-            }
+/// The kernels of the backward convolution, `[3, 3, 32, 32]` like those of the forward one: rows and
+/// columns reversed, inputs and filters exchanged.
+pub(super) fn reverse(weights: &[f32], reversed: &mut [f32]) {
+    let kernels = weights.chunks_exact(FILTERS * FILTERS).rev();
+    for (kernel, reversed) in kernels.zip(reversed.chunks_exact_mut(FILTERS * FILTERS)) {
+        for (index, weight) in kernel.iter().enumerate() {
+            reversed[index % FILTERS * FILTERS + index / FILTERS] = *weight;
         }
     }
 }

@@ -1,5 +1,6 @@
-//! Convolutions written out for vectors of 8 or 16 floats: no patches are copied, and each value
-//! that is loaded is used for several products.
+//! The fast paths: the first convolution written out for vectors of 8 or 16 floats, the second one by
+//! Winograd's algorithm. No patches are copied, and each value that is loaded is used for several
+//! products.
 //!
 //! A tile is a block of filters (two vectors) of a few neighbouring pixels in two rows: its sums
 //! stay in registers. `C` is the number of input channels of the first convolution and `T` that of
@@ -11,9 +12,7 @@ use pulp::Simd;
 use super::convolutions::{Convolutions, FirstLayer};
 use super::shape::{FILTERS, Shape};
 use super::vectors::{of, of_mut, pool, unpool, vectorize};
-
-/// Inputs under one row of a kernel of the second convolution.
-const TAPS: usize = 3 * FILTERS;
+use super::winograd::{self, Tiles};
 
 /// A block of filters of one pixel.
 type Pair<S> = [<S as Simd>::f32s; 2];
@@ -21,21 +20,39 @@ type Pair<S> = [<S as Simd>::f32s; 2];
 /// Sums of a tile of 2 x `W` pixels.
 type Tile<S, const W: usize> = [[Pair<S>; W]; 2];
 
-/// The direct kernels.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Direct<const C: usize, const T: usize, const R: usize> {
-    shape: Shape,
+/// The fast paths' kernels.
+#[derive(Debug)]
+pub(super) struct Direct<'a, const C: usize, const T: usize, const R: usize> {
+    pub(super) shape: Shape,
+    pub(super) tiles: &'a mut Tiles,
 }
 
-impl<const C: usize, const T: usize, const R: usize> Direct<C, T, R> {
-    pub(super) fn new(shape: Shape) -> Self {
-        Self { shape }
+impl<const C: usize, const T: usize, const R: usize> Convolutions for Direct<'_, C, T, R> {
+    fn pack_first<S: Simd>(
+        &self,
+        _: S,
+        weights: &[f32],
+        factor: &[f32; FILTERS],
+        packed: &mut [f32],
+    ) {
+        // [32 / block, inputs, block]
+        let block = 2 * S::F32_LANES;
+        for (input, row) in weights.chunks_exact(FILTERS).enumerate() {
+            let filters = row.chunks_exact(block).zip(factor.chunks_exact(block));
+            for (index, (filters, factor)) in filters.enumerate() {
+                let packed = &mut packed[(index * 3 * T + input) * block..][..block];
+                let values = filters.iter().zip(factor).map(|(weight, factor)| weight * factor);
+                packed.iter_mut().zip(values).for_each(|(to, from)| *to = from);
+            }
+        }
     }
-}
 
-impl<const C: usize, const T: usize, const R: usize> Convolutions for Direct<C, T, R> {
-    fn block<S: Simd>(&self) -> usize {
-        2 * S::F32_LANES
+    fn pack_second<S: Simd>(&self, simd: S, weights: &[f32], packed: &mut [f32]) {
+        vectorize(
+            simd,
+            #[inline(always)]
+            || winograd::transform_kernels(simd, weights, packed),
+        );
     }
 
     fn first<S: Simd>(
@@ -54,37 +71,45 @@ impl<const C: usize, const T: usize, const R: usize> Convolutions for Direct<C, 
         );
     }
 
-    fn second<S: Simd>(&mut self, simd: S, padded: &[f32], weights: &[f32], outputs: &mut [f32]) {
-        let shape = &self.shape;
+    fn second<S: Simd>(&mut self, simd: S, padded: &[f32], packed: &[f32], outputs: &mut [f32]) {
+        let (shape, tiles) = (&self.shape, &mut *self.tiles);
         vectorize(
             simd,
             #[inline(always)]
-            || second(simd, shape, padded, weights, outputs),
+            || winograd::convolve(simd, shape, tiles, padded, packed, outputs),
         );
     }
 
-    fn add_second_gradient<S: Simd>(
+    fn sum_second_gradient<S: Simd>(
         &mut self,
         simd: S,
         padded: &[f32],
         gradients: &[f32],
         sums: &mut [f32],
     ) {
-        let shape = &self.shape;
+        let (shape, tiles) = (&self.shape, &mut *self.tiles);
         vectorize(
             simd,
             #[inline(always)]
             || {
                 if S::F32_LANES >= 16 {
-                    second_gradient::<S, 12>(simd, shape, padded, gradients, sums);
+                    winograd::add_gradients::<S, 8>(simd, shape, tiles, padded, gradients, sums);
                 } else {
-                    second_gradient::<S, 4>(simd, shape, padded, gradients, sums);
+                    winograd::add_gradients::<S, 4>(simd, shape, tiles, padded, gradients, sums);
                 }
             },
         );
     }
 
-    fn add_first_gradient<S: Simd>(
+    fn add_second_gradient<S: Simd>(&self, simd: S, sums: &[f32], gradient: &mut [f32]) {
+        vectorize(
+            simd,
+            #[inline(always)]
+            || winograd::add_kernel_gradients(simd, sums, gradient),
+        );
+    }
+
+    fn sum_first_gradient<S: Simd>(
         &mut self,
         simd: S,
         image: &[f32],
@@ -190,107 +215,6 @@ fn first_tile<S: Simd, const W: usize, const C: usize, const T: usize>(
             let (left, right) = (2 * x, 2 * x + 1);
             let four = [upper[left][v], upper[right][v], lower[left][v], lower[right][v]];
             (pooled[v], codes[v]) = pool(simd, four);
-        }
-    }
-}
-
-/// The second convolution, or its backward one.
-#[inline(always)]
-fn second<S: Simd>(simd: S, shape: &Shape, padded: &[f32], weights: &[f32], outputs: &mut [f32]) {
-    let block = 2 * S::F32_LANES;
-    let (half, row) = (shape.half(), shape.hidden_row());
-    for (index, weights) in weights.chunks_exact(3 * TAPS * block).enumerate() {
-        let weights = of::<S>(weights).as_chunks::<2>().0;
-        for y in (0..half).step_by(2) {
-            let mut x = 0;
-            while x < half {
-                let place = y * row + x * FILTERS;
-                let rows: [&[f32]; 4] = std::array::from_fn(|k| &padded[place + k * row..]);
-                let (upper, lower) = outputs[place + index * block..].split_at_mut(row);
-                if S::F32_LANES >= 16 && x + 4 <= half {
-                    second_tile::<S, 4>(simd, rows, weights, [upper, lower]);
-                    x += 4;
-                } else {
-                    second_tile::<S, 2>(simd, rows, weights, [upper, lower]);
-                    x += 2;
-                }
-            }
-        }
-    }
-}
-
-/// The same for 2 x `W` pixels.
-#[inline(always)]
-fn second_tile<S: Simd, const W: usize>(
-    simd: S,
-    rows: [&[f32]; 4],
-    weights: &[Pair<S>],
-    outputs: [&mut [f32]; 2],
-) {
-    let mut tile: Tile<S, W> = [[[simd.splat_f32s(0.0); 2]; W]; 2];
-    for (row, weights) in weights.chunks_exact(TAPS).enumerate().take(3) {
-        add_row::<S, W, FILTERS, TAPS>(simd, &mut tile, rows[row], rows[row + 1], weights);
-    }
-    for (outputs, sums) in outputs.into_iter().zip(tile) {
-        for (x, sums) in sums.into_iter().enumerate() {
-            let output = &mut outputs[x * FILTERS..][..2 * S::F32_LANES];
-            of_mut::<S>(output).copy_from_slice(&sums);
-        }
-    }
-}
-
-/// Rows of pixels that are summed before the next inputs: a first cache holds them.
-const BAND: usize = 4;
-
-/// Derivatives by the second convolution's weights: `G` inputs times a block of filters at a time.
-#[inline(always)]
-fn second_gradient<S: Simd, const G: usize>(
-    simd: S,
-    shape: &Shape,
-    padded: &[f32],
-    gradients: &[f32],
-    sums: &mut [f32],
-) {
-    let block = 2 * S::F32_LANES;
-    let (half, row) = (shape.half(), shape.hidden_row());
-    for band in (0..half).step_by(BAND) {
-        let rows = band..half.min(band + BAND);
-        for (group, sums) in sums.chunks_exact_mut(G * FILTERS).enumerate() {
-            let (kernel_row, input) = (group * G / TAPS, group * G % TAPS);
-            for start in (0..FILTERS).step_by(block) {
-                let mut tile = [[simd.splat_f32s(0.0); 2]; G];
-                for (sum, stored) in tile.iter_mut().zip(sums.chunks_exact(FILTERS)) {
-                    sum.copy_from_slice(of::<S>(&stored[start..start + block]));
-                }
-                for y in rows.clone() {
-                    let inputs = &padded[(y + kernel_row) * row + input..];
-                    let gradients = &gradients[(y + 1) * row + FILTERS..][..half * FILTERS];
-                    add_pixels(simd, &mut tile, inputs, gradients, start);
-                }
-                for (sum, stored) in tile.iter().zip(sums.chunks_exact_mut(FILTERS)) {
-                    of_mut::<S>(&mut stored[start..start + block]).copy_from_slice(sum);
-                }
-            }
-        }
-    }
-}
-
-/// Adds the products of inputs and gradients of a row of pixels to a tile.
-#[inline(always)]
-fn add_pixels<S: Simd, const G: usize>(
-    simd: S,
-    tile: &mut [Pair<S>; G],
-    inputs: &[f32],
-    gradients: &[f32],
-    start: usize,
-) {
-    let pixels = inputs.chunks(FILTERS).zip(gradients.chunks_exact(FILTERS));
-    for (inputs, gradients) in pixels {
-        let gradient = of::<S>(&gradients[start..start + 2 * S::F32_LANES]);
-        for (sum, input) in tile.iter_mut().zip(&inputs[..G]) {
-            let input = simd.splat_f32s(*input);
-            sum[0] = simd.mul_add_f32s(input, gradient[0], sum[0]);
-            sum[1] = simd.mul_add_f32s(input, gradient[1], sum[1]);
         }
     }
 }

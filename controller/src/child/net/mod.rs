@@ -48,12 +48,16 @@
 mod shape;
 mod error;
 mod path;
+mod aligned;
 mod matrix;
 mod prepared;
 mod batch_norm;
 mod vectors;
 mod convolutions;
 mod products;
+#[cfg(target_arch = "x86_64")]
+mod winograd;
+#[cfg(target_arch = "x86_64")]
 mod direct;
 mod head;
 mod buffers;
@@ -71,24 +75,36 @@ pub use shape::{FILTERS, MAX_BATCH, MAX_CHANNELS, MAX_CLASSES, MAX_SIDE, Shape, 
 
 use buffers::Buffers;
 use convolutions::Convolutions;
+#[cfg(target_arch = "x86_64")]
 use direct::Direct;
 use head::Sums;
-use path::Vectors;
 use products::Products;
-use pulp::{Simd, WithSimd};
+#[cfg(target_arch = "x86_64")]
+use pulp::x86::{V3, V4};
+use pulp::{Arch, Simd, WithSimd};
 use shape::PartsMut;
 use step::Pass;
+#[cfg(target_arch = "x86_64")]
+use winograd::Tiles;
 
 /// Memory and code for one net at a time, and the running statistics of its batch norms.
 #[derive(Debug, Clone)]
 pub struct ConvNet {
     shape: Shape,
     path: Path,
-    vectors: Vectors,
+    engine: Engine,
     buffers: Buffers,
-    /// For [`Path::Gemm`] only.
-    products: Option<Products>,
     running: [Running; 2],
+}
+
+/// The vectors of a path and the memory that it needs for one image.
+#[derive(Debug, Clone)]
+enum Engine {
+    #[cfg(target_arch = "x86_64")]
+    Avx512(V4, Tiles),
+    #[cfg(target_arch = "x86_64")]
+    Avx2(V3, Tiles),
+    Any(Arch, Products),
 }
 
 /// How well a net does on some images.
@@ -103,8 +119,10 @@ pub struct Score {
 impl ConvNet {
     /// A net on the fastest path that runs here.
     pub fn new(shape: Shape) -> Self {
-        let path = Path::best(&shape);
-        Self::with(shape, path, Vectors::best(path))
+        let engine = |path| Some((path, Engine::new(path, &shape)?));
+        let best = Path::ALL.into_iter().find_map(engine);
+        let (path, engine) = best.unwrap_or_else(|| (Path::Gemm, Engine::any(&shape)));
+        Self::with(shape, path, engine)
     }
 
     /// A net on a path.
@@ -113,18 +131,13 @@ impl ConvNet {
     ///
     /// [`NetError::Path`] if the path does not run on this processor or for this shape.
     pub fn on_path(shape: Shape, path: Path) -> Result<Self, NetError> {
-        Ok(Self::with(shape, path, Vectors::new(path, &shape)?))
+        let engine = Engine::new(path, &shape).ok_or(NetError::Path { path })?;
+        Ok(Self::with(shape, path, engine))
     }
 
-    fn with(shape: Shape, path: Path, vectors: Vectors) -> Self {
-        Self {
-            shape,
-            path,
-            vectors,
-            buffers: Buffers::new(&shape),
-            products: (path == Path::Gemm).then(|| Products::new(shape)),
-            running: [Running::default(); 2],
-        }
+    fn with(shape: Shape, path: Path, engine: Engine) -> Self {
+        let buffers = Buffers::new(&shape);
+        Self { shape, path, engine, buffers, running: [Running::default(); 2] }
     }
 
     /// The sizes it was made for.
@@ -236,16 +249,33 @@ impl ConvNet {
             batch,
             gradients,
         };
-        match (self.vectors, &mut self.products) {
+        match &mut self.engine {
             #[cfg(target_arch = "x86_64")]
-            (Vectors::Avx512(simd), _) => call.direct(simd),
+            Engine::Avx512(simd, tiles) => call.direct(*simd, tiles),
             #[cfg(target_arch = "x86_64")]
-            (Vectors::Avx2(simd), _) => call.direct(simd),
-            (Vectors::Any(arch), Some(products)) => arch.dispatch(OnProducts(call, products)),
-            (Vectors::Any(arch), None) => {
-                arch.dispatch(OnProducts(call, &mut Products::new(self.shape)))
-            }
+            Engine::Avx2(simd, tiles) => call.direct(*simd, tiles),
+            Engine::Any(arch, products) => arch.dispatch(OnProducts(call, products)),
         }
+    }
+}
+
+impl Engine {
+    /// `None` if the path does not run on this processor or for this shape.
+    fn new(path: Path, shape: &Shape) -> Option<Self> {
+        match path {
+            _ if !path.runs(shape) => None,
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx512 => Some(Self::Avx512(V4::try_new()?, Tiles::new())),
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx2 => Some(Self::Avx2(V3::try_new()?, Tiles::new())),
+            #[cfg(not(target_arch = "x86_64"))]
+            Path::Avx512 | Path::Avx2 => None,
+            Path::Gemm => Some(Self::any(shape)),
+        }
+    }
+
+    fn any(shape: &Shape) -> Self {
+        Self::Any(Arch::new(), Products::new(*shape))
     }
 }
 
@@ -274,13 +304,13 @@ impl WithSimd for OnProducts<'_> {
 impl Call<'_> {
     /// A pass with direct kernels: for each number of channels its own.
     #[cfg(target_arch = "x86_64")]
-    fn direct<S: Simd>(self, simd: S) -> Sums {
+    fn direct<S: Simd>(self, simd: S, tiles: &mut Tiles) -> Sums {
         let shape = self.shape;
         match shape.channels() {
-            1 => self.run(simd, &mut Direct::<1, 3, 3>::new(shape)),
-            2 => self.run(simd, &mut Direct::<2, 6, 1>::new(shape)),
-            3 => self.run(simd, &mut Direct::<3, 9, 1>::new(shape)),
-            _ => self.run(simd, &mut Direct::<4, 12, 1>::new(shape)),
+            1 => self.run(simd, &mut Direct::<1, 3, 3> { shape, tiles }),
+            2 => self.run(simd, &mut Direct::<2, 6, 1> { shape, tiles }),
+            3 => self.run(simd, &mut Direct::<3, 9, 1> { shape, tiles }),
+            _ => self.run(simd, &mut Direct::<4, 12, 1> { shape, tiles }),
         }
     }
 

@@ -2,14 +2,13 @@
 
 use std::fmt;
 
-use pulp::Arch;
 #[cfg(target_arch = "x86_64")]
 use pulp::x86::{V3, V4};
 
-use super::error::NetError;
 use super::shape::Shape;
 
 /// Most channels of an image for which there are direct kernels.
+#[cfg(target_arch = "x86_64")]
 const MAX_DIRECT_CHANNELS: usize = 4;
 
 /// How the convolutions are computed. Results of two paths differ in rounding only; those of one
@@ -40,56 +39,20 @@ impl Path {
     /// Whether this processor has the vectors that the path needs, and the path kernels for the
     /// shape. [`Path::Gemm`] always runs.
     pub fn runs(self, shape: &Shape) -> bool {
-        Vectors::of(self).is_some()
-            && (self == Self::Gemm || shape.channels() <= MAX_DIRECT_CHANNELS)
-    }
-
-    /// The fastest path that runs here.
-    pub fn best(shape: &Shape) -> Self {
-        Self::ALL.into_iter().find(|path| path.runs(shape)).unwrap_or(Self::Gemm)
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => shape.channels() <= MAX_DIRECT_CHANNELS && V4::try_new().is_some(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => shape.channels() <= MAX_DIRECT_CHANNELS && V3::try_new().is_some(),
+            #[cfg(not(target_arch = "x86_64"))]
+            Self::Avx512 | Self::Avx2 => false,
+            Self::Gemm => true,
+        }
     }
 }
 
 impl fmt::Display for Path {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())
-    }
-}
-
-/// Proof that the processor has the vectors of a path.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Vectors {
-    #[cfg(target_arch = "x86_64")]
-    Avx512(V4),
-    #[cfg(target_arch = "x86_64")]
-    Avx2(V3),
-    Any(Arch),
-}
-
-impl Vectors {
-    /// # Errors
-    ///
-    /// [`NetError::Path`] if the path does not run.
-    pub(super) fn new(path: Path, shape: &Shape) -> Result<Self, NetError> {
-        Self::of(path).filter(|_| path.runs(shape)).ok_or(NetError::Path { path })
-    }
-
-    /// Those of a path that is known to run.
-    pub(super) fn best(path: Path) -> Self {
-        Self::of(path).unwrap_or_else(|| Self::Any(Arch::new()))
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    fn of(path: Path) -> Option<Self> {
-        match path {
-            Path::Avx512 => V4::try_new().map(Self::Avx512),
-            Path::Avx2 => V3::try_new().map(Self::Avx2),
-            Path::Gemm => Some(Self::Any(Arch::new())),
-        }
-    }
-
-    #[cfg(not(target_arch = "x86_64"))]
-    fn of(path: Path) -> Option<Self> {
-        (path == Path::Gemm).then(|| Self::Any(Arch::new()))
     }
 }

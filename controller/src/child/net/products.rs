@@ -8,6 +8,7 @@
 
 use pulp::Simd;
 
+use super::aligned::Aligned;
 use super::convolutions::{Convolutions, FirstLayer};
 use super::matrix::{View, multiply};
 use super::shape::{FILTERS, Shape};
@@ -21,9 +22,9 @@ const TAPS: usize = 3 * FILTERS;
 pub(super) struct Products {
     shape: Shape,
     /// `[side * side, 9 * channels]`.
-    patches: Vec<f32>,
+    patches: Aligned,
     /// Outputs of the first convolution or their derivatives: `[side, side, 32]`.
-    outputs: Vec<f32>,
+    outputs: Aligned,
 }
 
 impl Products {
@@ -31,8 +32,8 @@ impl Products {
         let pixels = shape.side() * shape.side();
         Self {
             shape,
-            patches: vec![0.0; pixels * shape.patch()],
-            outputs: vec![0.0; pixels * FILTERS],
+            patches: Aligned::new(pixels * shape.patch()),
+            outputs: Aligned::new(pixels * FILTERS),
         }
     }
 
@@ -53,11 +54,6 @@ impl Products {
         }
     }
 
-    fn patches(&self) -> View<'_, f32> {
-        let patch = self.shape.patch();
-        View::new(&self.patches, self.patches.len() / patch, patch, patch)
-    }
-
     /// The patches under kernel row `row`, of all pixels but the last two.
     fn rows<'a>(&self, padded: &'a [f32], row: usize) -> View<'a, f32> {
         let pixels = self.shape.wide_hidden() / FILTERS - 2;
@@ -66,8 +62,19 @@ impl Products {
 }
 
 impl Convolutions for Products {
-    fn block<S: Simd>(&self) -> usize {
-        FILTERS
+    fn pack_first<S: Simd>(
+        &self,
+        _: S,
+        weights: &[f32],
+        factor: &[f32; FILTERS],
+        packed: &mut [f32],
+    ) {
+        let values = weights.iter().zip(factor.iter().cycle());
+        packed.iter_mut().zip(values).for_each(|(to, (weight, factor))| *to = weight * factor);
+    }
+
+    fn pack_second<S: Simd>(&self, _: S, weights: &[f32], packed: &mut [f32]) {
+        packed[..weights.len()].copy_from_slice(weights);
     }
 
     fn first<S: Simd>(
@@ -80,9 +87,8 @@ impl Convolutions for Products {
     ) {
         self.take_patches(image);
         let weights = View::new(layer.weights, self.shape.patch(), FILTERS, FILTERS);
-        let mut outputs = std::mem::take(&mut self.outputs);
-        multiply(&mut outputs, self.patches(), weights, false);
-        self.outputs = outputs;
+        let patches = patches(&self.shape, &self.patches);
+        multiply(&mut self.outputs, patches, weights, false);
         let row = self.shape.hidden_row();
         let (grid, outputs) = (self.grid(), &self.outputs);
         let inside = &mut pooled[row + FILTERS..];
@@ -93,14 +99,14 @@ impl Convolutions for Products {
         );
     }
 
-    fn second<S: Simd>(&mut self, _: S, padded: &[f32], weights: &[f32], outputs: &mut [f32]) {
-        for (row, weights) in weights.chunks_exact(TAPS * FILTERS).enumerate() {
+    fn second<S: Simd>(&mut self, _: S, padded: &[f32], packed: &[f32], outputs: &mut [f32]) {
+        for (row, weights) in packed.chunks_exact(TAPS * FILTERS).take(3).enumerate() {
             let weights = View::new(weights, TAPS, FILTERS, FILTERS);
             multiply(outputs, self.rows(padded, row), weights, row > 0);
         }
     }
 
-    fn add_second_gradient<S: Simd>(
+    fn sum_second_gradient<S: Simd>(
         &mut self,
         _: S,
         padded: &[f32],
@@ -108,14 +114,18 @@ impl Convolutions for Products {
         sums: &mut [f32],
     ) {
         let inside = &gradients[self.shape.hidden_row() + FILTERS..];
-        for (row, sums) in sums.chunks_exact_mut(TAPS * FILTERS).enumerate() {
+        for (row, sums) in sums.chunks_exact_mut(TAPS * FILTERS).take(3).enumerate() {
             let patches = self.rows(padded, row);
             let gradients = View::new(inside, patches.rows, FILTERS, FILTERS);
             multiply(sums, patches.transposed(), gradients, true);
         }
     }
 
-    fn add_first_gradient<S: Simd>(
+    fn add_second_gradient<S: Simd>(&self, _: S, sums: &[f32], gradient: &mut [f32]) {
+        gradient.iter_mut().zip(sums).for_each(|(gradient, sum)| *gradient += sum);
+    }
+
+    fn sum_first_gradient<S: Simd>(
         &mut self,
         simd: S,
         image: &[f32],
@@ -131,7 +141,14 @@ impl Convolutions for Products {
             #[inline(always)]
             || grid.unpool_first(simd, gradients, row, codes, outputs),
         );
-        let gradients = View::new(&self.outputs, self.patches().rows, FILTERS, FILTERS);
-        multiply(sums, self.patches().transposed(), gradients, true);
+        let patches = patches(&self.shape, &self.patches);
+        let gradients = View::new(&self.outputs, patches.rows, FILTERS, FILTERS);
+        multiply(sums, patches.transposed(), gradients, true);
     }
+}
+
+/// The matrix of patches.
+fn patches<'a>(shape: &Shape, patches: &'a [f32]) -> View<'a, f32> {
+    let patch = shape.patch();
+    View::new(patches, patches.len() / patch, patch, patch)
 }

@@ -27,7 +27,7 @@ use pulp::Simd;
 
 use super::batch_norm::{Affine, Backward, Channels, Running, Statistics};
 use super::buffers::Buffers;
-use super::convolutions::{Convolutions, FirstLayer, pack, pack_reversed};
+use super::convolutions::{Convolutions, FirstLayer, reverse};
 use super::head::{self, Sums};
 use super::prepared::Prepared;
 use super::shape::{FILTERS, Parts, PartsMut, Shape};
@@ -126,12 +126,12 @@ impl<S: Simd, C: Convolutions> Pass<'_, S, C> {
         Statistics::from_sums(&sums, &squares, moments.count())
     }
 
-    /// Puts the weights in the order that the convolutions want.
+    /// Puts the weights in the form that the convolutions want.
     fn pack(&mut self, affine: &Affine) {
-        let block = self.convolutions.block::<S>();
         let Parts { convolution1, convolution2, .. } = self.parameters;
-        pack(convolution1, &affine.factor, block, &mut self.buffers.weights1);
-        pack(convolution2, &[1.0; FILTERS], block, &mut self.buffers.weights2);
+        let Buffers { weights1, weights2, .. } = self.buffers;
+        self.convolutions.pack_first(self.simd, convolution1, &affine.factor, weights1);
+        self.convolutions.pack_second(self.simd, convolution2, weights2);
     }
 
     /// From the image to the outputs of the second convolution.
@@ -252,8 +252,9 @@ impl<S: Simd, C: Convolutions> Pass<'_, S, C> {
     /// Back through the second batch norm and convolution. Returns the derivatives by the first
     /// batch norm's beta; `patch_products` become sums of patches times derivatives.
     fn convolutions_backward(&mut self, maps: &Backward, gradients: &mut PartsMut<'_>) -> Channels {
-        let (block, weights) = (self.convolutions.block::<S>(), self.parameters.convolution2);
-        pack_reversed(weights, block, &mut self.buffers.weights2);
+        let Buffers { reversed, weights2, .. } = self.buffers;
+        reverse(self.parameters.convolution2, reversed);
+        self.convolutions.pack_second(self.simd, reversed, weights2);
         self.buffers.patch_products.fill(0.0);
         let mut of_shift = [0.0; FILTERS];
         for chunk in chunks(self.batch.len()) {
@@ -262,9 +263,10 @@ impl<S: Simd, C: Convolutions> Pass<'_, S, C> {
             for slot in chunk {
                 self.image_backward(slot, maps, &mut of_shift);
             }
-            add(gradients.convolution2, &self.buffers.convolution2);
+            let sums = &self.buffers.convolution2;
+            self.convolutions.add_second_gradient(self.simd, sums, gradients.convolution2);
             let products = self.buffers.patch_products.iter_mut();
-            for (sum, part) in products.zip(&self.buffers.convolution1) {
+            for (sum, part) in products.zip(self.buffers.convolution1.iter()) {
                 *sum += f64::from(*part);
             }
         }
@@ -287,7 +289,7 @@ impl<S: Simd, C: Convolutions> Pass<'_, S, C> {
         );
         let hidden = buffers.hidden.get(slot);
         let sums = &mut buffers.convolution2;
-        self.convolutions.add_second_gradient(simd, hidden, padded, sums);
+        self.convolutions.sum_second_gradient(simd, hidden, padded, sums);
         let of_hidden = &mut buffers.of_hidden[..];
         self.convolutions.second(simd, padded, &buffers.weights2, of_hidden);
         let codes = buffers.codes1.get(slot);
@@ -298,7 +300,7 @@ impl<S: Simd, C: Convolutions> Pass<'_, S, C> {
         );
         let image = self.images.image(self.batch[slot]);
         let sums = &mut buffers.convolution1;
-        self.convolutions.add_first_gradient(simd, image, of_hidden, codes, sums);
+        self.convolutions.sum_first_gradient(simd, image, of_hidden, codes, sums);
     }
 
     /// Derivatives by the first convolution and batch norm, from sums over the batch.

@@ -276,7 +276,8 @@ fn what_does_not_fit_is_refused() {
     assert!(net.evaluate(&[], &images, &[0]).is_err());
     let many = shape(8, 5, 2, 1);
     assert!(!Path::Avx2.runs(&many) && !Path::Avx512.runs(&many) && Path::Gemm.runs(&many));
-    assert_eq!(Path::best(&many), Path::Gemm);
+    assert_eq!(ConvNet::new(many).path(), Path::Gemm);
+    assert!(ConvNet::on_path(many, Path::Avx2).is_err());
     let mut wrong = LabelledImages::new(64);
     wrong.push([0.0; 64], 3);
     let label = NetError::Label { image: 0, label: 3, classes: 3 };
