@@ -3,7 +3,7 @@
 
     python3 -m venv /tmp/peers && /tmp/peers/bin/pip install torch numpy      # 6 GB, nearly all torch
     /tmp/peers/bin/python tests/bench/child.py [--shapes 32x3,8x1] [--paths avx512,avx2,gemm] [--children 1,2]
-                                               [--rounds 9] [--no-compile] [--json]
+                                               [--rounds 9] [--no-compile] [--busy] [--json]
 
 Gradients: a batch is drawn anew until no ReLU and no max-pool of it is close to a tie, since on a tie a rounding decides
 where a derivative goes. PyTorch computes in float64. The largest difference of a path must be within 1e-5 of the
@@ -14,7 +14,8 @@ by torch.compile (which needs a C++ compiler), on one thread a process, with gli
 its activations are mapped and cleared anew in every step. `--children 2` are two children of nosc in one process and
 two processes of PyTorch, all with one thread. Contestants take turns in each round; medians over the rounds are
 printed, and the median of the ratios to the faster PyTorch of the same round. nosc's images are prepared outside these
-times: how long that takes is printed.
+times: how long that takes is printed. `--busy` counts the time that one child's thread is on a processor, for machines
+that do other work.
 """
 import argparse
 import json
@@ -142,16 +143,24 @@ def serve_torch(compiled, side, channels):
 class Process:
     """A process that answers requests with seconds."""
 
+    busy = False    # whether to count the seconds that its first thread is on a processor
+
     def __init__(self, words, **environment):
         self.process = subprocess.Popen(
             words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment})
 
+    def on_processor(self):
+        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/schedstat") as file:
+            return int(file.read().split()[0]) * 1e-9
+
     def send(self, request):
+        self.before = self.on_processor() if self.busy else 0
         self.process.stdin.write(request + "\n")
         self.process.stdin.flush()
 
     def receive(self):
-        return float(self.process.stdout.readline())
+        seconds = float(self.process.stdout.readline())
+        return self.on_processor() - self.before if self.busy else seconds
 
     def close(self):
         self.process.stdin.close()
@@ -227,12 +236,14 @@ def main():
     parser.add_argument("--children", default="1")
     parser.add_argument("--rounds", type=int, default=9, help="0: only the gradients")
     parser.add_argument("--no-compile", action="store_true")
+    parser.add_argument("--busy", action="store_true")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--torch", choices=["eager", "compile"], help=argparse.SUPPRESS)
     options = parser.parse_args()
     shapes = [tuple(map(int, shape.split("x"))) for shape in options.shapes.split(",")]
     if options.torch:
         return serve_torch(options.torch == "compile", *shapes[0])
+    Process.busy = options.busy
     binary, paths = build(), options.paths.split(",")
     good = all([check_gradients(binary, *shape, paths, 100 if shape[0] <= 8 else 10) for shape in shapes])
     compiled = not options.no_compile and shutil.which("g++") is not None

@@ -42,15 +42,13 @@ impl Products {
     }
 
     fn take_patches(&mut self, image: &[f32]) {
-        let shape = &self.shape;
-        let taps = 3 * shape.channels();
-        let patches = self.patches.chunks_exact_mut(shape.patch());
-        for (pixel, patch) in patches.enumerate() {
-            let (y, x) = (pixel / shape.side(), pixel % shape.side());
-            let start = y * shape.image_row() + x * shape.channels();
-            for (row, values) in patch.chunks_exact_mut(taps).enumerate() {
-                values.copy_from_slice(&image[start + row * shape.image_row()..][..taps]);
-            }
+        let (shape, patches) = (&self.shape, &mut self.patches[..]);
+        match shape.channels() {
+            1 => copy_patches(shape, image, patches, copy_known::<3>),
+            2 => copy_patches(shape, image, patches, copy_known::<6>),
+            3 => copy_patches(shape, image, patches, copy_known::<9>),
+            4 => copy_patches(shape, image, patches, copy_known::<12>),
+            _ => copy_patches(shape, image, patches, <[f32]>::copy_from_slice),
         }
     }
 
@@ -144,6 +142,31 @@ impl Convolutions for Products {
         let patches = patches(&self.shape, &self.patches);
         let gradients = View::new(&self.outputs, patches.rows, FILTERS, FILTERS);
         multiply(sums, patches.transposed(), gradients, true);
+    }
+}
+
+/// Copies the patches of an image, row of the kernel by row, with `copy`.
+fn copy_patches(
+    shape: &Shape,
+    image: &[f32],
+    patches: &mut [f32],
+    copy: impl Fn(&mut [f32], &[f32]),
+) {
+    let taps = 3 * shape.channels();
+    for (pixel, patch) in patches.chunks_exact_mut(shape.patch()).enumerate() {
+        let (y, x) = (pixel / shape.side(), pixel % shape.side());
+        let start = y * shape.image_row() + x * shape.channels();
+        for (row, values) in patch.chunks_exact_mut(taps).enumerate() {
+            copy(values, &image[start + row * shape.image_row()..][..taps]);
+        }
+    }
+}
+
+/// Copies `T` values. A copy of a length that is known is a few moves, another one is a call.
+#[inline(always)]
+fn copy_known<const T: usize>(to: &mut [f32], from: &[f32]) {
+    if let (Some(to), Some(from)) = (to.first_chunk_mut::<T>(), from.first_chunk::<T>()) {
+        *to = *from;
     }
 }
 
