@@ -4,6 +4,7 @@
     python3 -m venv /tmp/peers && /tmp/peers/bin/pip install torch numpy      # 6 GB, nearly all torch
     /tmp/peers/bin/python tests/bench/child.py [--shapes 32x3,8x1] [--paths avx512,avx2,gemm] [--children 1,2]
                                                [--rounds 9] [--no-compile] [--busy] [--json]
+                                               [--binary FILE]
 
 Gradients: a batch is drawn anew until no ReLU and no max-pool of it is close to a tie, since on a tie a rounding decides
 where a derivative goes. PyTorch computes in float64. The largest difference of a path must be within 1e-5 of the
@@ -15,7 +16,7 @@ its activations are mapped and cleared anew in every step. `--children 2` are tw
 two processes of PyTorch, all with one thread. Contestants take turns in each round; medians over the rounds are
 printed, and the median of the ratios to the faster PyTorch of the same round. nosc's images are prepared outside these
 times: how long that takes is printed. `--busy` counts the time that one child's thread is on a processor, for machines
-that do other work.
+that do other work. `--binary` is a benchmark that has been built already.
 """
 import argparse
 import json
@@ -237,6 +238,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=9, help="0: only the gradients")
     parser.add_argument("--no-compile", action="store_true")
     parser.add_argument("--busy", action="store_true")
+    parser.add_argument("--binary", help="instead of building it")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--torch", choices=["eager", "compile"], help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -244,7 +246,7 @@ def main():
     if options.torch:
         return serve_torch(options.torch == "compile", *shapes[0])
     Process.busy = options.busy
-    binary, paths = build(), options.paths.split(",")
+    binary, paths = options.binary or build(), options.paths.split(",")
     good = all([check_gradients(binary, *shape, paths, 100 if shape[0] <= 8 else 10) for shape in shapes])
     compiled = not options.no_compile and shutil.which("g++") is not None
     rows = []

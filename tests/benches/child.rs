@@ -103,7 +103,9 @@ impl Child {
             let Self { net, parameters, gradients, images, batch, .. } = self;
             net.forward_backward(parameters, images, batch, gradients).unwrap();
             self.optimizer.step(&mut [parameters], &[gradients], RATE).unwrap();
-            batch.iter_mut().for_each(|index| *index = (*index + BATCH) % IMAGES);
+            for index in batch {
+                *index = (*index + BATCH) % IMAGES;
+            }
         }
     }
 }

@@ -85,13 +85,17 @@ pub(super) fn cross_entropy(logits: &mut [f32], label: usize, share: f64, sums: 
     }
     let largest = f64::from(logits[best]);
     let answer = f64::from(logits[label]);
-    let total: f64 = logits.iter().map(|logit| libm::exp(f64::from(*logit) - largest)).sum();
+    let mut total = 0.0;
+    for logit in &mut *logits {
+        let power = libm::exp(f64::from(*logit) - largest);
+        total += power;
+        *logit = power as f32;
+    }
     sums.loss += libm::log(total) + largest - answer;
     sums.correct += usize::from(best == label && answer == largest);
     for (class, logit) in logits.iter_mut().enumerate() {
-        let probability = libm::exp(f64::from(*logit) - largest) / total;
         let target = if class == label { 1.0 } else { 0.0 };
-        *logit = ((probability - target) * share) as f32;
+        *logit = ((f64::from(*logit) / total - target) * share) as f32;
     }
 }
 
