@@ -53,7 +53,6 @@
 //! ```
 //!
 //! Start reading at [`task::Task`], then `task/rosenbrock.rs`, the smallest one.
-#![forbid(unsafe_code)]
 
 pub mod task;
 pub mod dataset;
