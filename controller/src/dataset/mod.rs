@@ -20,6 +20,7 @@ mod image_data;
 mod normalization;
 
 pub mod digits;
+pub mod shapes;
 
 pub use image_data::{
     ImageData, ImageDataError, ImageShape, MAX_CHANNELS, MAX_CLASSES, MAX_SIDE, MAX_VALUES,
