@@ -4,6 +4,7 @@
 //! ```text
 //! compiled in: digits ┐
 //! drawn:       shapes ├─► ImageData: train | validation | test, digest ─► normalized ─► a child
+//! from files: cifar10 ┘
 //! ```
 //!
 //! An image is f32 values, plane after plane and row by row in a plane: `[channels, side, side]`,
@@ -21,6 +22,7 @@ mod normalization;
 
 pub mod digits;
 pub mod shapes;
+pub mod cifar10;
 
 pub use image_data::{
     ImageData, ImageDataError, ImageShape, MAX_CHANNELS, MAX_CLASSES, MAX_SIDE, MAX_VALUES,
