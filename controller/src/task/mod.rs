@@ -5,6 +5,7 @@ mod registry;
 mod training;
 
 pub mod digits;
+pub mod quadratic;
 pub mod rosenbrock;
 
 pub use crate::dataset::SplitSizes;
