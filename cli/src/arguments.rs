@@ -260,7 +260,7 @@ impl BackendArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct TrainArguments {
-    /// rosenbrock or digits
+    /// rosenbrock, quadratic or digits
     pub(crate) task: String,
     /// Rules to compare, with commas: standard names, `FILE` or `FILE:NAME`
     #[arg(long, required = true, value_delimiter = ',')]

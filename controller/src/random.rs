@@ -41,6 +41,27 @@ impl Random {
         }
     }
 
+    /// A number from 0 up to, not including, 1: a multiple of 2^-24, all equally likely.
+    pub fn uniform(&mut self) -> f32 {
+        (self.next_u64() >> 40) as f32 / (1_u32 << 24) as f32
+    }
+
+    /// A number between `least` and `most`, evenly spread.
+    pub fn between(&mut self, least: f32, most: f32) -> f32 {
+        least + (most - least) * self.uniform()
+    }
+
+    /// A number of the normal distribution with mean 0 and variance 1.
+    ///
+    /// Box and Muller 1958, *A note on the generation of random normal deviates*, Annals of
+    /// Mathematical Statistics 29(2), the first of its two numbers.
+    pub fn normal(&mut self) -> f64 {
+        // From 2^-53 to 1, so that the logarithm is finite.
+        let radius = ((self.next_u64() >> 11) + 1) as f64 / (1_u64 << 53) as f64;
+        let turn = (self.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
+        libm::sqrt(-2.0 * libm::log(radius)) * libm::cos(std::f64::consts::TAU * turn)
+    }
+
     /// Puts `items` in random order, all orders equally likely (Fisher and Yates, from the end).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
@@ -87,6 +108,29 @@ mod tests {
         assert_ne!(first(1, 2), first(2, 1));
         assert_ne!(first(0, 0), first(0, 1));
         assert_ne!(first(1, 1), first(0, 0));
+    }
+
+    #[test]
+    fn uniform_numbers_fill_the_range_and_never_reach_its_end() {
+        let mut random = Random::new(3, 0);
+        let drawn: Vec<f32> = (0..60_000).map(|_| random.uniform()).collect();
+        assert!(drawn.iter().all(|number| (0.0..1.0).contains(number)));
+        let mean = drawn.iter().map(|number| f64::from(*number)).sum::<f64>() / 60_000.0;
+        assert!((0.495..0.505).contains(&mean), "{mean}");
+        let drawn: Vec<f32> = (0..1000).map(|_| random.between(-2.0, 3.0)).collect();
+        assert!(drawn.iter().all(|number| (-2.0..3.0).contains(number)));
+        assert!(drawn.iter().any(|number| *number < -1.9));
+        assert!(drawn.iter().any(|number| *number > 2.9));
+    }
+
+    #[test]
+    fn normal_numbers_have_mean_0_and_variance_1() {
+        let mut random = Random::new(4, 0);
+        let drawn: Vec<f64> = (0..60_000).map(|_| random.normal()).collect();
+        let mean = |power: i32| drawn.iter().map(|n| n.powi(power)).sum::<f64>() / 60_000.0;
+        assert!(mean(1).abs() < 0.02, "{}", mean(1));
+        assert!((mean(2) - 1.0).abs() < 0.03, "{}", mean(2));
+        assert!((mean(4) - 3.0).abs() < 0.15, "{}", mean(4));
     }
 
     #[test]

@@ -58,7 +58,7 @@ fn a_child_that_diverges_says_so() {
 fn mistakes_name_the_way_out() {
     let session = Session::new();
     let err = session.nosc(&["train", "mnist", "--rules", "sgd"]).fails(1);
-    assert!(err.contains("the tasks are rosenbrock, digits"), "{err}");
+    assert!(err.contains("the tasks are rosenbrock, quadratic, digits"), "{err}");
     session.nosc(&["train", "digits"]).fails(2);
     let plot = |file| session.nosc(&["train", "digits", "--rules", "sgd", "--plot", file]);
     assert!(plot("a.png").fails(2).contains("use .svg"));

@@ -4,8 +4,9 @@ use std::fmt::Debug;
 
 use serde::Serialize;
 
-use super::digits_data::DigitsError;
 use super::training::Progress;
+use crate::dataset::SplitSizes;
+use crate::dataset::digits::DigitsError;
 use crate::outcome::Outcome;
 use crate::stepper::{MakeStepper, StepperError};
 
@@ -69,19 +70,9 @@ pub struct Description {
     pub batch_size: usize,
     /// Numbers of examples, where the task has any.
     pub examples: Option<SplitSizes>,
-    /// Names the data: BLAKE3 of their bytes, 64 hexadecimal digits.
+    /// Names the data: [`ImageData::digest`](crate::dataset::ImageData::digest), 64 hexadecimal
+    /// digits.
     pub data_digest: Option<String>,
-}
-
-/// Numbers of examples in the three disjoint parts of a data set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct SplitSizes {
-    /// Examples that gradients come from.
-    pub train: usize,
-    /// Examples that rules and learning rates are judged on.
-    pub validation: usize,
-    /// Examples for the report alone.
-    pub test: usize,
 }
 
 /// Why a child could not be trained.

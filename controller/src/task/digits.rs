@@ -7,10 +7,11 @@
 //! the first step, after each epoch and at the end: loss over all training images and accuracy on
 //! the validation images.
 
-use super::contract::{Budget, Description, SplitSizes, Task, TaskError};
-use super::digits_data::{CLASSES, DIGEST, DigitsData, DigitsError, IMAGE_LENGTH};
+use super::contract::{Budget, Description, Task, TaskError};
 use super::training::{Accuracies, Halt, Progress, Training};
 use crate::child::softmax::SoftmaxRegression;
+use crate::dataset::ImageData;
+use crate::dataset::digits::{self, CLASSES, DigitsError, IMAGE_LENGTH};
 use crate::outcome::Outcome;
 use crate::random::Random;
 use crate::stepper::MakeStepper;
@@ -21,12 +22,12 @@ const EPOCHS: u64 = 20;
 /// The task `digits`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Digits {
-    data: DigitsData,
+    data: ImageData,
 }
 
 impl Digits {
     /// Its name on the command line.
-    pub const NAME: &'static str = "digits";
+    pub const NAME: &'static str = digits::NAME;
 
     /// The task with the data of this build.
     ///
@@ -34,7 +35,7 @@ impl Digits {
     ///
     /// [`DigitsError`] if the data are damaged.
     pub fn load() -> Result<Self, DigitsError> {
-        Ok(Self { data: DigitsData::load()? })
+        Ok(Self { data: digits::load()? })
     }
 
     /// Trains `child` until the budget is used up.
@@ -45,7 +46,7 @@ impl Digits {
         training: &mut Training<'_, '_>,
     ) -> Result<(), Halt> {
         self.record(child, training)?;
-        let mut order: Vec<usize> = (0..self.data.train.len()).collect();
+        let mut order: Vec<usize> = (0..self.data.train().len()).collect();
         for epoch in 0.. {
             if training.is_over() {
                 break;
@@ -55,7 +56,7 @@ impl Digits {
                 if training.is_over() {
                     break;
                 }
-                training.check_loss(child.differentiate(&self.data.train, batch))?;
+                training.check_loss(child.differentiate(self.data.train(), batch))?;
                 training.step(
                     &mut [&mut child.weights, &mut child.biases],
                     &[&child.weight_gradient, &child.bias_gradient],
@@ -71,8 +72,8 @@ impl Digits {
         child: &mut SoftmaxRegression,
         training: &mut Training<'_, '_>,
     ) -> Result<(), Halt> {
-        let loss = child.evaluate(&self.data.train).loss;
-        let validation = child.evaluate(&self.data.validation);
+        let loss = child.evaluate(self.data.train()).loss;
+        let validation = child.evaluate(self.data.validation());
         training.record(loss, Some(validation.accuracy))
     }
 }
@@ -91,17 +92,13 @@ impl Task for Digits {
             loss: "training loss (mean cross-entropy, nats)",
             parameters: (IMAGE_LENGTH + 1) * CLASSES,
             batch_size: BATCH_SIZE,
-            examples: Some(SplitSizes {
-                train: self.data.train.len(),
-                validation: self.data.validation.len(),
-                test: self.data.test.len(),
-            }),
-            data_digest: Some(DIGEST.to_owned()),
+            examples: Some(self.data.sizes()),
+            data_digest: Some(self.data.digest()),
         }
     }
 
     fn steps_per_epoch(&self) -> u64 {
-        self.data.train.len().div_ceil(BATCH_SIZE) as u64
+        self.data.train().len().div_ceil(BATCH_SIZE) as u64
     }
 
     fn default_steps(&self) -> u64 {
@@ -122,8 +119,8 @@ impl Task for Digits {
         let mut training = Training::begin(maker, budget, &child.tensor_lengths(), progress)?;
         let result = self.descend(budget.seed, &mut child, &mut training);
         training.finish(result, |is_finished| Accuracies {
-            validation: Some(child.evaluate(&self.data.validation).accuracy),
-            test: is_finished.then(|| child.evaluate(&self.data.test).accuracy),
+            validation: Some(child.evaluate(self.data.validation()).accuracy),
+            test: is_finished.then(|| child.evaluate(self.data.test()).accuracy),
         })
     }
 }

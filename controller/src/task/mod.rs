@@ -5,9 +5,10 @@ mod registry;
 mod training;
 
 pub mod digits;
-pub mod digits_data;
+pub mod quadratic;
 pub mod rosenbrock;
 
-pub use contract::{Budget, Description, SplitSizes, Task, TaskError};
+pub use crate::dataset::SplitSizes;
+pub use contract::{Budget, Description, Task, TaskError};
 pub use registry::{NAMES, open};
 pub use training::{Accuracies, Halt, Progress, Training};

@@ -2,10 +2,11 @@
 
 use super::contract::{Task, TaskError};
 use super::digits::Digits;
+use super::quadratic::Quadratic;
 use super::rosenbrock::Rosenbrock;
 
 /// The names that [`open`] knows.
-pub const NAMES: [&str; 2] = [Rosenbrock::NAME, Digits::NAME];
+pub const NAMES: [&str; 3] = [Rosenbrock::NAME, Quadratic::NAME, Digits::NAME];
 
 /// The task of this name, with its data loaded.
 ///
@@ -15,6 +16,7 @@ pub const NAMES: [&str; 2] = [Rosenbrock::NAME, Digits::NAME];
 pub fn open(name: &str) -> Result<Box<dyn Task>, TaskError> {
     match name {
         Rosenbrock::NAME => Ok(Box::new(Rosenbrock)),
+        Quadratic::NAME => Ok(Box::new(Quadratic::default())),
         Digits::NAME => Ok(Box::new(Digits::load()?)),
         _ => Err(TaskError::UnknownTask { name: name.to_owned() }),
     }
@@ -30,6 +32,6 @@ mod tests {
             assert_eq!(open(name).unwrap().name(), name);
         }
         let message = open("mnist").unwrap_err().to_string();
-        assert_eq!(message, "unknown task `mnist`; the tasks are rosenbrock, digits");
+        assert_eq!(message, "unknown task `mnist`; the tasks are rosenbrock, quadratic, digits");
     }
 }

@@ -14,6 +14,20 @@ impl LabelledImages {
         Self { image_length, pixels: Vec::new(), labels: Vec::new() }
     }
 
+    /// The same, with memory for `images` images set aside.
+    pub fn with_capacity(image_length: usize, images: usize) -> Self {
+        Self {
+            image_length,
+            pixels: Vec::with_capacity(image_length.saturating_mul(images)),
+            labels: Vec::with_capacity(images),
+        }
+    }
+
+    /// Values of each image.
+    pub fn image_length(&self) -> usize {
+        self.image_length
+    }
+
     /// Adds an image with its class. Values beyond the image length are left out, missing ones are
     /// 0.
     pub fn push(&mut self, image: impl IntoIterator<Item = f32>, label: u8) {
@@ -46,5 +60,15 @@ impl LabelledImages {
     /// The classes of all images.
     pub fn labels(&self) -> &[u8] {
         &self.labels
+    }
+
+    /// The values of all images, one after another.
+    pub fn pixels(&self) -> &[f32] {
+        &self.pixels
+    }
+
+    /// The values of all images, to be scaled.
+    pub(super) fn pixels_mut(&mut self) -> &mut [f32] {
+        &mut self.pixels
     }
 }

@@ -9,36 +9,32 @@
 //! in that order the first 25 of each class are for validation, the next 25 for the test, and the
 //! other 1,297 for training. No two images are equal, so the parts are disjoint.
 
-use crate::dataset::LabelledImages;
+use super::{ImageData, ImageDataError, ImageShape, LabelledImages};
 use crate::random::Random;
 
-/// Pixels of an image: 8 rows of 8.
-pub const IMAGE_LENGTH: usize = 64;
+/// Name of the data set.
+pub const NAME: &str = "digits";
+/// Pixels in a row and in a column.
+pub const SIDE: usize = 8;
+/// Pixels of an image.
+pub const IMAGE_LENGTH: usize = SIDE * SIDE;
 /// The digits 0 to 9.
 pub const CLASSES: usize = 10;
-/// BLAKE3 of the data, the name of this data set.
+/// BLAKE3 of the bytes that are compiled in. (The digest of the data set is that of its images.)
 pub const DIGEST: &str = "871a762edb23c6d138f1434d0b23e9fe94a1a2ee79328e095347ab9f62740139";
 
 const BYTES: &[u8] = include_bytes!("../../data/digits.bin");
+const DESCRIPTION: &str = "1,797 images of 8x8 pixels: E. Alpaydin and C. Kaynak, Optical Recognition of \
+     Handwritten Digits, UCI Machine Learning Repository, 1998, https://doi.org/10.24432/C50P49, \
+     CC BY 4.0.";
 const IMAGES: usize = 1797;
 const RECORD_LENGTH: usize = IMAGE_LENGTH + 1;
 const DARKEST: u8 = 16;
 const HELD_OUT_PER_CLASS: usize = 25;
 const SPLIT_SEED: u64 = 0;
 
-/// The three disjoint parts.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DigitsData {
-    /// 1,297 images for gradients.
-    pub train: LabelledImages,
-    /// 250 images, 25 a class, to judge rules on.
-    pub validation: LabelledImages,
-    /// 250 images, 25 a class, for the report.
-    pub test: LabelledImages,
-}
-
 /// Why the data are not usable. It takes a damaged build to see one.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum DigitsError {
     /// Not a whole number of images, or not 1,797.
     #[error("expected {} bytes, found {found}", IMAGES * RECORD_LENGTH)]
@@ -62,38 +58,40 @@ pub enum DigitsError {
         /// BLAKE3 of the bytes, hexadecimal.
         found: String,
     },
+    /// The images are no data set.
+    #[error(transparent)]
+    Data(#[from] ImageDataError),
 }
 
-impl DigitsData {
-    /// The data of this build, checked against [`DIGEST`].
-    ///
-    /// # Errors
-    ///
-    /// [`DigitsError`] if the file was changed before the build.
-    pub fn load() -> Result<Self, DigitsError> {
-        Self::from_bytes(BYTES)
-    }
+/// The data of this build, checked against [`DIGEST`]; pixels are scaled to 0 (white) to 1 (black).
+///
+/// # Errors
+///
+/// [`DigitsError`] if the file was changed before the build.
+pub fn load() -> Result<ImageData, DigitsError> {
+    from_bytes(BYTES)
+}
 
-    fn from_bytes(bytes: &[u8]) -> Result<Self, DigitsError> {
-        check(bytes)?;
-        let mut records: Vec<&[u8]> = bytes.chunks_exact(RECORD_LENGTH).collect();
-        Random::new(SPLIT_SEED, 0).shuffle(&mut records);
-        let empty = LabelledImages::new(IMAGE_LENGTH);
-        let mut data = Self { train: empty.clone(), validation: empty.clone(), test: empty };
-        let mut seen = [0; CLASSES];
-        for record in records {
-            let (pixels, label) = (&record[..IMAGE_LENGTH], record[IMAGE_LENGTH]);
-            let rank = &mut seen[usize::from(label)];
-            let part = match *rank / HELD_OUT_PER_CLASS {
-                0 => &mut data.validation,
-                1 => &mut data.test,
-                _ => &mut data.train,
-            };
-            *rank += 1;
-            part.push(pixels.iter().map(|&pixel| f32::from(pixel) / f32::from(DARKEST)), label);
-        }
-        Ok(data)
+fn from_bytes(bytes: &[u8]) -> Result<ImageData, DigitsError> {
+    check(bytes)?;
+    let mut records: Vec<&[u8]> = bytes.chunks_exact(RECORD_LENGTH).collect();
+    Random::new(SPLIT_SEED, 0).shuffle(&mut records);
+    let mut parts = [(); 3].map(|()| LabelledImages::new(IMAGE_LENGTH));
+    let mut seen = [0; CLASSES];
+    for record in records {
+        let (pixels, label) = (&record[..IMAGE_LENGTH], record[IMAGE_LENGTH]);
+        let rank = &mut seen[usize::from(label)];
+        let [train, validation, test] = &mut parts;
+        let part = match *rank / HELD_OUT_PER_CLASS {
+            0 => validation,
+            1 => test,
+            _ => train,
+        };
+        *rank += 1;
+        part.push(pixels.iter().map(|&pixel| f32::from(pixel) / f32::from(DARKEST)), label);
     }
+    let shape = ImageShape::new(SIDE, 1, CLASSES)?;
+    Ok(ImageData::new(NAME, DESCRIPTION.to_owned(), shape, parts)?)
 }
 
 fn check(bytes: &[u8]) -> Result<(), DigitsError> {
@@ -116,7 +114,7 @@ fn check(bytes: &[u8]) -> Result<(), DigitsError> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{BYTES, CLASSES, DigitsData, DigitsError, IMAGE_LENGTH};
+    use super::{BYTES, CLASSES, DigitsError, IMAGE_LENGTH, from_bytes, load};
     use crate::dataset::LabelledImages;
 
     fn counts(part: &LabelledImages) -> [usize; CLASSES] {
@@ -129,20 +127,31 @@ mod tests {
 
     #[test]
     fn the_data_are_those_of_the_repository() {
-        let data = DigitsData::load().unwrap();
-        assert_eq!(data.train.len(), 1297);
-        assert_eq!(counts(&data.train), [128, 132, 127, 133, 131, 132, 131, 129, 124, 130]);
-        assert_eq!(counts(&data.validation), [25; CLASSES]);
-        assert_eq!(counts(&data.test), [25; CLASSES]);
-        let pixels: f32 = (0..250).flat_map(|i| data.test.image(i)).sum();
+        let data = load().unwrap();
+        assert_eq!(data.train().len(), 1297);
+        assert_eq!(counts(data.train()), [128, 132, 127, 133, 131, 132, 131, 129, 124, 130]);
+        assert_eq!(counts(data.validation()), [25; CLASSES]);
+        assert_eq!(counts(data.test()), [25; CLASSES]);
+        let pixels: f32 = (0..250).flat_map(|i| data.test().image(i)).sum();
         assert!((0.2..0.4).contains(&(pixels / (250.0 * IMAGE_LENGTH as f32))));
     }
 
     #[test]
+    fn the_data_set_has_its_shape_and_its_digest() {
+        let data = load().unwrap();
+        let shape = data.shape();
+        assert_eq!((shape.side(), shape.channels(), shape.classes()), (8, 1, CLASSES));
+        assert_eq!(
+            data.digest(),
+            "f530b6d79fa71449ffd46f9b2f03f510a6da829174e0ecd44dd1177a99aaa6f9"
+        );
+    }
+
+    #[test]
     fn no_image_is_in_two_parts() {
-        let data = DigitsData::load().unwrap();
+        let data = load().unwrap();
         let mut seen = BTreeSet::new();
-        for part in [&data.train, &data.validation, &data.test] {
+        for part in [data.train(), data.validation(), data.test()] {
             for index in 0..part.len() {
                 let image: Vec<u32> = part.image(index).iter().map(|p| p.to_bits()).collect();
                 assert!(seen.insert(image));
@@ -156,7 +165,7 @@ mod tests {
         let error = |change: fn(&mut Vec<u8>)| {
             let mut bytes = BYTES.to_vec();
             change(&mut bytes);
-            DigitsData::from_bytes(&bytes).unwrap_err()
+            from_bytes(&bytes).unwrap_err()
         };
         assert_eq!(error(|b| b.truncate(100)), DigitsError::Length { found: 100 });
         assert_eq!(
