@@ -260,8 +260,23 @@ impl BackendArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct TrainArguments {
-    /// rosenbrock, quadratic or digits
+    /// rosenbrock, quadratic, digits, digits-convnet, shapes or cifar10
     pub(crate) task: String,
+    /// `cifar10`: the folder or the archive of the official binary files
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// `shapes`: pixels of a side, a multiple of 4
+    #[arg(long)]
+    pub(crate) side: Option<usize>,
+    /// `shapes`: number of classes
+    #[arg(long)]
+    pub(crate) classes: Option<usize>,
+    /// `shapes`: from 0 to 1
+    #[arg(long)]
+    pub(crate) difficulty: Option<f64>,
+    /// `shapes` and `cifar10`: number of training images
+    #[arg(long)]
+    pub(crate) count: Option<usize>,
     /// Rules to compare, with commas: standard names, `FILE` or `FILE:NAME`
     #[arg(long, required = true, value_delimiter = ',')]
     pub(crate) rules: Vec<String>,

@@ -9,7 +9,7 @@ use nosc_controller::compiled_stepper::CompiledMaker;
 use nosc_controller::outcome::{End, Outcome};
 use nosc_controller::plot::training_curves;
 use nosc_controller::sweep::{Sweep, SweepBudget, sweep};
-use nosc_controller::task::{Task, open};
+use nosc_controller::task::{Task, TaskOptions, open_with};
 use nosc_runtime::CompiledRule;
 use serde_json::{Value, json};
 
@@ -25,7 +25,16 @@ struct Trained {
 }
 
 pub(crate) fn train(arguments: &TrainArguments, colour: Colour) -> Result<(), CliError> {
-    let task = open(&arguments.task)?;
+    let task = open_with(
+        &arguments.task,
+        &TaskOptions {
+            data: arguments.data.clone(),
+            side: arguments.side,
+            classes: arguments.classes,
+            difficulty: arguments.difficulty,
+            count: arguments.count,
+        },
+    )?;
     if let Some(path) = &arguments.plot {
         if path.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("svg")) {
             let message = format!("`{}`: a plot is an SVG picture; use .svg", path.display());

@@ -5,8 +5,11 @@ use std::fmt::Debug;
 use serde::Serialize;
 
 use super::training::Progress;
+use crate::child::net::NetError;
 use crate::dataset::SplitSizes;
+use crate::dataset::cifar10::CifarError;
 use crate::dataset::digits::DigitsError;
+use crate::dataset::shapes::ShapesError;
 use crate::outcome::Outcome;
 use crate::stepper::{MakeStepper, StepperError};
 
@@ -96,6 +99,28 @@ pub enum TaskError {
     /// The data are not what they should be.
     #[error("the digits cannot be used")]
     Digits(#[from] DigitsError),
+    /// The settings of drawn images are out of their range.
+    #[error(transparent)]
+    Shapes(#[from] ShapesError),
+    /// The files of CIFAR-10 cannot be used.
+    #[error(transparent)]
+    Cifar(#[from] CifarError),
+    /// A task that needs files was given none.
+    #[error("the task cifar10 needs its files: add `--data DIR`")]
+    NoData,
+    /// An option that the task does not have.
+    #[error("`{task}` takes no `--{option}`: it is an option of {tasks}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// The task.
+        task: String,
+        /// Those that have it.
+        tasks: String,
+    },
+    /// The net does not take images of these sizes.
+    #[error(transparent)]
+    Net(#[from] NetError),
     /// The optimizer cannot be made for this child.
     #[error("no optimizer for this task")]
     Optimizer(#[source] StepperError),

@@ -5,10 +5,11 @@ mod registry;
 mod training;
 
 pub mod digits;
+pub mod images;
 pub mod quadratic;
 pub mod rosenbrock;
 
 pub use crate::dataset::SplitSizes;
 pub use contract::{Budget, Description, Task, TaskError};
-pub use registry::{NAMES, open};
+pub use registry::{NAMES, TaskOptions, open, open_with};
 pub use training::{Accuracies, Halt, Progress, Training};
