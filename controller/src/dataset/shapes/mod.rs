@@ -4,6 +4,18 @@
 //! difficulty: `scene.rs` says how. Colours, places and sizes say nothing about the class, so a
 //! linear model learns little; a small convolutional net tells most figures apart.
 //!
+//! # How hard
+//!
+//! Validation accuracy of the paper's convolutional net after 5 epochs of 45,000 images, by momentum
+//! at the learning rate 0.005 (32x32 pixels, 10 classes, one seed):
+//!
+//! | difficulty | 0 | 0.25 | 0.5 | 0.7 |
+//! |---|---|---|---|---|
+//! | accuracy | 99.7 % | 93.7 % | 80.0 % | 66.5 % |
+//!
+//! At 0.5, on 10,000 training images, softmax regression has 13 %, the nearest mean of a class 10 %,
+//! the vote of the 5 nearest images 18 %.
+//!
 //! # What holds
 //!
 //! Image i of a part is a function of side, classes, difficulty, part and i. So a data set with
