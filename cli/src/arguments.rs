@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use nosc_kernels::Backend;
+use nosc_kernels::cuda::Architecture;
 use nosc_runtime::{ElementType, NonFinite, Placement, Rounding};
 
 use crate::error::CliError;
@@ -129,8 +130,8 @@ pub(crate) enum Emit {
 pub(crate) enum Arch {
     /// That of the first GPU of this machine.
     Native,
-    /// The number in its name, as 90 in `sm_90`.
-    Number(u32),
+    /// The one of a name.
+    Named(Architecture),
 }
 
 #[derive(Debug, Args)]
@@ -323,16 +324,8 @@ pub(crate) fn element_type(text: &str) -> Result<ElementType, String> {
 }
 
 fn arch(text: &str) -> Result<Arch, String> {
-    if text == "native" {
-        return Ok(Arch::Native);
-    }
-    let digits = text.strip_prefix("sm_").or_else(|| text.strip_prefix("compute_"));
-    let digits = digits.unwrap_or(text);
-    let number = digits.parse().ok().filter(|number| (10..1000).contains(number));
-    number
-        .filter(|_| digits.bytes().all(|digit| digit.is_ascii_digit()))
-        .map(Arch::Number)
-        .ok_or_else(|| "expected one such as sm_90, or native".to_owned())
+    let named = |_| "expected one such as sm_90, or native".to_owned();
+    if text == "native" { Ok(Arch::Native) } else { text.parse().map(Arch::Named).map_err(named) }
 }
 
 fn rounding(text: &str) -> Result<Rounding, String> {

@@ -5,6 +5,10 @@ use std::fmt;
 use crate::floats::{Floats, FloatsMut};
 use crate::plan::{ElementType, Plan};
 
+/// Elements of a chunk: steps over long arrays are cut so, and norms are summed chunk by chunk on every device. A
+/// multiple of 4, as draws need.
+pub const CHUNK_ELEMENTS: usize = 32_768;
+
 /// One run over `count` neighbouring elements of one tensor.
 ///
 /// All slices have the same length, and `states` has one slice for each state of the plan.

@@ -26,6 +26,22 @@ const ALIGNED: usize = 64;
 /// returns: unless a method says that it waits, it does not. Work of other streams on the same tensors, or with
 /// the same optimizer, has to be kept apart by whoever puts it there.
 ///
+/// # Example
+///
+/// ```no_run
+/// use nosc_runtime::{Backend, CompiledRule, CudaOptimizer, Device, DeviceTensor, Floats, Settings, library};
+///
+/// let rule = library::rule("lion").expect("a standard rule");
+/// let stream = Device::open(0)?.new_stream()?;
+/// let mut w = [DeviceTensor::from_host(&stream, Floats::F32(&[1.0, 2.0]))?];
+/// let g = [DeviceTensor::from_host(&stream, Floats::F32(&[0.5, -0.5]))?];
+/// let compiled = CompiledRule::new(&rule, Backend::Interpreter)?;
+/// let mut optimizer = CudaOptimizer::new(compiled, &stream, &[2], Settings::default())?;
+/// optimizer.step(&mut w, &g, 0.1)?; // in the stream; nothing waits
+/// println!("{:?}", w[0].to_host(&stream)?); // waits
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Recorded steps
 ///
 /// [`CudaOptimizer::prepare`] allocates and compiles what steps need, [`CudaOptimizer::record`] inside
@@ -188,15 +204,18 @@ impl CudaOptimizer {
         gradients: &[DeviceTensor],
         options: &StepOptions,
     ) -> Result<(), RuntimeError> {
-        self.host
-            .check_shapes("parameters", parameters.len(), |tensor| parameters[tensor].len())?;
-        self.host.check_shapes("gradients", gradients.len(), |tensor| gradients[tensor].len())?;
+        self.check_shapes(parameters, gradients)?;
         // A launch checks its own: this is before the first of them.
         let ordinal = self.device.ordinal();
-        if let Some(other) = parameters.iter().chain(gradients).find(|t| t.ordinal() != ordinal) {
-            let message =
-                format!("a tensor on cuda:{} for an optimizer on cuda:{ordinal}", other.ordinal());
-            return Err(CudaError::Call(message).into());
+        for tensor in parameters.iter().chain(gradients) {
+            let fault = if tensor.ordinal() != ordinal {
+                format!("a tensor on cuda:{} for an optimizer on cuda:{ordinal}", tensor.ordinal())
+            } else if !tensor.is_empty() && tensor.address() == 0 {
+                format!("a tensor of {} elements at address 0", tensor.len())
+            } else {
+                continue;
+            };
+            return Err(CudaError::Call(fault).into());
         }
         options.check()?;
         let guarded = is_guarded(options);
@@ -312,12 +331,24 @@ impl CudaOptimizer {
                            recorded: `step_with` moves tensors at once";
             return Err(RuntimeError::Recording(message));
         }
+        self.check_shapes(parameters, gradients)?;
         self.put_launches(parameters, gradients)?;
         self.formations[place].recorded[usize::from(clips)] = true;
         Ok(())
     }
 
-    /// Puts the launches of a step into the stream.
+    fn check_shapes(
+        &self,
+        parameters: &[DeviceTensor],
+        gradients: &[DeviceTensor],
+    ) -> Result<(), RuntimeError> {
+        for (what, tensors) in [("parameters", parameters), ("gradients", gradients)] {
+            self.host.check_shapes(what, tensors.len(), |tensor| tensors[tensor].len())?;
+        }
+        Ok(())
+    }
+
+    /// Puts the launches of a step into the stream; everything has been checked.
     fn put_launches(
         &mut self,
         parameters: &mut [DeviceTensor],
@@ -327,9 +358,6 @@ impl CudaOptimizer {
         let stream = &self.stream;
         let _current = stream.enter()?;
         let formation = &mut self.formations[place];
-        self.host
-            .check_shapes("parameters", parameters.len(), |tensor| parameters[tensor].len())?;
-        self.host.check_shapes("gradients", gradients.len(), |tensor| gradients[tensor].len())?;
         if let (true, Some(checks)) = (clips, &mut self.checks) {
             let groups = formation.groups.iter_mut();
             let mut launchers: Vec<&mut Launcher> =

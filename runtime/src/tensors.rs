@@ -5,13 +5,11 @@ use std::time::Duration;
 
 use nosc_kernels::ElementType;
 use nosc_kernels::floats::{Floats, FloatsMut};
+use nosc_kernels::kernel::CHUNK_ELEMENTS;
 
 use crate::error::RuntimeError;
 use crate::pool::{Part, Pool};
 use crate::states::LINE;
-
-/// Elements of a chunk; a multiple of 4, as draws need.
-pub(crate) const CHUNK_ELEMENTS: usize = 32_768;
 
 /// Parameters, a slice for each tensor.
 pub(crate) trait Parameters {

@@ -2,11 +2,13 @@
 
 use nosc_kernels::cuda::{Device, DeviceTensor};
 use nosc_runtime::{
-    CheckpointError, ElementType, FloatVec, NonFinite, Rounding, RuntimeError, Settings,
-    StepOptions, StepOutcome, library,
+    CheckpointError, ElementType, FloatVec, Rounding, RuntimeError, Settings, StepOptions,
+    StepOutcome, library,
 };
 use nosc_tests::cuda::emulator::{self, within};
-use nosc_tests::cuda::{Twins, launch, raw_tensor, upload};
+use nosc_tests::cuda::{
+    Twins, check_checkpoints, check_non_finite, check_recorded, launch, raw_tensor, upload,
+};
 use nosc_tests::rule;
 
 /// An empty tensor among others, and the first of all: what follows has to move.
@@ -109,48 +111,7 @@ fn gradients_are_clipped_and_scaled_to_the_bit() {
 #[test]
 fn gradients_that_are_not_finite_skip_a_step_or_stop_it() {
     within("cuda_optimizer::gradients_that_are_not_finite_skip_a_step_or_stop_it", &[], || {
-        let types = [
-            (ElementType::F32, ElementType::F32),
-            (ElementType::F32, ElementType::F64),
-            (ElementType::F32, ElementType::F16),
-            (ElementType::F32, ElementType::Bf16),
-        ];
-        let lengths = [3, 40_000, 9, 17];
-        let stream = Device::open(0).unwrap().new_stream().unwrap();
-        let rule = library::rule("momentum").unwrap();
-        for policy in [NonFinite::Propagate, NonFinite::Skip, NonFinite::Error] {
-            let settings = Settings { non_finite: policy, ..settings() };
-            let mut twins = Twins::of(&rule, &types, &lengths, &settings, &stream);
-            twins.steps(1);
-            for (tensor, element, value) in [
-                (0, 2, f64::NAN),
-                (1, 35_000, f64::INFINITY),
-                (1, 0, 1e39),
-                (2, 8, f64::NEG_INFINITY),
-                (3, 16, f64::NAN),
-            ] {
-                let mut gradients = twins.next_gradients();
-                let of = gradients[tensor].element_type();
-                let mut numbers: Vec<f64> = gradients[tensor].numbers().collect();
-                numbers[element] = value;
-                gradients[tensor] = FloatVec::rounded(of, numbers.into_iter());
-                if policy == NonFinite::Error {
-                    let here = twins.step_host(&gradients, &StepOptions::new(0.1)).unwrap_err();
-                    twins.show(&gradients);
-                    let plain = StepOptions::new(0.1);
-                    let (tensors, shown) = (&mut twins.tensors, &twins.gradients);
-                    let there = twins.device.step_with(tensors, shown, &plain).unwrap_err();
-                    assert_eq!(here.to_string(), there.to_string());
-                } else {
-                    twins.step_with(&gradients, &StepOptions::new(0.1));
-                }
-                twins.assert_same(&format!("{policy:?}, {value} at {tensor}.{element}"));
-            }
-            let found = StepOptions { found_inf: true, ..StepOptions::new(0.1) };
-            assert_eq!(twins.step(&found), StepOutcome::Skipped);
-            twins.steps(1);
-            twins.assert_same(&format!("{policy:?}"));
-        }
+        check_non_finite(&settings(), 40_000);
     });
 }
 
@@ -187,24 +148,7 @@ fn recorded_steps_are_those_that_are_not_recorded() {
             let rule = library::rule(name).unwrap();
             let types = vec![(ElementType::F32, ElementType::F32); LENGTHS.len()];
             let mut twins = Twins::of(&rule, &types, &LENGTHS, &settings(), &stream);
-            let options = |rate| StepOptions { clip_norm, ..StepOptions::new(rate) };
-            twins.step(&options(0.1));
-            let graph =
-                stream.capture(|_| twins.device.record(&mut twins.tensors, &twins.gradients));
-            let graph = graph.unwrap();
-            for step in 0..4 {
-                let gradients = twins.next_gradients();
-                twins.show(&gradients);
-                twins.device.begin(&options(0.1 / f64::from(step + 1))).unwrap();
-                launch(&graph, &stream);
-                twins.step_host(&gradients, &options(0.1 / f64::from(step + 1))).unwrap();
-                twins.assert_same(&format!("{name}, step {step}"));
-            }
-            // Steps in between, with gradients that are elsewhere.
-            let gradients = twins.next_gradients();
-            twins.gradients = upload(&stream, &gradients);
-            twins.step_with(&gradients, &options(0.2));
-            twins.assert_same(name);
+            check_recorded(&mut twins, clip_norm, true, 4);
         }
     });
 }
@@ -240,24 +184,7 @@ fn checkpoints_go_from_one_to_the_other() {
     within("cuda_optimizer::checkpoints_go_from_one_to_the_other", &[], || {
         let rule = library::rule("adamw").unwrap();
         let mut twins = Twins::new(&rule, &LENGTHS, &settings());
-        twins.steps(2);
-        let (here, there) =
-            (twins.host.to_checkpoint().unwrap(), twins.device.to_checkpoint().unwrap());
-        assert!(here == there, "the files differ");
-        // Each goes on with what the other has saved.
-        twins.steps(2);
-        twins.host.load_bytes(&there).unwrap();
-        twins.device.load_bytes(&here).unwrap();
-        twins.steps(2);
-        twins.assert_same("resumed");
-        assert_eq!(twins.device.steps(), 4);
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("state.safetensors");
-        twins.device.save(&file).unwrap();
-        twins.host.load(&file).unwrap();
-        twins.device.load(&file).unwrap();
-        twins.steps(1);
-        twins.assert_same("through a file");
+        check_checkpoints(&mut twins);
         let other = Twins::new(&library::rule("lion").unwrap(), &LENGTHS, &settings());
         let refused = twins.device.load_bytes(&other.device.to_checkpoint().unwrap()).unwrap_err();
         assert!(matches!(refused, CheckpointError::OtherRule { .. }), "{refused}");

@@ -81,7 +81,7 @@ impl Compiler {
 /// What is asked for; the GPU of this machine if nothing is.
 fn architecture(wanted: Option<Arch>) -> Result<Architecture, CliError> {
     match wanted {
-        Some(Arch::Number(number)) => Ok(Architecture::new(number / 10, number % 10)),
+        Some(Arch::Named(architecture)) => Ok(architecture),
         Some(Arch::Native) => Ok(Device::open(0)?.architecture()),
         None => Device::open(0).map(|device| device.architecture()).map_err(|error| {
             let reason = error.to_string();

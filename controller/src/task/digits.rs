@@ -8,12 +8,11 @@
 //! the validation images.
 
 use super::contract::{Budget, Description, Task, TaskError};
-use super::training::{Accuracies, Halt, Progress, Training};
+use super::training::{Accuracies, Halt, PAPER_LEARNING_RATES, Progress, Training};
 use crate::child::softmax::SoftmaxRegression;
 use crate::dataset::ImageData;
 use crate::dataset::digits::{self, CLASSES, DigitsError, IMAGE_LENGTH};
 use crate::outcome::Outcome;
-use crate::random::Random;
 use crate::stepper::MakeStepper;
 
 const BATCH_SIZE: usize = 100;
@@ -38,33 +37,17 @@ impl Digits {
         Ok(Self { data: digits::load()? })
     }
 
-    /// Trains `child` until the budget is used up.
-    fn descend(
+    fn step(
         &self,
-        seed: u64,
         child: &mut SoftmaxRegression,
         training: &mut Training<'_, '_>,
+        batch: &[usize],
     ) -> Result<(), Halt> {
-        self.record(child, training)?;
-        let mut order: Vec<usize> = (0..self.data.train().len()).collect();
-        for epoch in 0.. {
-            if training.is_over() {
-                break;
-            }
-            Random::new(seed, epoch).shuffle(&mut order);
-            for batch in order.chunks(BATCH_SIZE) {
-                if training.is_over() {
-                    break;
-                }
-                training.check_loss(child.differentiate(self.data.train(), batch))?;
-                training.step(
-                    &mut [&mut child.weights, &mut child.biases],
-                    &[&child.weight_gradient, &child.bias_gradient],
-                )?;
-            }
-            self.record(child, training)?;
-        }
-        Ok(())
+        training.check_loss(child.differentiate(self.data.train(), batch))?;
+        training.step(
+            &mut [&mut child.weights, &mut child.biases],
+            &[&child.weight_gradient, &child.bias_gradient],
+        )
     }
 
     fn record(
@@ -106,7 +89,7 @@ impl Task for Digits {
     }
 
     fn default_learning_rates(&self) -> Vec<f64> {
-        vec![1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1]
+        PAPER_LEARNING_RATES.to_vec()
     }
 
     fn train(
@@ -117,10 +100,16 @@ impl Task for Digits {
     ) -> Result<Outcome, TaskError> {
         let mut child = SoftmaxRegression::new(IMAGE_LENGTH, CLASSES);
         let mut training = Training::begin(maker, budget, &child.tensor_lengths(), progress)?;
-        let result = self.descend(budget.seed, &mut child, &mut training);
-        training.finish(result, |is_finished| Accuracies {
-            validation: Some(child.evaluate(self.data.validation()).accuracy),
-            test: is_finished.then(|| child.evaluate(self.data.test()).accuracy),
+        let result = training.epochs(
+            &mut child,
+            (self.data.train().len(), BATCH_SIZE),
+            |child, training, batch| self.step(child, training, batch),
+            |child, training| self.record(child, training),
+        );
+        training.finish(result, |is_finished| {
+            let validation = Some(child.evaluate(self.data.validation()).accuracy);
+            let test = is_finished.then(|| child.evaluate(self.data.test()).accuracy);
+            Ok(Accuracies { validation, test })
         })
     }
 }

@@ -6,11 +6,10 @@
 //! and at the end: loss and accuracy on the validation images, in evaluation mode.
 
 use super::contract::{Budget, Description, Task, TaskError};
-use super::training::{Accuracies, Halt, Progress, Training};
-use crate::child::net::{ConvNet, Prepared, Score, Shape};
+use super::training::{Accuracies, Halt, PAPER_LEARNING_RATES, Progress, Training};
+use crate::child::net::{ConvNet, NetError, Prepared, Score, Shape};
 use crate::dataset::{ImageData, SplitSizes};
 use crate::outcome::Outcome;
-use crate::random::Random;
 use crate::stepper::MakeStepper;
 
 const BATCH_SIZE: usize = 100;
@@ -72,52 +71,41 @@ impl Images {
         })
     }
 
-    /// Trains `child` until the budget is used up.
-    fn descend(
+    fn step(
         &self,
-        seed: u64,
         child: &mut Child,
         training: &mut Training<'_, '_>,
+        batch: &[usize],
     ) -> Result<(), Halt> {
-        self.record(child, training)?;
-        let mut order: Vec<usize> = (0..self.train.len()).collect();
-        for epoch in 0.. {
-            if training.is_over() {
-                break;
-            }
-            Random::new(seed, epoch).shuffle(&mut order);
-            for batch in order.chunks(BATCH_SIZE) {
-                if training.is_over() {
-                    break;
-                }
-                let Child { net, parameters, gradients } = child;
-                let score = net.forward_backward(parameters, &self.train, batch, gradients);
-                training.check_loss(score.map_err(failed)?.loss)?;
-                training.step(&mut [parameters], &[gradients])?;
-            }
-            self.record(child, training)?;
-        }
-        Ok(())
+        let Child { net, parameters, gradients } = child;
+        let score = net.forward_backward(parameters, &self.train, batch, gradients);
+        training.check_loss(score.map_err(failed)?.loss)?;
+        training.step(&mut [parameters], &[gradients])
     }
 
     fn record(&self, child: &mut Child, training: &mut Training<'_, '_>) -> Result<(), Halt> {
         let score = child.score(&self.validation).map_err(failed)?;
-        training.record(score.loss, Some(accuracy(score, &self.validation)))
+        training.record(score.loss, Some(share(score, &self.validation)))
     }
 }
 
 impl Child {
-    fn score(&mut self, images: &Prepared) -> Result<Score, TaskError> {
+    fn score(&mut self, images: &Prepared) -> Result<Score, NetError> {
         let all: Vec<usize> = (0..images.len()).collect();
-        Ok(self.net.evaluate(&self.parameters, images, &all)?)
+        self.net.evaluate(&self.parameters, images, &all)
+    }
+
+    fn accuracy(&mut self, images: &Prepared) -> Result<f64, NetError> {
+        Ok(share(self.score(images)?, images))
     }
 }
 
-fn failed(error: impl Into<TaskError>) -> Halt {
+fn failed(error: NetError) -> Halt {
     Halt::Failed(error.into())
 }
 
-fn accuracy(score: Score, images: &Prepared) -> f64 {
+/// Right answers over images.
+fn share(score: Score, images: &Prepared) -> f64 {
     score.correct as f64 / images.len().max(1) as f64
 }
 
@@ -147,7 +135,7 @@ impl Task for Images {
     }
 
     fn default_learning_rates(&self) -> Vec<f64> {
-        vec![1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1]
+        PAPER_LEARNING_RATES.to_vec()
     }
 
     fn train(
@@ -161,23 +149,17 @@ impl Task for Images {
         let mut child = Child { net: ConvNet::new(self.shape), parameters, gradients };
         let lengths = [child.parameters.len()];
         let mut training = Training::begin(maker, budget, &lengths, progress)?;
-        let result = self.descend(budget.seed, &mut child, &mut training);
-        let mut failure = None;
-        let outcome = training.finish(result, |is_finished| {
-            let mut of = |images: &Prepared| match child.score(images) {
-                Ok(score) => Some(accuracy(score, images)),
-                Err(error) => {
-                    failure = Some(error);
-                    None
-                }
-            };
-            let validation = of(&self.validation);
-            Accuracies { validation, test: if is_finished { of(&self.test) } else { None } }
-        });
-        match failure {
-            Some(error) => Err(error),
-            None => outcome,
-        }
+        let result = training.epochs(
+            &mut child,
+            (self.train.len(), BATCH_SIZE),
+            |child, training, batch| self.step(child, training, batch),
+            |child, training| self.record(child, training),
+        );
+        training.finish(result, |is_finished| {
+            let validation = Some(child.accuracy(&self.validation)?);
+            let test = if is_finished { Some(child.accuracy(&self.test)?) } else { None };
+            Ok(Accuracies { validation, test })
+        })
     }
 }
 

@@ -116,7 +116,7 @@ impl Task for Quadratic {
     ) -> Result<Outcome, TaskError> {
         let mut training = Training::begin(maker, budget, &[Self::DIMENSION], progress)?;
         let result = self.descend(budget.seed, &mut training);
-        training.finish(result, |_| Accuracies::default())
+        training.finish(result, |_| Ok(Accuracies::default()))
     }
 }
 

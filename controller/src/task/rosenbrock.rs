@@ -63,7 +63,7 @@ impl Task for Rosenbrock {
     ) -> Result<Outcome, TaskError> {
         let mut training = Training::begin(maker, budget, &[2], progress)?;
         let result = descend(&mut training);
-        training.finish(result, |_| Accuracies::default())
+        training.finish(result, |_| Ok(Accuracies::default()))
     }
 }
 

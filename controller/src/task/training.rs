@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 
 use super::contract::{Budget, TaskError};
 use crate::outcome::{Divergence, DivergenceReason, End, Outcome, Point};
+use crate::random::Random;
 use crate::stepper::{MakeStepper, Stepper, StepperSettings};
 
 /// Sees each point of a curve as it is taken; `Break` stops the child.
@@ -21,6 +22,9 @@ pub enum Halt {
     /// Something failed: an error.
     Failed(TaskError),
 }
+
+/// The learning rates of the paper's sweep: 10^i for i = -5..1.
+pub(super) const PAPER_LEARNING_RATES: [f64; 7] = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1];
 
 /// Accuracies of a child at its end.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -127,16 +131,48 @@ impl<'a, 'p> Training<'a, 'p> {
         Ok(())
     }
 
+    /// Passes over `examples` until the budget is used up: in batches, the last of an epoch being smaller, in an
+    /// order that the seed shuffles anew each epoch. `record` is called before the first step, after each epoch and at
+    /// the end; `step` takes a batch.
+    ///
+    /// # Errors
+    ///
+    /// The first of what `record` and `step` return.
+    pub fn epochs<C>(
+        &mut self,
+        child: &mut C,
+        (examples, batch_size): (usize, usize),
+        step: impl Fn(&mut C, &mut Self, &[usize]) -> Result<(), Halt>,
+        record: impl Fn(&mut C, &mut Self) -> Result<(), Halt>,
+    ) -> Result<(), Halt> {
+        record(child, self)?;
+        let mut order: Vec<usize> = (0..examples).collect();
+        for epoch in 0.. {
+            if self.is_over() {
+                break;
+            }
+            Random::new(self.budget.seed, epoch).shuffle(&mut order);
+            for batch in order.chunks(batch_size) {
+                if self.is_over() {
+                    break;
+                }
+                step(child, self, batch)?;
+            }
+            record(child, self)?;
+        }
+        Ok(())
+    }
+
     /// The outcome of the training loop that ended with `result`. `accuracies` is called if the
     /// child is not lost, and told whether training finished.
     ///
     /// # Errors
     ///
-    /// The error of [`Halt::Failed`].
+    /// The error of [`Halt::Failed`], or of `accuracies`.
     pub fn finish(
         self,
         result: Result<(), Halt>,
-        accuracies: impl FnOnce(bool) -> Accuracies,
+        accuracies: impl FnOnce(bool) -> Result<Accuracies, TaskError>,
     ) -> Result<Outcome, TaskError> {
         let end = match result {
             Ok(()) => End::Finished,
@@ -145,7 +181,7 @@ impl<'a, 'p> Training<'a, 'p> {
         };
         let lost = matches!(end, End::Diverged(_));
         let accuracies =
-            if lost { Accuracies::default() } else { accuracies(end == End::Finished) };
+            if lost { Accuracies::default() } else { accuracies(end == End::Finished)? };
         let final_loss = self.curve.last().filter(|_| !lost).map(|point| point.loss);
         Ok(Outcome {
             learning_rate: self.budget.learning_rate,

@@ -24,11 +24,6 @@ impl Architecture {
     pub const fn capability(self) -> (u32, u32) {
         (self.0 / 10, self.0 % 10)
     }
-
-    /// The name of its intermediate code: `compute_90`.
-    pub fn virtual_name(self) -> String {
-        format!("compute_{}", self.0)
-    }
 }
 
 impl fmt::Display for Architecture {
@@ -79,6 +74,7 @@ impl Choice {
 }
 
 /// Refuses an architecture that a compiler does not know.
+#[cfg(feature = "cuda")]
 pub(super) fn check(wanted: Architecture, supported: &[Architecture]) -> Result<(), CudaError> {
     if supported.contains(&wanted) {
         return Ok(());
@@ -125,6 +121,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "cuda")]
     #[test]
     fn a_compiler_takes_what_it_knows() {
         assert!(check(Architecture(80), &KNOWN).is_ok());

@@ -10,9 +10,7 @@
 
 pub mod abi;
 mod source;
-#[cfg(feature = "cuda")]
 mod architecture;
-#[cfg(feature = "cuda")]
 mod error;
 #[cfg(feature = "cuda")]
 mod nvrtc;
@@ -23,14 +21,12 @@ mod disassembly;
 #[cfg(feature = "cuda")]
 mod device;
 
-#[cfg(feature = "cuda")]
 pub use architecture::{Architecture, Choice};
 #[cfg(feature = "cuda")]
 pub use device::{
     Allotment, CACHE_VARIABLE, CudaKernel, Current, Device, DeviceTensor, GradientChecks, Graph,
     Launcher, Origin, Place, Row, Stream, device_count,
 };
-#[cfg(feature = "cuda")]
 pub use error::CudaError;
 #[cfg(feature = "cuda")]
 pub use nvrtc::{Image, NVRTC_VARIABLE, Nvrtc};

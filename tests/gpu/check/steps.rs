@@ -2,10 +2,10 @@
 
 use nosc_compiler::Rule;
 use nosc_kernels::cuda::{Device, DeviceTensor, Stream};
-use nosc_runtime::{
-    ElementType, FloatVec, NonFinite, Rounding, Settings, StepOptions, StepOutcome, library,
+use nosc_runtime::{ElementType, FloatVec, Rounding, Settings, StepOptions, StepOutcome, library};
+use nosc_tests::cuda::{
+    Twins, check_checkpoints, check_non_finite, check_recorded, raw_slice, upload,
 };
-use nosc_tests::cuda::{Twins, launch, raw_slice, upload};
 
 use crate::{Found, Scope};
 
@@ -67,28 +67,7 @@ fn recorded(scope: Scope, cases: &[(&str, Option<f64>)], is_warm: bool) -> Found
     for (name, clip_norm) in cases {
         let stream = new_stream();
         let mut twins = Twins::of(&standard(name), &[F32; 6], &LENGTHS, &settings(), &stream);
-        let options = |rate| StepOptions { clip_norm: *clip_norm, ..StepOptions::new(rate) };
-        if is_warm {
-            twins.step(&options(0.1));
-        } else {
-            twins.device.prepare(&twins.tensors, &twins.gradients, &options(0.1)).unwrap();
-        }
-        let graph = stream.capture(|_| twins.device.record(&mut twins.tensors, &twins.gradients));
-        let graph = graph.unwrap_or_else(|error| panic!("{name} is not recorded: {error}"));
-        for step in 0..replays {
-            let gradients = twins.next_gradients();
-            twins.show(&gradients);
-            let options = options(0.1 / f64::from(step + 1));
-            twins.device.begin(&options).unwrap();
-            launch(&graph, &stream);
-            twins.step_host(&gradients, &options).unwrap();
-            twins.assert_same(&format!("{name}, recorded step {step}"));
-        }
-        // Steps in between, with gradients that are elsewhere.
-        let gradients = twins.next_gradients();
-        twins.gradients = upload(&stream, &gradients);
-        twins.step_with(&gradients, &options(0.2));
-        twins.assert_same(name);
+        check_recorded(&mut twins, *clip_norm, is_warm, replays);
     }
     Found::Counted(format!("{} recordings, each launched {replays} times", cases.len()))
 }
@@ -211,73 +190,14 @@ pub(crate) fn guards(scope: Scope) -> Found {
 
 /// Gradients that are not finite: passed on, skipped, or refused with the same words.
 pub(crate) fn non_finite(scope: Scope) -> Found {
-    let types = [
-        F32,
-        (ElementType::F32, ElementType::F64),
-        (ElementType::F32, ElementType::F16),
-        (ElementType::F32, ElementType::Bf16),
-    ];
     let long = if scope.small { 40_000 } else { 2_000_000 };
-    let lengths = [3, long, 9, 17];
-    let places = [
-        (0, 2, f64::NAN),
-        (1, long - 5_000, f64::INFINITY),
-        (1, 0, 1e39),
-        (2, 8, f64::NEG_INFINITY),
-        (3, 16, f64::NAN),
-    ];
-    let policies = [NonFinite::Skip, NonFinite::Propagate, NonFinite::Error];
-    for policy in policies {
-        let settings = Settings { non_finite: policy, ..settings() };
-        let stream = new_stream();
-        let mut twins = Twins::of(&standard("momentum"), &types, &lengths, &settings, &stream);
-        twins.steps(1);
-        for (tensor, element, value) in places {
-            let mut gradients = twins.next_gradients();
-            let of = gradients[tensor].element_type();
-            let mut numbers: Vec<f64> = gradients[tensor].numbers().collect();
-            numbers[element] = value;
-            gradients[tensor] = FloatVec::rounded(of, numbers.into_iter());
-            let options = StepOptions::new(0.1);
-            if policy == NonFinite::Error {
-                let here = twins.step_host(&gradients, &options).unwrap_err();
-                twins.show(&gradients);
-                let (tensors, shown) = (&mut twins.tensors, &twins.gradients);
-                let there = twins.device.step_with(tensors, shown, &options).unwrap_err();
-                assert_eq!(here.to_string(), there.to_string());
-            } else {
-                twins.step_with(&gradients, &options);
-            }
-            twins.assert_same(&format!("{policy:?}, {value} at {tensor}.{element}"));
-        }
-        let found = StepOptions { found_inf: true, ..StepOptions::new(0.1) };
-        assert_eq!(twins.step(&found), StepOutcome::Skipped);
-        twins.steps(1);
-        twins.assert_same(&format!("{policy:?}"));
-    }
-    Found::Counted(format!("{} policies, {} places", policies.len(), places.len()))
+    Found::Counted(format!("{} steps", check_non_finite(&settings(), long)))
 }
 
 /// Each goes on with what the other has saved.
 pub(crate) fn checkpoints(_: Scope) -> Found {
     let rule = library::rule("adamw").unwrap();
     let mut twins = Twins::new(&rule, &LENGTHS, &settings());
-    twins.steps(2);
-    let here = twins.host.to_checkpoint().unwrap();
-    let there = twins.device.to_checkpoint().unwrap();
-    assert!(here == there, "the files differ");
-    twins.steps(2);
-    twins.host.load_bytes(&there).unwrap();
-    twins.device.load_bytes(&here).unwrap();
-    twins.steps(2);
-    twins.assert_same("resumed");
-    assert_eq!(twins.device.steps(), 4);
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("state.safetensors");
-    twins.device.save(&file).unwrap();
-    twins.host.load(&file).unwrap();
-    twins.device.load(&file).unwrap();
-    twins.steps(1);
-    twins.assert_same("through a file");
-    Found::Counted(format!("files of {} bytes, the same from both", here.len()))
+    let bytes = check_checkpoints(&mut twins);
+    Found::Counted(format!("files of {bytes} bytes, the same from both"))
 }

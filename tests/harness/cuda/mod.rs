@@ -15,6 +15,7 @@ mod job;
 mod nvrtc;
 mod on_device;
 mod program;
+mod scenarios;
 mod twins;
 pub mod emulator;
 
@@ -23,4 +24,5 @@ pub use job::{Job, Launch, Place};
 pub use nvrtc::nvrtc;
 pub use on_device::compare_on_device;
 pub use program::{Comparison, Program, Sanitizer, cpp_compiler};
+pub use scenarios::{check_checkpoints, check_non_finite, check_recorded};
 pub use twins::{Twins, upload};

@@ -17,8 +17,8 @@ const FEW: usize = 28;
 /// and of one that puts many: its arguments fill less than 4 KiB.
 pub(super) const MANY: usize = 960;
 const THREADS: u32 = 256;
-/// Elements of a chunk, as the sums of the CPU's runtime have it.
-pub(super) const CHUNK_ELEMENTS: u32 = 32_768;
+/// Elements of a chunk, as on the processor: sums have the same order there.
+pub(super) const CHUNK_ELEMENTS: u32 = crate::kernel::CHUNK_ELEMENTS as u32;
 /// Partial sums of a chunk.
 const LANES: u64 = 16;
 /// Bytes for the sums of a chunk: its partial ones and their sum.
