@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use serde::Serialize;
 
 use super::training::Progress;
-use crate::child::net::NetError;
+use crate::child::ChildError;
 use crate::dataset::SplitSizes;
 use crate::dataset::cifar10::CifarError;
 use crate::dataset::digits::DigitsError;
@@ -120,7 +120,7 @@ pub enum TaskError {
     },
     /// The net does not take images of these sizes.
     #[error(transparent)]
-    Net(#[from] NetError),
+    Net(#[from] ChildError),
     /// The optimizer cannot be made for this child.
     #[error("no optimizer for this task")]
     Optimizer(#[source] StepperError),

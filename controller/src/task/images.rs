@@ -7,7 +7,8 @@
 
 use super::contract::{Budget, Description, Task, TaskError};
 use super::training::{Accuracies, Halt, PAPER_LEARNING_RATES, Progress, Training};
-use crate::child::net::{ConvNet, NetError, Prepared, Score, Shape};
+use crate::child::net::{ConvNet, Prepared, Shape};
+use crate::child::{ChildError, Score};
 use crate::dataset::{ImageData, SplitSizes};
 use crate::outcome::Outcome;
 use crate::stepper::MakeStepper;
@@ -90,17 +91,17 @@ impl Images {
 }
 
 impl Child {
-    fn score(&mut self, images: &Prepared) -> Result<Score, NetError> {
+    fn score(&mut self, images: &Prepared) -> Result<Score, ChildError> {
         let all: Vec<usize> = (0..images.len()).collect();
         self.net.evaluate(&self.parameters, images, &all)
     }
 
-    fn accuracy(&mut self, images: &Prepared) -> Result<f64, NetError> {
+    fn accuracy(&mut self, images: &Prepared) -> Result<f64, ChildError> {
         Ok(share(self.score(images)?, images))
     }
 }
 
-fn failed(error: NetError) -> Halt {
+fn failed(error: ChildError) -> Halt {
     Halt::Failed(error.into())
 }
 

@@ -42,11 +42,10 @@
 //! }
 //! let after = net.evaluate(&parameters, &images, &[0, 1, 2, 3])?;
 //! assert!(after.loss < before.loss);
-//! # Ok::<(), nosc_controller::child::net::NetError>(())
+//! # Ok::<(), nosc_controller::child::ChildError>(())
 //! ```
 
 mod shape;
-mod error;
 mod path;
 mod aligned;
 mod matrix;
@@ -68,11 +67,11 @@ mod reference;
 mod tests;
 
 pub use batch_norm::{EPSILON, MOMENTUM, Running};
-pub use error::NetError;
 pub use path::Path;
 pub use prepared::Prepared;
 pub use shape::{FILTERS, MAX_BATCH, MAX_CHANNELS, MAX_CLASSES, MAX_SIDE, Shape, Tensor};
 
+use crate::child::{ChildError, Score};
 use buffers::Buffers;
 use convolutions::Convolutions;
 #[cfg(target_arch = "x86_64")]
@@ -107,15 +106,6 @@ enum Engine {
     Any(Arch, Products),
 }
 
-/// How well a net does on some images.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Score {
-    /// Mean cross-entropy, nats; 0 if there are no images.
-    pub loss: f64,
-    /// Images whose largest logit is that of their class. The lower class wins a tie.
-    pub correct: usize,
-}
-
 impl ConvNet {
     /// A net on the fastest path that runs here.
     pub fn new(shape: Shape) -> Self {
@@ -129,9 +119,9 @@ impl ConvNet {
     ///
     /// # Errors
     ///
-    /// [`NetError::Path`] if the path does not run on this processor or for this shape.
-    pub fn on_path(shape: Shape, path: Path) -> Result<Self, NetError> {
-        let engine = Engine::new(path, &shape).ok_or(NetError::Path { path })?;
+    /// [`ChildError::Path`] if the path does not run on this processor or for this shape.
+    pub fn on_path(shape: Shape, path: Path) -> Result<Self, ChildError> {
+        let engine = Engine::new(path, &shape).ok_or(ChildError::Path { path })?;
         Ok(Self::with(shape, path, engine))
     }
 
@@ -176,16 +166,17 @@ impl ConvNet {
         images: &Prepared,
         batch: &[usize],
         gradients: &mut [f32],
-    ) -> Result<Score, NetError> {
+    ) -> Result<Score, ChildError> {
         self.check(parameters, images, batch)?;
         self.check_length("the array of gradients", gradients.len())?;
         if batch.is_empty() || batch.len() > self.shape.batch() {
             let most = self.shape.batch();
-            return Err(NetError::Size { what: "batch", value: batch.len(), most });
+            return Err(ChildError::Size { what: "batch", value: batch.len(), most });
         }
         let gradients = Some(self.shape.parts_mut(gradients));
         let sums = self.pass(parameters, images, batch, gradients);
-        Ok(Score { loss: sums.loss / batch.len() as f64, correct: sums.correct })
+        let count = batch.len();
+        Ok(Score { loss: sums.loss / count as f64, correct: sums.correct, count })
     }
 
     /// Mean loss and right answers on any number of images, in evaluation mode: batch norms use the
@@ -199,7 +190,7 @@ impl ConvNet {
         parameters: &[f32],
         images: &Prepared,
         indices: &[usize],
-    ) -> Result<Score, NetError> {
+    ) -> Result<Score, ChildError> {
         self.check(parameters, images, indices)?;
         let mut total = Sums::default();
         for batch in indices.chunks(self.shape.batch()) {
@@ -208,7 +199,7 @@ impl ConvNet {
             total.correct += sums.correct;
         }
         let loss = total.loss / (indices.len() as f64).max(1.0);
-        Ok(Score { loss, correct: total.correct })
+        Ok(Score { loss, correct: total.correct, count: indices.len() })
     }
 
     fn check(
@@ -216,20 +207,20 @@ impl ConvNet {
         parameters: &[f32],
         images: &Prepared,
         indices: &[usize],
-    ) -> Result<(), NetError> {
+    ) -> Result<(), ChildError> {
         self.check_length("the array of parameters", parameters.len())?;
         if !images.fits(&self.shape) {
-            return Err(NetError::Prepared);
+            return Err(ChildError::Prepared);
         }
         match indices.iter().find(|index| **index >= images.len()) {
-            Some(index) => Err(NetError::Image { index: *index, images: images.len() }),
+            Some(index) => Err(ChildError::Image { index: *index, images: images.len() }),
             None => Ok(()),
         }
     }
 
-    fn check_length(&self, what: &'static str, length: usize) -> Result<(), NetError> {
+    fn check_length(&self, what: &'static str, length: usize) -> Result<(), ChildError> {
         let expected = self.shape.parameter_count();
-        if length == expected { Ok(()) } else { Err(NetError::Length { what, length, expected }) }
+        if length == expected { Ok(()) } else { Err(ChildError::Length { what, length, expected }) }
     }
 
     /// Training if there are gradients to write, evaluation if not.

@@ -12,9 +12,9 @@
 //! which are sums over the images of the batch. So no output of the first convolution is ever
 //! stored.
 
-use super::error::NetError;
 use super::matrix::{View, multiply};
 use super::shape::Shape;
+use crate::child::ChildError;
 use crate::dataset::LabelledImages;
 
 /// A data set for nets of one image side, number of channels and of classes. Does not depend on
@@ -37,18 +37,18 @@ impl Prepared {
     /// # Errors
     ///
     /// If the images have another length than the shape says, or a label is not a class.
-    pub fn new(shape: Shape, images: &LabelledImages) -> Result<Self, NetError> {
+    pub fn new(shape: Shape, images: &LabelledImages) -> Result<Self, ChildError> {
         let image = |index| images.image(index);
         let expected = shape.image_length();
         if let Some(length) =
             (0..images.len()).map(|index| image(index).len()).find(|length| *length != expected)
         {
-            return Err(NetError::Length { what: "an image", length, expected });
+            return Err(ChildError::Length { what: "an image", length, expected });
         }
         let classes = shape.classes();
         let mut labels = images.labels().iter().enumerate();
         if let Some((image, label)) = labels.find(|(_, label)| usize::from(**label) >= classes) {
-            return Err(NetError::Label { image, label: *label, classes });
+            return Err(ChildError::Label { image, label: *label, classes });
         }
         let mut prepared = Self {
             shape,

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::error::NetError;
+use crate::child::ChildError;
 use crate::random::Random;
 
 /// Filters of both convolutions, as in the paper.
@@ -104,9 +104,9 @@ impl Shape {
         channels: usize,
         classes: usize,
         batch: usize,
-    ) -> Result<Self, NetError> {
+    ) -> Result<Self, ChildError> {
         if !side.is_multiple_of(4) {
-            return Err(NetError::Side { side });
+            return Err(ChildError::Side { side });
         }
         let sizes = [
             ("image side", side, MAX_SIDE),
@@ -116,7 +116,7 @@ impl Shape {
         ];
         for (what, value, most) in sizes {
             if value == 0 || value > most {
-                return Err(NetError::Size { what, value, most });
+                return Err(ChildError::Size { what, value, most });
             }
         }
         Ok(Self { side, channels, classes, batch })

@@ -1,7 +1,8 @@
 //! The net against its definition in f64, and that against finite differences.
 
 use super::reference::{Moments, Reference, reference};
-use super::{ConvNet, NetError, Path, Prepared, Running, Shape};
+use super::{ConvNet, Path, Prepared, Running, Shape};
+use crate::child::ChildError;
 use crate::dataset::LabelledImages;
 use crate::random::Random;
 
@@ -258,8 +259,8 @@ fn logits_may_be_too_large_for_exp() {
 
 #[test]
 fn what_does_not_fit_is_refused() {
-    assert_eq!(Shape::new(10, 1, 2, 1), Err(NetError::Side { side: 10 }));
-    let channels = NetError::Size { what: "channels", value: 17, most: 16 };
+    assert_eq!(Shape::new(10, 1, 2, 1), Err(ChildError::Side { side: 10 }));
+    let channels = ChildError::Size { what: "channels", value: 17, most: 16 };
     assert_eq!(Shape::new(8, 17, 2, 1), Err(channels));
     assert!(Shape::new(0, 1, 2, 1).is_err() && Shape::new(8, 1, 257, 1).is_err());
     let case = Case::new(shape(8, 1, 3, 2), 3, 1);
@@ -268,11 +269,11 @@ fn what_does_not_fit_is_refused() {
     let mut gradients = vec![0.0; case.parameters.len()];
     let mut call =
         |batch: &[usize]| net.forward_backward(&case.parameters, &images, batch, &mut gradients);
-    assert_eq!(call(&[]), Err(NetError::Size { what: "batch", value: 0, most: 2 }));
-    assert_eq!(call(&[0, 1, 2]), Err(NetError::Size { what: "batch", value: 3, most: 2 }));
-    assert_eq!(call(&[0, 3]), Err(NetError::Image { index: 3, images: 3 }));
+    assert_eq!(call(&[]), Err(ChildError::Size { what: "batch", value: 0, most: 2 }));
+    assert_eq!(call(&[0, 1, 2]), Err(ChildError::Size { what: "batch", value: 3, most: 2 }));
+    assert_eq!(call(&[0, 3]), Err(ChildError::Image { index: 3, images: 3 }));
     let other = Case::new(shape(8, 1, 4, 2), 1, 1).prepared();
-    assert_eq!(net.evaluate(&case.parameters, &other, &[0]), Err(NetError::Prepared));
+    assert_eq!(net.evaluate(&case.parameters, &other, &[0]), Err(ChildError::Prepared));
     assert!(net.evaluate(&[], &images, &[0]).is_err());
     let many = shape(8, 5, 2, 1);
     assert!(!Path::Avx2.runs(&many) && !Path::Avx512.runs(&many) && Path::Gemm.runs(&many));
@@ -280,7 +281,7 @@ fn what_does_not_fit_is_refused() {
     assert!(ConvNet::on_path(many, Path::Avx2).is_err());
     let mut wrong = LabelledImages::new(64);
     wrong.push([0.0; 64], 3);
-    let label = NetError::Label { image: 0, label: 3, classes: 3 };
+    let label = ChildError::Label { image: 0, label: 3, classes: 3 };
     assert_eq!(Prepared::new(case.shape, &wrong).unwrap_err(), label);
 }
 

@@ -1,10 +1,10 @@
-//! What the net refuses.
+//! What a child refuses.
 
-use super::path::Path;
+use super::net::Path;
 
-/// A size, an array or a path that does not fit the net.
+/// A size, an array or a path that does not fit a child.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NetError {
+pub enum ChildError {
     /// Both poolings halve the side.
     #[error("an image side of {side} is not a multiple of 4")]
     Side {
