@@ -56,16 +56,17 @@ mod tests {
     use nosc_runtime::{Backend, library};
 
     use super::*;
-    use crate::task::{Budget, open};
+    use crate::task::{Budget, Event, open};
 
     #[test]
     fn a_standard_rule_trains_a_child() {
         let rule = library::rule("powersign").unwrap();
         let compiled = CompiledRule::new(&rule, Backend::Auto).unwrap();
         let maker = CompiledMaker { compiled, parameters: Vec::new(), placement: Placement::Cpu };
-        let budget = Budget { learning_rate: 1e-3, steps: 4000, seed: 1 };
-        let mut progress = |_: &_| ControlFlow::Continue(());
-        let outcome = open("rosenbrock").unwrap().train(&maker, &budget, &mut progress).unwrap();
+        let budget = Budget::new(1e-3, 4000, 1);
+        let mut progress = |_: Event<'_>| ControlFlow::Continue(());
+        let task = open("rosenbrock").unwrap();
+        let outcome = task.train(&maker, &budget, &mut progress).unwrap().outcome;
         assert!(outcome.final_loss.unwrap() < 1e-3);
     }
 }

@@ -1,7 +1,7 @@
 //! Tasks that train a small model, a *child*, with an update rule, to find out how good it is.
 //!
 //! ```text
-//! rule -> MakeStepper -> [ Task: child, data, loss ] -> Outcome -> sweep -> plot
+//! rule -> MakeStepper -> [ Task: child, data, loss ] -> Outcome -> protocol, trials -> plot
 //! ```
 //!
 //! A [`Task`](task::Task) knows models and data and no rules; what moves the parameters comes in
@@ -24,7 +24,7 @@
 //! use std::ops::ControlFlow;
 //!
 //! use nosc_controller::stepper::{MakeStepper, Stepper, StepperError, StepperSettings};
-//! use nosc_controller::task::{Budget, open};
+//! use nosc_controller::task::{Budget, Event, open};
 //!
 //! struct Descent(f32);
 //!
@@ -37,6 +37,7 @@
 //!     }
 //! }
 //!
+//! #[derive(Debug)]
 //! struct MakeDescent;
 //!
 //! impl MakeStepper for MakeDescent {
@@ -45,10 +46,9 @@
 //!     }
 //! }
 //!
-//! let budget = Budget { learning_rate: 1e-3, steps: 4000, seed: 0 };
-//! let mut progress = |_: &_| ControlFlow::Continue(());
-//! let outcome = open("rosenbrock")?.train(&MakeDescent, &budget, &mut progress)?;
-//! assert!(outcome.final_loss.is_some_and(|loss| loss < 0.01));
+//! let mut progress = |_: Event<'_>| ControlFlow::Continue(());
+//! let child = open("rosenbrock")?.train(&MakeDescent, &Budget::new(1e-3, 4000, 0), &mut progress)?;
+//! assert!(child.outcome.final_loss.is_some_and(|loss| loss < 0.01));
 //! # Ok::<(), nosc_controller::task::TaskError>(())
 //! ```
 //!
@@ -61,5 +61,6 @@ pub mod stepper;
 pub mod compiled_stepper;
 pub mod random;
 pub mod outcome;
-pub mod sweep;
+pub mod protocol;
+pub mod trials;
 pub mod plot;

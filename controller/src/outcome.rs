@@ -2,15 +2,18 @@
 
 use serde::Serialize;
 
+use crate::child::net::Path;
+
 /// One point of a training curve.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Point {
     /// Steps done before the point was taken; 0 is before the first.
     pub step: u64,
-    /// The task's training loss, in the unit of its description; finite.
+    /// The task's loss, as its description says which and in what unit; finite.
     pub loss: f64,
-    /// Share of validation examples that are classified correctly, 0 to 1, where the task has any
-    /// and takes it at this point.
+    /// Mean loss of the batches since the point before, where the task has batches.
+    pub training_loss: Option<f64>,
+    /// Share of validation examples that are classified correctly, 0 to 1, where the task has any.
     pub validation_accuracy: Option<f64>,
 }
 
@@ -33,6 +36,14 @@ pub enum DivergenceReason {
         element: usize,
         /// Its value (`null` in JSON).
         value: f32,
+    },
+    /// After the steps that it was given, the loss is still a tenth above that of the first batch.
+    #[error("the loss of the last batches is {loss:.4}, above {start:.4} at the start")]
+    Rising {
+        /// Loss of the first batch.
+        start: f64,
+        /// Mean loss of the last batches.
+        loss: f64,
     },
 }
 
@@ -58,27 +69,68 @@ pub enum End {
     Diverged(Divergence),
 }
 
-/// The result of training one child.
+/// What a child was trained for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// To choose a learning rate: short, and never tested.
+    Sweep,
+    /// For its result.
+    Training,
+}
+
+/// The result of training one child: the same for the same rule, task, budget and [`Path`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Outcome {
+    /// What it was trained for.
+    pub stage: Stage,
     /// The learning rate it trained with.
     pub learning_rate: f64,
     /// The seed it trained with.
     pub seed: u64,
     /// Steps done.
     pub steps: u64,
-    /// Points in the order of their steps. The first is before the first step.
+    /// Points in the order of their steps. The first is before the first step, except in a sweep on
+    /// examples.
     pub curve: Vec<Point>,
     /// Loss at the last point; none if the child diverged.
     pub final_loss: Option<f64>,
-    /// Accuracy on the validation examples at the end: the reward. None if the child diverged or
-    /// the task has no such examples.
+    /// Accuracy on the validation examples at the last point: the reward. None if the child
+    /// diverged or the task has no such examples.
     pub validation_accuracy: Option<f64>,
     /// Accuracy on the test examples at the end, for the report only. None if training did not
-    /// finish or the task has no such examples.
+    /// finish, in a sweep, or if the task has no such examples.
     pub test_accuracy: Option<f64>,
+    /// The kernels that computed the child, where there is a choice. Bits are the same on the same
+    /// ones; others differ by rounding.
+    pub path: Option<Path>,
     /// How it ended.
     pub end: End,
+}
+
+/// A trained child and what it cost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trained {
+    /// What came of it.
+    pub outcome: Outcome,
+    /// What it cost here and now.
+    pub cost: Cost,
+}
+
+/// Time spent in training steps, scoring left out. It differs from run to run.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Cost {
+    /// Examples that steps have seen, each as often as it was seen.
+    pub examples: u64,
+    /// Wall time, seconds.
+    pub seconds: f64,
+}
+
+impl Cost {
+    /// Examples a second; none where a task has no examples.
+    pub fn examples_per_second(&self) -> Option<f64> {
+        (self.examples > 0 && self.seconds > 0.0).then(|| self.examples as f64 / self.seconds)
+    }
 }
 
 impl Outcome {

@@ -4,6 +4,7 @@
 //! a few lines of Rust.
 
 use std::error::Error;
+use std::fmt::Debug;
 
 /// Any error of an optimizer, kept as the source of a task's error.
 pub type StepperError = Box<dyn Error + Send + Sync>;
@@ -39,7 +40,9 @@ pub trait Stepper {
 }
 
 /// Makes a fresh [`Stepper`] for each child: one rule with its settings.
-pub trait MakeStepper {
+///
+/// Children train in parallel, and each is made on its own thread.
+pub trait MakeStepper: Debug + Sync {
     /// A stepper at step 0.
     ///
     /// # Errors
@@ -56,6 +59,31 @@ pub(crate) mod fake {
     /// Gradient descent with momentum; 0 is plain SGD.
     #[derive(Debug, Clone, Copy)]
     pub(crate) struct Momentum(pub(crate) f32);
+
+    /// Gradient ascent: the loss rises.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct Ascent;
+
+    struct AscentStepper(f32);
+
+    impl MakeStepper for Ascent {
+        fn make(&self, settings: &StepperSettings<'_>) -> Result<Box<dyn Stepper>, StepperError> {
+            Ok(Box::new(AscentStepper(settings.learning_rate as f32)))
+        }
+    }
+
+    impl Stepper for AscentStepper {
+        fn step(
+            &mut self,
+            parameters: &mut [&mut [f32]],
+            gradients: &[&[f32]],
+        ) -> Result<(), StepperError> {
+            for (w, g) in parameters.iter_mut().zip(gradients) {
+                w.iter_mut().zip(*g).for_each(|(w, g)| *w += self.0 * g);
+            }
+            Ok(())
+        }
+    }
 
     /// Fails when this many steps are done, and moves nothing before.
     #[derive(Debug, Clone, Copy)]

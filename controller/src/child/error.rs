@@ -52,6 +52,9 @@ pub enum ChildError {
     /// The images were prepared for another shape.
     #[error("the images were prepared for another side, number of channels or of classes")]
     Prepared,
+    /// The images were prepared for evaluation only.
+    #[error("the images were prepared without the moments that training needs")]
+    NoMoments,
     /// This processor, or this number of channels, has no such path.
     #[error("path {path} does not run here: no such vectors, or more than 4 channels")]
     Path {

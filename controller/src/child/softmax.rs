@@ -12,21 +12,25 @@
 //! (Bishop 2006, *Pattern Recognition and Machine Learning*, equations 4.104 to 4.109), averaged
 //! over the batch. Parameters are f32; all sums are f64, in one order.
 
-use crate::dataset::LabelledImages;
+use crate::child::net::Path;
+use crate::child::{Child, ChildError, Model, Part, Score};
+use crate::dataset::{ImageData, LabelledImages};
 
-/// Parameters and gradients of a softmax regression, with the scratch memory that it needs.
-#[derive(Debug, Clone)]
-pub struct SoftmaxRegression {
-    inputs: usize,
-    classes: usize,
-    /// `[inputs, classes]`, row by row.
-    pub weights: Vec<f32>,
-    /// `[classes]`.
-    pub biases: Vec<f32>,
-    /// Derivative of the mean loss of the last batch by `weights`.
-    pub weight_gradient: Vec<f32>,
-    /// Derivative of the mean loss of the last batch by `biases`.
-    pub bias_gradient: Vec<f32>,
+/// Softmax regression on a data set. Parameters are the weights, `[inputs, classes]` row by row,
+/// followed by the biases, `[classes]`. All start at 0: the loss is convex, so the start needs no
+/// randomness, and is `log(classes)` there.
+#[derive(Debug)]
+pub struct SoftmaxModel {
+    data: ImageData,
+    batch: usize,
+}
+
+/// Most images in a batch.
+pub const MAX_BATCH: usize = 65_536;
+
+/// A regression in training.
+struct SoftmaxChild<'a> {
+    model: &'a SoftmaxModel,
     sums: Sums,
 }
 
@@ -38,72 +42,114 @@ struct Sums {
     biases: Vec<f64>,
 }
 
-/// How well the parameters do on a set of images.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Evaluation {
-    /// Mean cross-entropy, nats; 0 for an empty set.
-    pub loss: f64,
-    /// Share of images whose largest logit is their class (the lower class wins a tie), 0 to 1; 0
-    /// for an empty set.
-    pub accuracy: f64,
+impl SoftmaxModel {
+    /// A regression on the values of these images as they are, in batches of at most `batch`.
+    ///
+    /// # Errors
+    ///
+    /// [`ChildError::Size`] for a batch of 0 or too many.
+    pub fn new(data: ImageData, batch: usize) -> Result<Self, ChildError> {
+        if batch == 0 || batch > MAX_BATCH {
+            return Err(ChildError::Size { what: "batch", value: batch, most: MAX_BATCH });
+        }
+        Ok(Self { data, batch })
+    }
+
+    fn inputs(&self) -> usize {
+        self.data.shape().image_length()
+    }
+
+    fn classes(&self) -> usize {
+        self.data.shape().classes()
+    }
+
+    fn parameter_count(&self) -> usize {
+        (self.inputs() + 1) * self.classes()
+    }
+
+    fn part(&self, part: Part) -> &LabelledImages {
+        match part {
+            Part::Train => self.data.train(),
+            Part::Validation => self.data.validation(),
+            Part::Test => self.data.test(),
+        }
+    }
+
+    fn check(&self, what: &'static str, length: usize) -> Result<(), ChildError> {
+        let expected = self.parameter_count();
+        if length == expected { Ok(()) } else { Err(ChildError::Length { what, length, expected }) }
+    }
 }
 
-impl SoftmaxRegression {
-    /// A child with all parameters 0. The loss is convex, so the start needs no randomness; it is
-    /// `log(classes)` there.
-    pub fn new(inputs: usize, classes: usize) -> Self {
-        let weights = inputs * classes;
-        Self {
-            inputs,
-            classes,
-            weights: vec![0.0; weights],
-            biases: vec![0.0; classes],
-            weight_gradient: vec![0.0; weights],
-            bias_gradient: vec![0.0; classes],
-            sums: Sums {
-                logits: vec![0.0; classes],
-                weights: vec![0.0; weights],
-                biases: vec![0.0; classes],
-            },
+impl Model for SoftmaxModel {
+    fn examples(&self, part: Part) -> usize {
+        self.part(part).len()
+    }
+
+    fn initial_parameters(&self, _: u64) -> Vec<f32> {
+        vec![0.0; self.parameter_count()]
+    }
+
+    fn child(&self) -> Box<dyn Child + '_> {
+        Box::new(SoftmaxChild { model: self, sums: Sums::new(self.inputs(), self.classes()) })
+    }
+}
+
+impl Child for SoftmaxChild<'_> {
+    fn path(&self) -> Option<Path> {
+        None
+    }
+
+    fn differentiate(
+        &mut self,
+        parameters: &[f32],
+        batch: &[usize],
+        gradients: &mut [f32],
+    ) -> Result<f64, ChildError> {
+        let model = self.model;
+        model.check("the array of parameters", parameters.len())?;
+        model.check("the array of gradients", gradients.len())?;
+        let images = model.part(Part::Train);
+        if batch.is_empty() || batch.len() > model.batch {
+            let most = model.batch;
+            return Err(ChildError::Size { what: "batch", value: batch.len(), most });
         }
-    }
-
-    /// Number of elements of the parameter tensors: weights, biases.
-    pub fn tensor_lengths(&self) -> [usize; 2] {
-        [self.inputs * self.classes, self.classes]
-    }
-
-    /// Mean loss over the images `batch`, leaving its gradient in `weight_gradient` and
-    /// `bias_gradient`.
-    pub fn differentiate(&mut self, images: &LabelledImages, batch: &[usize]) -> f64 {
-        let loss = self.sums.accumulate(&self.weights, &self.biases, images, batch);
+        if let Some(index) = batch.iter().find(|index| **index >= images.len()) {
+            return Err(ChildError::Image { index: *index, images: images.len() });
+        }
+        let (weights, biases) = parameters.split_at(model.inputs() * model.classes());
+        let loss = self.sums.accumulate(weights, biases, images, batch);
         let scale = 1.0 / batch.len() as f64;
-        for (gradient, sum) in self.weight_gradient.iter_mut().zip(&self.sums.weights) {
-            *gradient = (sum * scale) as f32;
-        }
-        for (gradient, sum) in self.bias_gradient.iter_mut().zip(&self.sums.biases) {
-            *gradient = (sum * scale) as f32;
-        }
-        loss * scale
+        let sums = self.sums.weights.iter().chain(&self.sums.biases);
+        gradients.iter_mut().zip(sums).for_each(|(gradient, sum)| *gradient = (sum * scale) as f32);
+        Ok(loss * scale)
     }
 
-    /// Loss and accuracy on all `images`.
-    pub fn evaluate(&mut self, images: &LabelledImages) -> Evaluation {
-        let mut loss = 0.0;
-        let mut correct = 0_usize;
+    fn evaluate(&mut self, parameters: &[f32], part: Part) -> Result<Score, ChildError> {
+        self.model.check("the array of parameters", parameters.len())?;
+        let (weights, biases) = parameters.split_at(self.model.inputs() * self.model.classes());
+        let images = self.model.part(part);
+        let (mut loss, mut correct) = (0.0, 0);
         for index in 0..images.len() {
             let logits = &mut self.sums.logits;
-            forward(&self.weights, &self.biases, images.image(index), logits);
+            forward(weights, biases, images.image(index), logits);
             let class = usize::from(images.label(index));
             correct += usize::from(largest(logits) == class);
             loss += to_softmax(logits, class);
         }
-        let count = images.len().max(1) as f64;
-        Evaluation { loss: loss / count, accuracy: correct as f64 / count }
+        Ok(Score { loss: loss / images.len().max(1) as f64, correct, count: images.len() })
     }
 }
 
 impl Sums {
+    fn new(inputs: usize, classes: usize) -> Self {
+        Self {
+            logits: vec![0.0; classes],
+            weights: vec![0.0; inputs * classes],
+            biases: vec![0.0; classes],
+        }
+    }
+
     /// Sum of the losses over `batch`, leaving the sums of the gradients in `weights` and `biases`.
     fn accumulate<P: Copy + Into<f64>>(
         &mut self,
@@ -176,11 +222,12 @@ fn largest(values: &[f64]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::SoftmaxRegression;
-    use crate::dataset::LabelledImages;
+    use super::{SoftmaxModel, Sums};
+    use crate::child::{ChildError, Model, Part};
+    use crate::dataset::{ImageData, ImageShape, LabelledImages};
     use crate::random::Random;
 
-    const INPUTS: usize = 5;
+    const INPUTS: usize = 4;
     const CLASSES: usize = 3;
 
     fn random_images(count: usize) -> LabelledImages {
@@ -193,6 +240,13 @@ mod tests {
         images
     }
 
+    fn model(train: LabelledImages) -> SoftmaxModel {
+        let shape = ImageShape::new(2, 1, CLASSES).unwrap();
+        let parts = [train, random_images(3), LabelledImages::new(INPUTS)];
+        SoftmaxModel::new(ImageData::new("dots", String::new(), shape, parts).unwrap(), 100)
+            .unwrap()
+    }
+
     #[test]
     fn the_gradient_is_that_of_finite_differences_in_f64() {
         let images = random_images(7);
@@ -201,7 +255,7 @@ mod tests {
         let count = INPUTS * CLASSES;
         let parameters: Vec<f64> =
             (0..count + CLASSES).map(|_| random.below(2001) as f64 / 1000.0 - 1.0).collect();
-        let mut sums = SoftmaxRegression::new(INPUTS, CLASSES).sums;
+        let mut sums = Sums::new(INPUTS, CLASSES);
         let mut loss = |p: &[f64]| {
             let total = sums.accumulate(&p[..count], &p[count..], &images, &batch);
             (total, [sums.weights.as_slice(), sums.biases.as_slice()].concat())
@@ -219,36 +273,46 @@ mod tests {
     }
 
     #[test]
-    fn the_stored_gradient_is_the_mean_over_the_batch() {
+    fn the_gradient_is_the_mean_over_the_batch() {
         let images = random_images(4);
-        let mut child = SoftmaxRegression::new(INPUTS, CLASSES);
-        let loss = child.differentiate(&images, &[0, 1, 2, 3]);
+        let labels = images.labels().to_vec();
+        let model = model(images);
+        let parameters = model.initial_parameters(0);
+        let mut gradients = vec![f32::NAN; parameters.len()];
+        let loss = model.child().differentiate(&parameters, &[0, 1, 2, 3], &mut gradients).unwrap();
         assert!((loss - libm::log(CLASSES as f64)).abs() < 1e-15);
-        let expected: Vec<f64> = (0..CLASSES)
-            .map(|class| {
-                let hits = images.labels().iter().filter(|l| usize::from(**l) == class).count();
-                1.0 / CLASSES as f64 - hits as f64 / 4.0
-            })
-            .collect();
-        for (gradient, expected) in child.bias_gradient.iter().zip(expected) {
+        for (class, gradient) in gradients[INPUTS * CLASSES..].iter().enumerate() {
+            let hits = labels.iter().filter(|label| usize::from(**label) == class).count();
+            let expected = 1.0 / CLASSES as f64 - hits as f64 / 4.0;
             assert!((f64::from(*gradient) - expected).abs() < 1e-7);
         }
     }
 
     #[test]
     fn large_logits_do_not_overflow_and_nan_is_not_hidden() {
-        let mut images = LabelledImages::new(1);
-        images.push([1.0], 1);
-        let mut child = SoftmaxRegression::new(1, 2);
-        child.weights = vec![3e38, -3e38];
-        assert!(child.evaluate(&images).loss.is_finite());
-        child.weights[0] = f32::NAN;
-        assert!(child.evaluate(&images).loss.is_nan());
+        let model = model(random_images(4));
+        let mut parameters = model.initial_parameters(0);
+        parameters[0] = 3e38;
+        parameters[1] = -3e38;
+        let loss =
+            |parameters: &[f32]| model.child().evaluate(parameters, Part::Validation).unwrap().loss;
+        assert!(loss(&parameters).is_finite());
+        parameters[0] = f32::NAN;
+        assert!(loss(&parameters).is_nan());
     }
 
     #[test]
-    fn an_empty_set_has_no_loss() {
-        let evaluation = SoftmaxRegression::new(1, 2).evaluate(&LabelledImages::new(1));
-        assert_eq!((evaluation.loss, evaluation.accuracy), (0.0, 0.0));
+    fn an_empty_part_has_no_loss_and_what_does_not_fit_is_refused() {
+        let model = model(random_images(4));
+        let parameters = model.initial_parameters(0);
+        let mut gradients = parameters.clone();
+        let mut child = model.child();
+        let score = child.evaluate(&parameters, Part::Test).unwrap();
+        assert_eq!((score.loss, score.accuracy()), (0.0, 0.0));
+        let mut differentiate =
+            |batch: &[usize]| child.differentiate(&parameters, batch, &mut gradients).unwrap_err();
+        assert_eq!(differentiate(&[4]), ChildError::Image { index: 4, images: 4 });
+        assert!(matches!(differentiate(&[]), ChildError::Size { value: 0, .. }));
+        assert!(matches!(child.evaluate(&[0.0], Part::Test), Err(ChildError::Length { .. })));
     }
 }

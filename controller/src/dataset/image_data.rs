@@ -229,6 +229,11 @@ impl ImageData {
         &self.parts[2]
     }
 
+    /// The images alone: train, validation, test.
+    pub fn into_parts(self) -> [LabelledImages; 3] {
+        self.parts
+    }
+
     /// Numbers of images.
     pub fn sizes(&self) -> SplitSizes {
         let [train, validation, test] = self.parts.each_ref().map(LabelledImages::len);

@@ -12,7 +12,7 @@ pub fn training_curves<'a>(
     outcomes: impl IntoIterator<Item = (&'a str, &'a Outcome)>,
 ) -> Chart {
     Chart {
-        title: description.title.to_owned(),
+        title: description.title.clone(),
         x_label: "step".to_owned(),
         y_label: description.loss.to_owned(),
         x_scale: Scale::Linear,
@@ -48,8 +48,8 @@ mod tests {
     fn the_legend_has_learning_rates_and_divergence() {
         let task = Rosenbrock;
         let train = |learning_rate| {
-            let budget = Budget { learning_rate, steps: 50, seed: 0 };
-            task.train(&Momentum(0.0), &budget, &mut |_| ControlFlow::Continue(())).unwrap()
+            let budget = Budget::new(learning_rate, 50, 0);
+            task.train(&Momentum(0.0), &budget, &mut |_| ControlFlow::Continue(())).unwrap().outcome
         };
         let (slow, lost) = (train(1e-4), train(0.1));
         let chart = training_curves(&task.description(), [("slow", &slow), ("lost", &lost)]);

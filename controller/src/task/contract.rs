@@ -10,7 +10,7 @@ use crate::dataset::SplitSizes;
 use crate::dataset::cifar10::CifarError;
 use crate::dataset::digits::DigitsError;
 use crate::dataset::shapes::ShapesError;
-use crate::outcome::Outcome;
+use crate::outcome::{Stage, Trained};
 use crate::stepper::{MakeStepper, StepperError};
 
 /// Something to train, on which a rule shows how good it is.
@@ -33,7 +33,23 @@ pub trait Task: Debug + Send + Sync {
     /// Learning rates of a sweep when nobody asks for others, in rising order.
     fn default_learning_rates(&self) -> Vec<f64>;
 
-    /// Trains one child. `progress` sees every point of the curve and may stop the child.
+    /// Steps of a child of a sweep.
+    fn steps_of_probe(&self, probe: &Probe) -> u64 {
+        probe.epochs.saturating_mul(self.steps_per_epoch())
+    }
+
+    /// The short children of a sweep, when nobody asks for others; none if a sweep trains each
+    /// learning rate to the end.
+    fn default_probe(&self) -> Option<Probe> {
+        None
+    }
+
+    /// Steps after which a child is given up whose loss is above its start, when nobody asks for
+    /// another number.
+    fn default_patience(&self) -> Option<u64>;
+
+    /// Trains one child. `progress` sees every step and every point of the curve and may stop the
+    /// child.
     ///
     /// # Errors
     ///
@@ -44,7 +60,16 @@ pub trait Task: Debug + Send + Sync {
         maker: &dyn MakeStepper,
         budget: &Budget,
         progress: &mut Progress<'_>,
-    ) -> Result<Outcome, TaskError>;
+    ) -> Result<Trained, TaskError>;
+}
+
+/// How far a child of a sweep trains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Probe {
+    /// The first so many training examples.
+    pub examples: usize,
+    /// Passes over them.
+    pub epochs: u64,
 }
 
 /// What one child may use.
@@ -56,17 +81,33 @@ pub struct Budget {
     pub steps: u64,
     /// Seed of data order, initial parameters and the rule's noise.
     pub seed: u64,
+    /// What the child is for.
+    pub stage: Stage,
+    /// Train on the first so many training examples only, where the task has any.
+    pub examples: Option<usize>,
+    /// Give the child up if after so many steps its loss is above that of the start (by a tenth, as
+    /// the mean of 10 batches); none if only numbers that are not finite end it.
+    pub patience: Option<u64>,
+}
+
+impl Budget {
+    /// A child that trains to its end whatever its loss, on all examples.
+    pub fn new(learning_rate: f64, steps: u64, seed: u64) -> Self {
+        Self { learning_rate, steps, seed, stage: Stage::Training, examples: None, patience: None }
+    }
 }
 
 /// What a task is, in words and numbers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Description {
     /// Title of a plot.
-    pub title: &'static str,
+    pub title: String,
     /// What is trained on what, and where it comes from, in a few sentences.
-    pub summary: &'static str,
+    pub summary: String,
     /// What the loss is, with its unit: label of an axis.
     pub loss: &'static str,
+    /// The net that is trained, where there is a choice.
+    pub child: Option<&'static str>,
     /// Number of parameters of a child.
     pub parameters: usize,
     /// Examples a step.
@@ -87,6 +128,24 @@ pub enum TaskError {
         /// The name as given.
         name: String,
     },
+    /// No child has this name.
+    #[error("unknown child `{name}`; the children are {}", super::CHILDREN.join(", "))]
+    UnknownChild {
+        /// The name as given.
+        name: String,
+    },
+    /// A child without a choice of kernels was given one.
+    #[error("the child {child} has no `--path`: there is one way to compute it")]
+    Path {
+        /// The child.
+        child: &'static str,
+    },
+    /// The noise is not a standard deviation.
+    #[error("noise of {noise} is not a standard deviation; expected 0 or more")]
+    Noise {
+        /// The noise as given.
+        noise: f64,
+    },
     /// The learning rate is not a positive number.
     #[error("learning rate {value} is not a positive, finite number")]
     LearningRate {
@@ -96,6 +155,9 @@ pub enum TaskError {
     /// A sweep without learning rates.
     #[error("a sweep needs at least one learning rate")]
     NoLearningRates,
+    /// A protocol without seeds.
+    #[error("a protocol needs at least one seed")]
+    NoSeeds,
     /// The data are not what they should be.
     #[error("the digits cannot be used")]
     Digits(#[from] DigitsError),
@@ -118,7 +180,7 @@ pub enum TaskError {
         /// Those that have it.
         tasks: String,
     },
-    /// The net does not take images of these sizes.
+    /// The child does not take data of these sizes.
     #[error(transparent)]
     Net(#[from] ChildError),
     /// The optimizer cannot be made for this child.

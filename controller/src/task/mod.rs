@@ -4,12 +4,11 @@ mod contract;
 mod registry;
 mod training;
 
-pub mod digits;
-pub mod images;
 pub mod quadratic;
 pub mod rosenbrock;
+pub mod supervised;
 
 pub use crate::dataset::SplitSizes;
-pub use contract::{Budget, Description, Task, TaskError};
-pub use registry::{NAMES, TaskOptions, open, open_with};
-pub use training::{Accuracies, Halt, Progress, Training};
+pub use contract::{Budget, Description, Probe, Task, TaskError};
+pub use registry::{CHILDREN, NAMES, TaskOptions, open, open_with};
+pub use training::{Event, Halt, Progress, Training};

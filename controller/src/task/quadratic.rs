@@ -17,8 +17,8 @@
 //! elements, and rounded once. Learning rates are 10^i for i = -3..0, and 1000 steps.
 
 use super::contract::{Budget, Description, Task, TaskError};
-use super::training::{Accuracies, Halt, Progress, Training};
-use crate::outcome::Outcome;
+use super::training::{Halt, Progress, Training};
+use crate::outcome::Trained;
 use crate::random::Random;
 use crate::stepper::MakeStepper;
 
@@ -54,12 +54,12 @@ impl Quadratic {
         let spectrum = Self::spectrum();
         let mut point = vec![1.0; Self::DIMENSION];
         let mut gradient = vec![0.0; Self::DIMENSION];
-        training.record(value(&spectrum, &point), None)?;
+        training.record_whole(value(&spectrum, &point))?;
         while !training.is_over() {
             let mut random = Random::new(seed, training.steps_done());
             self.differentiate(&spectrum, &point, &mut random, &mut gradient);
             training.step(&mut [&mut point], &[&gradient])?;
-            training.record(value(&spectrum, &point), None)?;
+            training.record_whole(value(&spectrum, &point))?;
         }
         Ok(())
     }
@@ -85,10 +85,12 @@ impl Task for Quadratic {
 
     fn description(&self) -> Description {
         Description {
-            title: "Quadratic, condition number 1e4",
+            title: "Quadratic, condition number 1e4".to_owned(),
             summary: "f(x) = sum of l_i x_i^2 / 2 over 100 parameters that start at 1, l_i from 1 \
-                      to 1e-4 evenly on a log scale.",
+                      to 1e-4 evenly on a log scale."
+                .to_owned(),
             loss: "f(x)",
+            child: None,
             parameters: Self::DIMENSION,
             batch_size: 1,
             examples: None,
@@ -108,15 +110,19 @@ impl Task for Quadratic {
         vec![1e-3, 1e-2, 1e-1, 1e0]
     }
 
+    fn default_patience(&self) -> Option<u64> {
+        None
+    }
+
     fn train(
         &self,
         maker: &dyn MakeStepper,
         budget: &Budget,
         progress: &mut Progress<'_>,
-    ) -> Result<Outcome, TaskError> {
+    ) -> Result<Trained, TaskError> {
         let mut training = Training::begin(maker, budget, &[Self::DIMENSION], progress)?;
         let result = self.descend(budget.seed, &mut training);
-        training.finish(result, |_| Ok(Accuracies::default()))
+        training.finish(result, || Ok(None))
     }
 }
 
@@ -136,13 +142,13 @@ mod tests {
     use super::{Quadratic, value};
     use crate::outcome::{End, Outcome};
     use crate::random::Random;
-    use crate::stepper::fake::Momentum;
-    use crate::task::{Budget, Task};
+    use crate::stepper::fake::{Ascent, Momentum};
+    use crate::task::{Budget, Event, Task};
 
     fn train(task: Quadratic, momentum: f32, learning_rate: f64, seed: u64) -> Outcome {
-        let budget = Budget { learning_rate, steps: task.default_steps(), seed };
-        let mut progress = |_: &_| ControlFlow::Continue(());
-        task.train(&Momentum(momentum), &budget, &mut progress).unwrap()
+        let budget = Budget::new(learning_rate, task.default_steps(), seed);
+        let mut progress = |_: Event<'_>| ControlFlow::Continue(());
+        task.train(&Momentum(momentum), &budget, &mut progress).unwrap().outcome
     }
 
     #[test]
@@ -189,6 +195,22 @@ mod tests {
         let loss = |momentum| train(task, momentum, 1.0, 0).final_loss.unwrap();
         assert!(loss(0.9) < loss(0.0) / 2.0, "{}, {}", loss(0.9), loss(0.0));
         assert!(train(task, 0.0, 2.5, 0).divergence().is_some());
+    }
+
+    #[test]
+    fn a_child_above_its_start_is_given_up_after_the_steps_it_was_given() {
+        let task = Quadratic::default();
+        let train = |patience| {
+            let budget = Budget { patience, ..Budget::new(1e-3, 200, 0) };
+            let mut progress = |_: Event<'_>| ControlFlow::Continue(());
+            task.train(&Ascent, &budget, &mut progress).unwrap().outcome
+        };
+        assert_eq!(train(None).end, End::Finished);
+        let divergence = train(Some(100)).divergence().unwrap();
+        assert_eq!(divergence.step, 100);
+        let message = divergence.to_string();
+        assert!(message.contains("100 steps: the loss of the last batches is 6.2"), "{message}");
+        assert_eq!(train(Some(200)).end, End::Finished);
     }
 
     #[test]

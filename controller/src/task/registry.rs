@@ -3,24 +3,39 @@
 use std::path::PathBuf;
 
 use super::contract::{Task, TaskError};
-use super::digits::Digits;
-use super::images::Images;
 use super::quadratic::Quadratic;
 use super::rosenbrock::Rosenbrock;
+use super::supervised::{Supervised, Words};
+use crate::child::Model;
+use crate::child::net::{ConvNetModel, Path};
+use crate::child::softmax::SoftmaxModel;
 use crate::dataset::shapes::Shapes;
-use crate::dataset::{SplitSizes, cifar10, digits};
+use crate::dataset::{ImageData, SplitSizes, cifar10, digits};
 
 /// The names that [`open`] knows.
-pub const NAMES: [&str; 6] = [
-    Rosenbrock::NAME,
-    Quadratic::NAME,
-    Digits::NAME,
-    Images::DIGITS,
-    Images::SHAPES,
-    Images::CIFAR10,
-];
+pub const NAMES: [&str; 5] = [Rosenbrock::NAME, Quadratic::NAME, DIGITS, SHAPES, CIFAR10];
 
-/// What a task may be told about its data; each takes what it has.
+/// Name of the handwritten digits.
+const DIGITS: &str = digits::NAME;
+/// Name of the drawn images.
+const SHAPES: &str = "shapes";
+/// Name of CIFAR-10.
+const CIFAR10: &str = "cifar10";
+
+/// Those with images, for which there is a choice of children.
+const IMAGES: [&str; 3] = [DIGITS, SHAPES, CIFAR10];
+
+/// The paper's child, which image tasks train if nothing is said.
+const CONVNET: &str = "convnet";
+/// Softmax regression.
+const SOFTMAX: &str = "softmax";
+/// The children of image tasks.
+pub const CHILDREN: [&str; 2] = [CONVNET, SOFTMAX];
+
+/// The paper's batch.
+const BATCH_SIZE: usize = 100;
+
+/// What a task may be told about its data and its child; each takes what it has.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TaskOptions {
     /// `cifar10`: the folder or the archive of the official binary files.
@@ -33,6 +48,14 @@ pub struct TaskOptions {
     pub difficulty: Option<f64>,
     /// `shapes` and `cifar10`: number of training images.
     pub count: Option<usize>,
+    /// Images: one of [`CHILDREN`].
+    pub child: Option<String>,
+    /// Examples a step, 100 if left out.
+    pub batch: Option<usize>,
+    /// The paper's child: its kernels, the fastest that run here if left out.
+    pub path: Option<Path>,
+    /// `quadratic`: standard deviation of the noise in gradients.
+    pub noise: Option<f64>,
 }
 
 /// The task of this name, with its data loaded.
@@ -49,52 +72,101 @@ pub fn open(name: &str) -> Result<Box<dyn Task>, TaskError> {
 /// # Errors
 ///
 /// As [`open`]; [`TaskError::Option`] for an option that the task does not have, [`TaskError::NoData`] without
-/// one that it needs.
+/// one that it needs, [`TaskError::UnknownChild`].
 pub fn open_with(name: &str, options: &TaskOptions) -> Result<Box<dyn Task>, TaskError> {
-    let known = |names: &[&str]| names.contains(&name);
-    let given = [
-        ("data", options.data.is_some(), &[Images::CIFAR10][..]),
-        ("side", options.side.is_some(), &[Images::SHAPES]),
-        ("classes", options.classes.is_some(), &[Images::SHAPES]),
-        ("difficulty", options.difficulty.is_some(), &[Images::SHAPES]),
-        ("count", options.count.is_some(), &[Images::SHAPES, Images::CIFAR10]),
-    ];
-    if NAMES.contains(&name)
-        && let Some((option, _, tasks)) =
-            given.into_iter().find(|(_, is_given, tasks)| *is_given && !known(tasks))
-    {
-        return Err(TaskError::Option { option, task: name.to_owned(), tasks: tasks.join(", ") });
-    }
+    check_options(name, options)?;
     match name {
-        Images::DIGITS => Ok(Box::new(Images::new(
-            Images::DIGITS,
-            "Handwritten digits, the paper's child",
-            "A net of two convolutions on 1,797 images of 8x8 pixels: E. Alpaydin and C. Kaynak, Optical \
-             Recognition of Handwritten Digits, UCI Machine Learning Repository, 1998, \
-             https://doi.org/10.24432/C50P49, CC BY 4.0.",
-            digits::load()?,
-        )?)),
-        Images::SHAPES => Ok(Box::new(Images::new(
-            Images::SHAPES,
-            "Drawn shapes, the paper's child",
-            "A net of two convolutions on images of shapes and textures that are drawn by a fixed rule.",
-            shapes(options).generate()?,
-        )?)),
-        Images::CIFAR10 => {
-            let data = options.data.as_deref().ok_or(TaskError::NoData)?;
-            Ok(Box::new(Images::new(
-                Images::CIFAR10,
-                "CIFAR-10, the paper's child",
-                "A net of two convolutions on CIFAR-10: A. Krizhevsky, Learning Multiple Layers of Features \
-                 from Tiny Images, 2009.",
-                cifar10::load(data, options.count)?,
-            )?))
-        }
         Rosenbrock::NAME => Ok(Box::new(Rosenbrock)),
-        Quadratic::NAME => Ok(Box::new(Quadratic::default())),
-        Digits::NAME => Ok(Box::new(Digits::load()?)),
+        Quadratic::NAME => {
+            let noise = options.noise.unwrap_or(0.0);
+            let task = Quadratic::with_noise(noise).ok_or(TaskError::Noise { noise })?;
+            Ok(Box::new(task))
+        }
+        DIGITS => images(
+            DIGITS,
+            "Handwritten digits",
+            "1,797 images of 8x8 pixels: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten \
+             Digits, UCI Machine Learning Repository, 1998, https://doi.org/10.24432/C50P49, CC BY 4.0.",
+            options,
+            || Ok(digits::load()?),
+        ),
+        SHAPES => images(
+            SHAPES,
+            "Drawn shapes",
+            "Images of shapes and textures that are drawn by a fixed rule.",
+            options,
+            || Ok(shapes(options).generate()?),
+        ),
+        CIFAR10 => {
+            let data = options.data.as_deref().ok_or(TaskError::NoData)?;
+            images(
+                CIFAR10,
+                "CIFAR-10",
+                "CIFAR-10: A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009.",
+                options,
+                || Ok(cifar10::load(data, options.count)?),
+            )
+        }
         _ => Err(TaskError::UnknownTask { name: name.to_owned() }),
     }
+}
+
+/// Looks whether the task has all options that are given.
+fn check_options(name: &str, options: &TaskOptions) -> Result<(), TaskError> {
+    let given = [
+        ("data", options.data.is_some(), &[CIFAR10][..]),
+        ("side", options.side.is_some(), &[SHAPES]),
+        ("classes", options.classes.is_some(), &[SHAPES]),
+        ("difficulty", options.difficulty.is_some(), &[SHAPES]),
+        ("count", options.count.is_some(), &[SHAPES, CIFAR10]),
+        ("child", options.child.is_some(), &IMAGES),
+        ("batch", options.batch.is_some(), &IMAGES),
+        ("path", options.path.is_some(), &IMAGES),
+        ("noise", options.noise.is_some(), &[Quadratic::NAME]),
+    ];
+    let mut wrong =
+        given.into_iter().filter(|(_, is_given, tasks)| *is_given && !tasks.contains(&name));
+    match wrong.next() {
+        Some((option, _, tasks)) if NAMES.contains(&name) => {
+            Err(TaskError::Option { option, task: name.to_owned(), tasks: tasks.join(", ") })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The child that is asked for, on the images that `load` returns. What can be wrong with the options
+/// is looked at before they are loaded.
+fn images(
+    task: &'static str,
+    title: &str,
+    source: &str,
+    options: &TaskOptions,
+    load: impl FnOnce() -> Result<ImageData, TaskError>,
+) -> Result<Box<dyn Task>, TaskError> {
+    let name = options.child.as_deref().unwrap_or(CONVNET);
+    let child = CHILDREN.into_iter().find(|child| *child == name);
+    let child = child.ok_or_else(|| TaskError::UnknownChild { name: name.to_owned() })?;
+    if options.path.is_some() && child != CONVNET {
+        return Err(TaskError::Path { child });
+    }
+    let batch = options.batch.unwrap_or(BATCH_SIZE);
+    let data = load()?;
+    let (net, epochs) = match child {
+        SOFTMAX => ("softmax regression", 20),
+        _ => ("the paper's child", 5),
+    };
+    let words = Words {
+        task,
+        child,
+        title: format!("{title}, {net}"),
+        summary: source.to_owned(),
+        digest: data.digest(),
+    };
+    let model: Box<dyn Model> = match child {
+        SOFTMAX => Box::new(SoftmaxModel::new(data, batch)?),
+        _ => Box::new(ConvNetModel::new(data.normalized(), batch, options.path)?),
+    };
+    Ok(Box::new(Supervised::new(words, model, batch, epochs)))
 }
 
 fn shapes(options: &TaskOptions) -> Shapes {
@@ -110,6 +182,11 @@ fn shapes(options: &TaskOptions) -> Shapes {
 #[cfg(test)]
 mod tests {
     use super::{NAMES, TaskOptions, open, open_with};
+    use crate::child::net::Path;
+
+    fn message(name: &str, options: &TaskOptions) -> String {
+        open_with(name, options).unwrap_err().to_string()
+    }
 
     #[test]
     fn every_name_opens_the_task_of_that_name() {
@@ -117,16 +194,56 @@ mod tests {
         for name in NAMES.into_iter().filter(|name| !["cifar10", "shapes"].contains(name)) {
             assert_eq!(open(name).unwrap().name(), name);
         }
-        let message = open("cifar10").unwrap_err().to_string();
-        assert!(message.contains("--data DIR"), "{message}");
-        let side = TaskOptions { side: Some(32), ..TaskOptions::default() };
-        let message = open_with("digits", &side).unwrap_err().to_string();
-        assert_eq!(message, "`digits` takes no `--side`: it is an option of shapes");
-        let message = open("mnist").unwrap_err().to_string();
+        let small = TaskOptions {
+            side: Some(8),
+            classes: Some(2),
+            count: Some(20),
+            child: Some("softmax".to_owned()),
+            batch: Some(7),
+            ..TaskOptions::default()
+        };
+        let task = open_with("shapes", &small).unwrap();
+        let description = task.description();
+        assert_eq!((task.name(), task.steps_per_epoch()), ("shapes", 3));
+        assert_eq!((description.child, description.batch_size), (Some("softmax"), 7));
+        assert_eq!(description.title, "Drawn shapes, softmax regression");
+        assert_eq!(description.data_digest.unwrap().len(), 64);
+    }
+
+    #[test]
+    fn what_a_task_does_not_have_is_named_with_those_that_have_it() {
+        let none = TaskOptions::default();
+        assert!(message("cifar10", &none).contains("--data DIR"));
+        let side = TaskOptions { side: Some(32), ..none.clone() };
         assert_eq!(
-            message,
-            "unknown task `mnist`; the tasks are rosenbrock, quadratic, digits, \
-             digits-convnet, shapes, cifar10"
+            message("digits", &side),
+            "`digits` takes no `--side`: it is an option of shapes"
+        );
+        let child = TaskOptions { child: Some("resnet".to_owned()), ..none.clone() };
+        assert_eq!(
+            message("digits", &child),
+            "unknown child `resnet`; the children are convnet, softmax"
+        );
+        assert!(message("rosenbrock", &child).contains("digits, shapes, cifar10"));
+        let path = TaskOptions {
+            path: Some(Path::Gemm),
+            child: Some("softmax".to_owned()),
+            ..none.clone()
+        };
+        assert_eq!(
+            message("digits", &path),
+            "the child softmax has no `--path`: there is one way to compute it"
+        );
+        let noise = TaskOptions { noise: Some(-1.0), ..none.clone() };
+        assert_eq!(
+            message("quadratic", &noise),
+            "noise of -1 is not a standard deviation; expected 0 or more"
+        );
+        let batch = TaskOptions { batch: Some(0), ..none.clone() };
+        assert_eq!(message("digits", &batch), "batch must be 1 to 65536, not 0");
+        assert_eq!(
+            message("mnist", &none),
+            "unknown task `mnist`; the tasks are rosenbrock, quadratic, digits, shapes, cifar10"
         );
     }
 }

@@ -10,8 +10,8 @@
 //! its gradient are computed in f64 and rounded once. The seed changes nothing but a rule's noise.
 
 use super::contract::{Budget, Description, Task, TaskError};
-use super::training::{Accuracies, Halt, Progress, Training};
-use crate::outcome::Outcome;
+use super::training::{Halt, Progress, Training};
+use crate::outcome::Trained;
 use crate::stepper::MakeStepper;
 
 /// The task `rosenbrock`.
@@ -32,10 +32,12 @@ impl Task for Rosenbrock {
 
     fn description(&self) -> Description {
         Description {
-            title: "Rosenbrock's valley",
+            title: "Rosenbrock's valley".to_owned(),
             summary: "f(x, y) = (1 - x)^2 + 100 (y - x^2)^2 from (-1.2, 1), the exact gradient \
-                      every step (the paper's section 6.1, Figure 5).",
+                      every step (the paper's section 6.1, Figure 5)."
+                .to_owned(),
             loss: "f(x, y)",
+            child: None,
             parameters: 2,
             batch_size: 1,
             examples: None,
@@ -55,26 +57,30 @@ impl Task for Rosenbrock {
         vec![1e-4, 1e-3, 1e-2, 1e-1]
     }
 
+    fn default_patience(&self) -> Option<u64> {
+        None
+    }
+
     fn train(
         &self,
         maker: &dyn MakeStepper,
         budget: &Budget,
         progress: &mut Progress<'_>,
-    ) -> Result<Outcome, TaskError> {
+    ) -> Result<Trained, TaskError> {
         let mut training = Training::begin(maker, budget, &[2], progress)?;
         let result = descend(&mut training);
-        training.finish(result, |_| Ok(Accuracies::default()))
+        training.finish(result, || Ok(None))
     }
 }
 
 /// Steps from the start until the budget is used up, a point of the curve before and after each.
 fn descend(training: &mut Training<'_, '_>) -> Result<(), Halt> {
     let mut point = Rosenbrock::START;
-    training.record(value(point), None)?;
+    training.record_whole(value(point))?;
     while !training.is_over() {
         let gradient = gradient(point);
         training.step(&mut [&mut point], &[&gradient])?;
-        training.record(value(point), None)?;
+        training.record_whole(value(point))?;
     }
     Ok(())
 }
@@ -101,12 +107,12 @@ mod tests {
     use super::{Rosenbrock, gradient, value};
     use crate::outcome::{DivergenceReason, End, Outcome};
     use crate::stepper::fake::{FailingAt, Momentum};
-    use crate::task::{Budget, Task, TaskError};
+    use crate::task::{Budget, Event, Task, TaskError};
 
     fn train(momentum: f32, learning_rate: f64, steps: u64) -> Outcome {
-        let budget = Budget { learning_rate, steps, seed: 0 };
-        let mut progress = |_: &_| ControlFlow::Continue(());
-        Rosenbrock.train(&Momentum(momentum), &budget, &mut progress).unwrap()
+        let budget = Budget::new(learning_rate, steps, 0);
+        let mut progress = |_: Event<'_>| ControlFlow::Continue(());
+        Rosenbrock.train(&Momentum(momentum), &budget, &mut progress).unwrap().outcome
     }
 
     #[test]
@@ -157,24 +163,25 @@ mod tests {
 
     #[test]
     fn the_caller_can_stop_a_child() {
-        let budget = Budget { learning_rate: 1e-3, steps: 100, seed: 0 };
-        let mut stop_at_ten = |point: &crate::outcome::Point| {
-            if point.step == 10 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        let budget = Budget::new(1e-3, 100, 0);
+        let mut stop_at_ten = |event: Event<'_>| match event {
+            Event::Point(point) if point.step == 10 => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
         };
-        let outcome = Rosenbrock.train(&Momentum(0.0), &budget, &mut stop_at_ten).unwrap();
+        let outcome = Rosenbrock.train(&Momentum(0.0), &budget, &mut stop_at_ten).unwrap().outcome;
         assert_eq!((outcome.end, outcome.steps, outcome.curve.len()), (End::Interrupted, 10, 11));
     }
 
     #[test]
     fn errors_name_the_learning_rate_or_the_step() {
-        let mut progress = |_: &_| ControlFlow::Continue(());
+        let mut progress = |_: Event<'_>| ControlFlow::Continue(());
         let task = Rosenbrock;
         for learning_rate in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-            let budget = Budget { learning_rate, steps: 1, seed: 0 };
+            let budget = Budget::new(learning_rate, 1, 0);
             let error = task.train(&Momentum(0.0), &budget, &mut progress).unwrap_err();
             assert!(matches!(error, TaskError::LearningRate { .. }));
         }
-        let budget = Budget { learning_rate: 1e-3, steps: 9, seed: 0 };
+        let budget = Budget::new(1e-3, 9, 0);
         let error = task.train(&FailingAt(4), &budget, &mut progress).unwrap_err();
         assert!(matches!(error, TaskError::Step { step: 4, .. }));
     }

@@ -3,16 +3,33 @@
 //! A task writes its loop as a function that returns `Result<(), Halt>`, calls the methods of
 //! [`Training`] with `?`, and hands the result to [`Training::finish`].
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::ops::ControlFlow;
+use std::time::Instant;
 
 use super::contract::{Budget, TaskError};
-use crate::outcome::{Divergence, DivergenceReason, End, Outcome, Point};
+use crate::child::net::Path;
+use crate::outcome::{Cost, Divergence, DivergenceReason, End, Outcome, Point, Stage, Trained};
 use crate::random::Random;
 use crate::stepper::{MakeStepper, Stepper, StepperSettings};
 
-/// Sees each point of a curve as it is taken; `Break` stops the child.
-pub type Progress<'a> = dyn FnMut(&Point) -> ControlFlow<()> + 'a;
+/// What is seen of a child while it trains.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Event<'a> {
+    /// A step is done.
+    Step {
+        /// Steps done.
+        step: u64,
+        /// Loss of its batch before the step, where the task has batches.
+        loss: Option<f64>,
+    },
+    /// A point of the curve is taken.
+    Point(&'a Point),
+}
+
+/// Sees each event; `Break` stops the child.
+pub type Progress<'a> = dyn FnMut(Event<'_>) -> ControlFlow<()> + 'a;
 
 /// Why a training loop is left before its last step.
 #[derive(Debug)]
@@ -26,14 +43,12 @@ pub enum Halt {
 /// The learning rates of the paper's sweep: 10^i for i = -5..1.
 pub(super) const PAPER_LEARNING_RATES: [f64; 7] = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1];
 
-/// Accuracies of a child at its end.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Accuracies {
-    /// On the validation examples, 0 to 1.
-    pub validation: Option<f64>,
-    /// On the test examples, 0 to 1.
-    pub test: Option<f64>,
-}
+/// Batches whose mean loss is compared with the start.
+const WINDOW: usize = 10;
+
+/// A loss must exceed the start by this share of it to be above it: batches differ, and a child that
+/// hardly moves is not lost.
+const MARGIN: f64 = 0.1;
 
 /// One child in training: its optimizer, the steps it has done, its curve.
 pub struct Training<'a, 'p> {
@@ -41,7 +56,20 @@ pub struct Training<'a, 'p> {
     budget: Budget,
     steps_done: u64,
     curve: Vec<Point>,
+    losses: Losses,
+    cost: Cost,
+    path: Option<Path>,
     progress: &'a mut Progress<'p>,
+}
+
+/// Losses of batches.
+#[derive(Debug, Default)]
+struct Losses {
+    start: Option<f64>,
+    last: VecDeque<f64>,
+    /// Sum and number since the last point.
+    sum: f64,
+    count: u32,
 }
 
 impl<'a, 'p> Training<'a, 'p> {
@@ -67,7 +95,28 @@ impl<'a, 'p> Training<'a, 'p> {
             seed: budget.seed,
         };
         let stepper = maker.make(&settings).map_err(TaskError::Optimizer)?;
-        Ok(Self { stepper, budget: *budget, steps_done: 0, curve: Vec::new(), progress })
+        Ok(Self {
+            stepper,
+            budget: *budget,
+            steps_done: 0,
+            curve: Vec::new(),
+            losses: Losses::default(),
+            cost: Cost::default(),
+            path: None,
+            progress,
+        })
+    }
+
+    /// Notes the kernels that compute the child.
+    #[must_use]
+    pub fn with_path(mut self, path: Option<Path>) -> Self {
+        self.path = path;
+        self
+    }
+
+    /// What the child may use.
+    pub fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// Steps done so far.
@@ -86,32 +135,57 @@ impl<'a, 'p> Training<'a, 'p> {
     ///
     /// [`Halt::Ended`] if the loss is not finite or the caller stops.
     pub fn record(&mut self, loss: f64, validation_accuracy: Option<f64>) -> Result<(), Halt> {
-        self.check_loss(loss)?;
-        let point = Point { step: self.steps_done, loss, validation_accuracy };
-        self.curve.push(point);
-        match (self.progress)(&point) {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(Halt::Ended(End::Interrupted)),
+        if !loss.is_finite() {
+            return Err(self.diverged(DivergenceReason::Loss { loss }));
         }
+        let training_loss = self.losses.take_mean();
+        let point = Point { step: self.steps_done, loss, training_loss, validation_accuracy };
+        self.curve.push(point);
+        self.show(Event::Point(&point))
     }
 
-    /// Gives the child up if a loss, of a batch for instance, is not finite.
+    /// Adds a point whose loss is that of the whole task, as it is before the next step: for tasks
+    /// without batches.
     ///
     /// # Errors
     ///
-    /// [`Halt::Ended`] with the divergence.
-    pub fn check_loss(&self, loss: f64) -> Result<(), Halt> {
-        if loss.is_finite() {
-            return Ok(());
+    /// As [`record`](Self::record), and as [`batch_loss`](Self::batch_loss).
+    pub fn record_whole(&mut self, loss: f64) -> Result<(), Halt> {
+        self.record(loss, None)?;
+        self.losses.watch(loss);
+        self.check_patience()
+    }
+
+    /// Takes the loss of the batch that the next step is about.
+    ///
+    /// # Errors
+    ///
+    /// [`Halt::Ended`] if it is not finite, or if the child has had the steps of
+    /// [`Budget::patience`] and the mean of the last 10 losses is a tenth above the first one.
+    pub fn batch_loss(&mut self, loss: f64) -> Result<(), Halt> {
+        if !loss.is_finite() {
+            return Err(self.diverged(DivergenceReason::Loss { loss }));
         }
-        Err(self.diverged(DivergenceReason::Loss { loss }))
+        self.losses.watch(loss);
+        self.losses.sum += loss;
+        self.losses.count += 1;
+        self.check_patience()
+    }
+
+    fn check_patience(&self) -> Result<(), Halt> {
+        let is_patient = self.budget.patience.is_none_or(|patience| self.steps_done < patience);
+        match self.losses.rising().filter(|_| !is_patient) {
+            Some(reason) => Err(self.diverged(reason)),
+            None => Ok(()),
+        }
     }
 
     /// Does one step and looks whether all parameters are still finite.
     ///
     /// # Errors
     ///
-    /// [`Halt::Failed`] if the optimizer fails, [`Halt::Ended`] if a parameter is not finite.
+    /// [`Halt::Failed`] if the optimizer fails, [`Halt::Ended`] if a parameter is not finite or the
+    /// caller stops.
     pub fn step(
         &mut self,
         parameters: &mut [&mut [f32]],
@@ -128,12 +202,19 @@ impl<'a, 'p> Training<'a, 'p> {
                 return Err(self.diverged(DivergenceReason::Parameter { tensor, element, value }));
             }
         }
-        Ok(())
+        self.show(Event::Step { step: self.steps_done, loss: self.losses.last.back().copied() })
+    }
+
+    fn show(&mut self, event: Event<'_>) -> Result<(), Halt> {
+        match (self.progress)(event) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Halt::Ended(End::Interrupted)),
+        }
     }
 
     /// Passes over `examples` until the budget is used up: in batches, the last of an epoch being smaller, in an
-    /// order that the seed shuffles anew each epoch. `record` is called before the first step, after each epoch and at
-    /// the end; `step` takes a batch.
+    /// order that the seed shuffles anew each epoch. `step` takes a batch; `record` is called after each epoch, at
+    /// the end and, if a whole curve is wanted, before the first step.
     ///
     /// # Errors
     ///
@@ -145,58 +226,89 @@ impl<'a, 'p> Training<'a, 'p> {
         step: impl Fn(&mut C, &mut Self, &[usize]) -> Result<(), Halt>,
         record: impl Fn(&mut C, &mut Self) -> Result<(), Halt>,
     ) -> Result<(), Halt> {
-        record(child, self)?;
+        if self.budget.stage == Stage::Training || self.budget.steps == 0 {
+            record(child, self)?;
+        }
         let mut order: Vec<usize> = (0..examples).collect();
         for epoch in 0.. {
-            if self.is_over() {
+            if self.is_over() || examples == 0 {
                 break;
             }
             Random::new(self.budget.seed, epoch).shuffle(&mut order);
-            for batch in order.chunks(batch_size) {
+            let start = Instant::now();
+            let result = order.chunks(batch_size).try_for_each(|batch| {
                 if self.is_over() {
-                    break;
+                    return Ok(());
                 }
-                step(child, self, batch)?;
-            }
+                self.cost.examples += batch.len() as u64;
+                step(child, self, batch)
+            });
+            self.cost.seconds += start.elapsed().as_secs_f64();
+            result?;
             record(child, self)?;
         }
         Ok(())
     }
 
-    /// The outcome of the training loop that ended with `result`. `accuracies` is called if the
-    /// child is not lost, and told whether training finished.
+    /// The child as training left it with `result`. `test` is called for the accuracy on the test
+    /// examples of a child that finished training for its result.
     ///
     /// # Errors
     ///
-    /// The error of [`Halt::Failed`], or of `accuracies`.
+    /// The error of [`Halt::Failed`], or of `test`.
     pub fn finish(
         self,
         result: Result<(), Halt>,
-        accuracies: impl FnOnce(bool) -> Result<Accuracies, TaskError>,
-    ) -> Result<Outcome, TaskError> {
+        test: impl FnOnce() -> Result<Option<f64>, TaskError>,
+    ) -> Result<Trained, TaskError> {
         let end = match result {
             Ok(()) => End::Finished,
             Err(Halt::Ended(end)) => end,
             Err(Halt::Failed(error)) => return Err(error),
         };
-        let lost = matches!(end, End::Diverged(_));
-        let accuracies =
-            if lost { Accuracies::default() } else { accuracies(end == End::Finished)? };
-        let final_loss = self.curve.last().filter(|_| !lost).map(|point| point.loss);
-        Ok(Outcome {
+        let is_tested = end == End::Finished && self.budget.stage == Stage::Training;
+        let last = self.curve.last().filter(|_| !matches!(end, End::Diverged(_)));
+        let outcome = Outcome {
+            stage: self.budget.stage,
             learning_rate: self.budget.learning_rate,
             seed: self.budget.seed,
             steps: self.steps_done,
+            final_loss: last.map(|point| point.loss),
+            validation_accuracy: last.and_then(|point| point.validation_accuracy),
+            test_accuracy: if is_tested { test()? } else { None },
             curve: self.curve,
-            final_loss,
-            validation_accuracy: accuracies.validation,
-            test_accuracy: accuracies.test,
+            path: self.path,
             end,
-        })
+        };
+        Ok(Trained { outcome, cost: self.cost })
     }
 
     fn diverged(&self, reason: DivergenceReason) -> Halt {
         Halt::Ended(End::Diverged(Divergence { step: self.steps_done, reason }))
+    }
+}
+
+impl Losses {
+    fn watch(&mut self, loss: f64) {
+        self.start.get_or_insert(loss);
+        if self.last.len() == WINDOW {
+            self.last.pop_front();
+        }
+        self.last.push_back(loss);
+    }
+
+    /// Mean loss since it was last asked for.
+    fn take_mean(&mut self) -> Option<f64> {
+        let mean = (self.count > 0).then(|| self.sum / f64::from(self.count));
+        (self.sum, self.count) = (0.0, 0);
+        mean
+    }
+
+    /// Whether the last losses are above the start, by more than chance.
+    fn rising(&self) -> Option<DivergenceReason> {
+        let start = self.start.filter(|_| self.last.len() == WINDOW)?;
+        let loss = self.last.iter().sum::<f64>() / WINDOW as f64;
+        (loss > start + MARGIN * start.abs()).then_some(DivergenceReason::Rising { start, loss })
     }
 }
 

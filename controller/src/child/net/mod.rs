@@ -47,6 +47,7 @@
 
 mod shape;
 mod path;
+mod model;
 mod aligned;
 mod matrix;
 mod prepared;
@@ -67,6 +68,7 @@ mod reference;
 mod tests;
 
 pub use batch_norm::{EPSILON, MOMENTUM, Running};
+pub use model::ConvNetModel;
 pub use path::Path;
 pub use prepared::Prepared;
 pub use shape::{FILTERS, MAX_BATCH, MAX_CHANNELS, MAX_CLASSES, MAX_SIDE, Shape, Tensor};
@@ -109,9 +111,8 @@ enum Engine {
 impl ConvNet {
     /// A net on the fastest path that runs here.
     pub fn new(shape: Shape) -> Self {
-        let engine = |path| Some((path, Engine::new(path, &shape)?));
-        let best = Path::ALL.into_iter().find_map(engine);
-        let (path, engine) = best.unwrap_or_else(|| (Path::Gemm, Engine::any(&shape)));
+        let path = Path::fastest(&shape);
+        let engine = Engine::new(path, &shape).unwrap_or_else(|| Engine::any(&shape));
         Self::with(shape, path, engine)
     }
 
@@ -172,6 +173,9 @@ impl ConvNet {
         if batch.is_empty() || batch.len() > self.shape.batch() {
             let most = self.shape.batch();
             return Err(ChildError::Size { what: "batch", value: batch.len(), most });
+        }
+        if !images.has_moments() {
+            return Err(ChildError::NoMoments);
         }
         let gradients = Some(self.shape.parts_mut(gradients));
         let sums = self.pass(parameters, images, batch, gradients);

@@ -1,9 +1,11 @@
 //! Which code computes the convolutions: chosen once for a net, recorded with a trial.
 
 use std::fmt;
+use std::str::FromStr;
 
 #[cfg(target_arch = "x86_64")]
 use pulp::x86::{V3, V4};
+use serde::Serialize;
 
 use super::shape::Shape;
 
@@ -13,7 +15,8 @@ const MAX_DIRECT_CHANNELS: usize = 4;
 
 /// How the convolutions are computed. Results of two paths differ in rounding only; those of one
 /// path are the same on every run, whatever else the machine does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Path {
     /// Direct kernels on vectors of 512 bits.
     Avx512,
@@ -36,6 +39,11 @@ impl Path {
         }
     }
 
+    /// The fastest path that runs here.
+    pub fn fastest(shape: &Shape) -> Self {
+        Self::ALL.into_iter().find(|path| path.runs(shape)).unwrap_or(Self::Gemm)
+    }
+
     /// Whether this processor has the vectors that the path needs, and the path kernels for the
     /// shape. [`Path::Gemm`] always runs.
     pub fn runs(self, shape: &Shape) -> bool {
@@ -48,6 +56,15 @@ impl Path {
             Self::Avx512 | Self::Avx2 => false,
             Self::Gemm => true,
         }
+    }
+}
+
+impl FromStr for Path {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let named = Self::ALL.into_iter().find(|path| path.name() == text);
+        named.ok_or_else(|| format!("`{text}` is no path, expected avx512, avx2 or gemm"))
     }
 }
 

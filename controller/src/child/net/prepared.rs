@@ -25,7 +25,7 @@ pub struct Prepared {
     /// Images with a border of zeros: `[side + 2, side + 2, channels]` each.
     images: Vec<f32>,
     /// For each image the upper triangle, row by row, of the moments of (p, 1): C, s, and the
-    /// number of patches.
+    /// number of patches. Empty if they are not trained on.
     moments: Vec<f32>,
     labels: Vec<u8>,
 }
@@ -38,6 +38,24 @@ impl Prepared {
     ///
     /// If the images have another length than the shape says, or a label is not a class.
     pub fn new(shape: Shape, images: &LabelledImages) -> Result<Self, ChildError> {
+        let mut prepared = Self::for_evaluation(shape, images)?;
+        let length = moments_length(&shape);
+        prepared.moments = vec![0.0; images.len() * length];
+        let mut scratch = Scratch::new(&shape);
+        let images = prepared.images.chunks_exact(shape.padded_image());
+        for (image, moments) in images.zip(prepared.moments.chunks_exact_mut(length)) {
+            scratch.take_moments(&shape, image, moments);
+        }
+        Ok(prepared)
+    }
+
+    /// Prepares images to be evaluated only: without the moments, which take an eighth of the memory
+    /// and nearly all of the time.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn for_evaluation(shape: Shape, images: &LabelledImages) -> Result<Self, ChildError> {
         let image = |index| images.image(index);
         let expected = shape.image_length();
         if let Some(length) =
@@ -53,15 +71,11 @@ impl Prepared {
         let mut prepared = Self {
             shape,
             images: vec![0.0; images.len() * shape.padded_image()],
-            moments: vec![0.0; images.len() * moments_length(&shape)],
+            moments: Vec::new(),
             labels: images.labels().to_vec(),
         };
-        let mut scratch = Scratch::new(&shape);
-        let padded = prepared.images.chunks_exact_mut(shape.padded_image());
-        let moments = prepared.moments.chunks_exact_mut(moments_length(&shape));
-        for (index, (padded, moments)) in padded.zip(moments).enumerate() {
+        for (index, padded) in prepared.images.chunks_exact_mut(shape.padded_image()).enumerate() {
             pad(&shape, image(index), padded);
-            scratch.take_moments(&shape, padded, moments);
         }
         Ok(prepared)
     }
@@ -74,6 +88,11 @@ impl Prepared {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
+    }
+
+    /// Whether a net can be trained on them.
+    pub(super) fn has_moments(&self) -> bool {
+        self.is_empty() || !self.moments.is_empty()
     }
 
     /// Classes of the images.
