@@ -210,7 +210,7 @@ mod tests {
         assert_eq!(divergence.step, 100);
         let message = divergence.to_string();
         assert!(message.contains("100 steps: the loss of the last batches is 6.2"), "{message}");
-        assert_eq!(train(Some(200)).end, End::Finished);
+        assert_eq!(train(Some(201)).end, End::Finished);
     }
 
     #[test]
