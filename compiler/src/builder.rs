@@ -23,6 +23,20 @@ pub(crate) struct RuleBuilder {
 }
 
 impl RuleBuilder {
+    /// A rule that is to be built on: its nodes keep their places.
+    pub(crate) fn of(rule: &Rule) -> RuleBuilder {
+        let sites = rule.tree.iter().filter_map(|(_, node)| match node {
+            Node::Drop(site, ..) => Some(site.number() + 1),
+            _ => None,
+        });
+        RuleBuilder {
+            sites: sites.max().unwrap_or(0),
+            tree: rule.tree.clone(),
+            parameters: rule.parameters.clone(),
+            states: rule.states.clone(),
+        }
+    }
+
     /// The parameter of this name, made with the default if it is not there.
     pub(crate) fn parameter(&mut self, name: &str, default: f64) -> NodeId {
         let known = self.parameters.iter().position(|p| p.name == name);

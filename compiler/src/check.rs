@@ -7,11 +7,12 @@ use indexmap::IndexMap;
 
 use crate::builder::RuleBuilder;
 use crate::formula::{Declared, Formula, Scope};
+use crate::primitive::{Binary, Operand, primitive};
 use crate::problem::Problem;
 use crate::source::Span;
 use crate::syntax::{Body, Expr, ExprId, RuleSyntax, Statement, StatementKind, Syntax};
 use crate::tree::{Live, MAX_STATES, Node, NodeId, Rule, State, StateId, StateKind};
-use crate::{lexer::plain_name, primitive::Operand, primitive::primitive, scalar, tokens};
+use crate::{lexer::plain_name, scalar, tokens};
 
 /// Checks all rules of a file, each with the text that it may reach over; a rule with an error is left out.
 pub(crate) fn check(
@@ -41,6 +42,18 @@ pub(crate) fn check(
         }
     }
     rules
+}
+
+/// The rule with a formula as one more factor of its schedule, unless the formula has an error that
+/// leaves no node. The formula is all of the text.
+pub(crate) fn schedule(
+    rule: &Rule,
+    text: &str,
+    syntax: &Syntax,
+    factor: ExprId,
+    problems: &mut Vec<Problem>,
+) -> Option<Rule> {
+    Checker::new(rule.name.clone(), text, syntax, problems).schedule(rule, factor)
 }
 
 /// The name of an anonymous rule, as the language has names: `power-sign` becomes `power_sign`.
@@ -94,6 +107,7 @@ impl<'a> Checker<'a> {
     }
 
     fn rule(mut self, rule: &RuleSyntax) -> Option<Rule> {
+        let at = rule.name.unwrap_or(rule.at);
         let (update, schedule) = match &rule.body {
             Body::Formula(formula) => (self.formula(*formula)?, None),
             Body::Tokens(words, at) => {
@@ -103,9 +117,19 @@ impl<'a> Checker<'a> {
             }
             Body::Block(statements) => self.block(statements, rule.at)?,
         };
+        let (checked, live) = self.finish(update, schedule);
+        if !live_gradient(&checked, &live) {
+            self.problems.push(Problem::IgnoresGradient { rule: checked.name.clone(), at });
+        }
+        Some(checked)
+    }
+
+    /// The rule of its parts, after the checks that need all of them.
+    fn finish(&mut self, update: NodeId, schedule: Option<(NodeId, Span)>) -> (Rule, Live) {
         let name = std::mem::take(&mut self.name);
-        let at = rule.name.unwrap_or(rule.at);
-        let (builder, literals, decays) = (self.builder, self.literals, self.decays);
+        let builder = std::mem::take(&mut self.builder);
+        let literals = std::mem::take(&mut self.literals);
+        let decays = std::mem::take(&mut self.decays);
         let checked = builder.finish(name, update, schedule.map(|(node, _)| node));
         let varying = checked.uniform(true);
         if let Some((node, span)) = schedule
@@ -126,10 +150,25 @@ impl<'a> Checker<'a> {
         }
         let live = checked.live();
         literals_fit(&checked, &varying, &live, &literals, self.problems);
-        if !live_gradient(&checked, &live) {
-            self.problems.push(Problem::IgnoresGradient { rule: checked.name.clone(), at });
+        (checked, live)
+    }
+
+    /// The rule with a formula as one more factor of its schedule.
+    fn schedule(mut self, rule: &Rule, factor: ExprId) -> Option<Rule> {
+        self.builder = RuleBuilder::of(rule);
+        for parameter in &rule.parameters {
+            let node = self.builder.parameter(&parameter.name, parameter.default);
+            let declared = Declared::Parameter(Some(node));
+            self.scope.names.insert(parameter.name.clone(), (declared, Span::default()));
         }
-        Some(checked)
+        let at = self.syntax.span(factor);
+        let factor = self.formula(factor)?;
+        let schedule = match rule.schedule {
+            Some(own) => self.builder.tree.binary(Binary::Mul, own, factor),
+            None => factor,
+        };
+        self.limits(at)?;
+        Some(self.finish(rule.update, Some((schedule, at))).0)
     }
 
     fn block(

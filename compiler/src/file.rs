@@ -68,12 +68,7 @@ impl RuleFile {
             let checked = check::check(name, text, &syntax, &mut problems);
             rules = sound(checked, &mut problems);
         }
-        // Of too many problems errors are shown first, so that a file with an error always has one.
-        problems.sort_by_key(Problem::span);
-        slip::one_message_each(text, &mut problems);
-        problems.sort_by_key(|problem| (!is_error(problem), problem.span()));
-        problems.truncate(MAX_PROBLEMS);
-        problems.sort_by_key(Problem::span);
+        in_order(text, &mut problems);
         RuleFile { name: name.to_owned(), text: text.to_owned(), rules, problems }
     }
 
@@ -139,7 +134,17 @@ fn sound(checked: Vec<(Rule, Span)>, problems: &mut Vec<Problem>) -> Vec<Rule> {
     rules
 }
 
-fn too_large() -> Problem {
+/// In the order of the places, without what follows from another mistake, and not too many. Errors stay
+/// before warnings do, so that a text with an error always has one.
+pub(crate) fn in_order(text: &str, problems: &mut Vec<Problem>) {
+    problems.sort_by_key(Problem::span);
+    slip::one_message_each(text, problems);
+    problems.sort_by_key(|problem| (!is_error(problem), problem.span()));
+    problems.truncate(MAX_PROBLEMS);
+    problems.sort_by_key(Problem::span);
+}
+
+pub(crate) fn too_large() -> Problem {
     Problem::FileTooLarge { limit: MAX_SOURCE_BYTES, at: Span::default() }
 }
 
@@ -149,7 +154,7 @@ fn end_of(text: &str) -> Span {
     Span::new(end, end)
 }
 
-fn is_error(problem: &Problem) -> bool {
+pub(crate) fn is_error(problem: &Problem) -> bool {
     problem.severity() == Severity::Error
 }
 

@@ -27,6 +27,7 @@ mod tokens;
 mod formula;
 mod check;
 mod file;
+mod schedule;
 pub mod format;
 pub mod print;
 pub mod canonical;

@@ -59,6 +59,7 @@ pub mod dataset;
 pub mod child;
 pub mod stepper;
 pub mod compiled_stepper;
+pub mod learning_rate;
 pub mod random;
 pub mod outcome;
 pub mod protocol;

@@ -8,6 +8,9 @@ impl Problem {
     pub fn label(&self) -> String {
         match self {
             Problem::UnknownName { .. } => "not an operand, parameter, let or state".to_owned(),
+            Problem::UnknownInSchedule { .. } => {
+                "not an operand, nor a parameter of the rule".to_owned()
+            }
             Problem::UnknownFunction { .. } => "not a function".to_owned(),
             Problem::FunctionWithoutCall { .. } => "needs arguments".to_owned(),
             Problem::ArgumentCount { found, .. } => format!("{found} given"),
@@ -56,6 +59,9 @@ impl Problem {
                     "declare it with `param NAME = VALUE`, `let NAME = FORMULA` or `state NAME = FORMULA`",
                 ),
             ),
+            Problem::UnknownInSchedule { .. } => {
+                fixed("use only `t`, `T`, `lr`, decays, constants and parameters of the rule")
+            }
             Problem::UnknownFunction { nearest, .. } => {
                 near(nearest.as_ref(), Some("`nosc language` lists the functions"))
             }

@@ -61,6 +61,8 @@ pub enum Problem {
     },
     #[error("unknown name `{name}`")]
     UnknownName { name: String, nearest: Option<String>, at: Span },
+    #[error("unknown name `{name}`")]
+    UnknownInSchedule { name: String, at: Span },
     #[error("unknown function `{name}`")]
     UnknownFunction { name: String, nearest: Option<String>, at: Span },
     #[error("`{name}` is a function")]
@@ -125,7 +127,7 @@ impl Problem {
             Problem::DuplicateRule { .. } => "nosc::duplicate_rule",
             Problem::DuplicateName { .. } => "nosc::duplicate_name",
             Problem::StatementCount { .. } => "nosc::statement_count",
-            Problem::UnknownName { .. } => "nosc::unknown_name",
+            Problem::UnknownName { .. } | Problem::UnknownInSchedule { .. } => "nosc::unknown_name",
             Problem::UnknownFunction { .. } => "nosc::unknown_function",
             Problem::FunctionWithoutCall { .. } => "nosc::function_without_call",
             Problem::NotAFunction { .. } => "nosc::not_a_function",
@@ -214,6 +216,7 @@ impl Problem {
             | Problem::DuplicateName { at, .. }
             | Problem::StatementCount { at, .. }
             | Problem::UnknownName { at, .. }
+            | Problem::UnknownInSchedule { at, .. }
             | Problem::UnknownFunction { at, .. }
             | Problem::FunctionWithoutCall { at, .. }
             | Problem::NotAFunction { at, .. }

@@ -30,6 +30,8 @@ pub enum Slip {
     Name,
     /// `NAME = ...` in a block.
     Let(String),
+    /// More than a formula, or nothing, where a schedule stands by itself.
+    Schedule,
     /// A misspelt keyword: the right one.
     Keyword(&'static str),
 }
@@ -54,6 +56,7 @@ impl fmt::Display for Slip {
             Slip::Rule(start) => write!(f, "write `rule {start} ...`"),
             Slip::Name => f.write_str("write `_` for `-` in a name"),
             Slip::Let(name) => write!(f, "write `let {name} = ...`"),
+            Slip::Schedule => f.write_str("write the formula alone, such as `ld * cd`"),
             Slip::Keyword(keyword) => write!(f, "did you mean `{keyword}`?"),
         }
     }
