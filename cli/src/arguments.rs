@@ -1,5 +1,7 @@
 //! The command line: what can be asked, and how it is written.
 
+mod training;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -8,6 +10,7 @@ use nosc_kernels::cuda::Architecture;
 use nosc_runtime::{ElementType, NonFinite, Placement, Rounding};
 
 use crate::error::CliError;
+pub(crate) use training::{DataArguments, ProtocolArguments, TrainArguments, TrainOutput};
 
 /// Compile, explain, run and train with update rules for neural-network optimizers.
 #[derive(Debug, Parser)]
@@ -260,59 +263,12 @@ impl BackendArguments {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct TrainArguments {
-    /// rosenbrock, quadratic, digits, digits-convnet, shapes or cifar10
-    pub(crate) task: String,
-    /// `cifar10`: the folder or the archive of the official binary files
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data: Option<PathBuf>,
-    /// `shapes`: pixels of a side, a multiple of 4
-    #[arg(long)]
-    pub(crate) side: Option<usize>,
-    /// `shapes`: number of classes
-    #[arg(long)]
-    pub(crate) classes: Option<usize>,
-    /// `shapes`: from 0 to 1
-    #[arg(long)]
-    pub(crate) difficulty: Option<f64>,
-    /// `shapes` and `cifar10`: number of training images
-    #[arg(long)]
-    pub(crate) count: Option<usize>,
-    /// Rules to compare, with commas: standard names, `FILE` or `FILE:NAME`
-    #[arg(long, required = true, value_delimiter = ',')]
-    pub(crate) rules: Vec<String>,
-    /// Steps of each child
-    #[arg(long, conflicts_with = "epochs")]
-    pub(crate) steps: Option<u64>,
-    /// Passes over the training examples
-    #[arg(long)]
-    pub(crate) epochs: Option<u64>,
-    /// `sweep`, or learning rates with commas
-    #[arg(long, default_value = "sweep", allow_hyphen_values = true)]
-    pub(crate) lr: String,
-    /// Seed of data order and draws
-    #[arg(long, default_value_t = 0)]
-    pub(crate) seed: u64,
-    /// Sets a parameter of every rule that has it
-    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parameter, allow_hyphen_values = true)]
-    pub(crate) set: Vec<(String, f64)>,
-    /// Write the learning curves as a picture, in SVG
-    #[arg(long, value_name = "FILE.svg")]
-    pub(crate) plot: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) backend: BackendArguments,
-    /// Print a JSON list of results
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct RulesArguments {
     /// Rules whose text to show; all names if left out
     pub(crate) names: Vec<String>,
 }
 
-fn parameter(text: &str) -> Result<(String, f64), String> {
+pub(crate) fn parameter(text: &str) -> Result<(String, f64), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     let value: f64 = value.trim().parse().map_err(|_| format!("`{value}` is not a number"))?;
     Ok((name.trim().to_owned(), value))

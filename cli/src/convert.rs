@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use nosc_compiler::source::MAX_SOURCE_BYTES;
 use nosc_compiler::space::SearchSpace;
-use nosc_compiler::{CompileErrors, Rule, RuleFile};
+use nosc_compiler::{Rule, RuleFile};
 use serde_json::{Value, json};
 
 use crate::arguments::{Colour, RuleSource};
 use crate::error::CliError;
 use crate::lines::{BadLine, ONE_A_LINE, bare, looks_like_tokens, without_comment};
 use crate::output::{message, one_line, print, show_problems};
-use crate::source::{does_not_compile, read, select};
+use crate::source::{read, refused, select};
 use crate::space;
 
 /// How a rule is written.
@@ -73,15 +73,6 @@ pub(crate) fn convert(arguments: &ConvertArguments, colour: Colour) -> Result<()
         }
     }
     out.end()
-}
-
-/// Shows the mistakes of a text.
-fn refused(errors: CompileErrors, name: &str, colour: Colour) -> CliError {
-    let CompileErrors { text, problems } = errors;
-    let error = does_not_compile(&problems, name);
-    let file = RuleFile { name: name.to_owned(), text, rules: Vec::new(), problems };
-    show_problems(&file, name, colour);
-    error
 }
 
 /// Lines of standard input, or a rule file.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use nosc_controller::learning_rate::LearningRateError;
 use nosc_controller::plot::PlotError;
 use nosc_controller::task::TaskError;
 use nosc_kernels::LowerError;
@@ -28,6 +29,12 @@ pub(crate) enum CliError {
     /// A file that could not be written.
     #[error("could not write `{}`: {source}", .path.display())]
     Write { path: PathBuf, source: std::io::Error },
+    /// A stepwise decay that cannot be read.
+    #[error("`--schedule`: {0}")]
+    Schedule(Box<LearningRateError>),
+    /// Ctrl-C.
+    #[error("interrupted; what was done is above")]
+    Interrupted,
     /// Standard output is gone.
     #[error("could not write to standard output: {0}")]
     Output(std::io::Error),
@@ -65,6 +72,7 @@ impl CliError {
         }
         match self {
             CliError::Usage(_) => 2,
+            CliError::Interrupted => crate::interrupt::EXIT_CODE,
             CliError::Runtime(RuntimeError::Compile(error)) | CliError::Cpu(error) => match error {
                 CpuError::Host(_) | CpuError::ExecutableMemory(_) | CpuError::Thread(_) => 3,
                 _ => 1,

@@ -28,6 +28,7 @@ mod sample;
 mod dedup;
 mod rules;
 mod language;
+mod interrupt;
 mod output;
 mod error;
 

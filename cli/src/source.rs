@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use nosc_compiler::problem::{Problem, Severity};
 use nosc_compiler::source::MAX_SOURCE_BYTES;
-use nosc_compiler::{Rule, RuleFile, nearest};
+use nosc_compiler::{CompileErrors, Rule, RuleFile, nearest};
 use nosc_runtime::library;
 
 use crate::arguments::{Colour, RuleSource};
@@ -216,6 +216,15 @@ fn all_rules(
 pub(crate) fn does_not_compile(problems: &[Problem], name: &str) -> CliError {
     let count = problems.iter().filter(|p| p.severity() == Severity::Error).count();
     CliError::Problems(format!("`{name}` does not compile: {}", errors(count)))
+}
+
+/// Shows the mistakes of a text that is no rule, or no part of one.
+pub(crate) fn refused(errors: CompileErrors, name: &str, colour: Colour) -> CliError {
+    let CompileErrors { text, problems } = errors;
+    let error = does_not_compile(&problems, name);
+    let file = RuleFile { name: name.to_owned(), text, rules: Vec::new(), problems };
+    show_problems(&file, name, colour);
+    error
 }
 
 /// A warning that does not stop a command.

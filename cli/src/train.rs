@@ -1,123 +1,142 @@
 //! `nosc train`: children trained with rules, compared.
 
-use std::io::IsTerminal;
-use std::ops::ControlFlow;
+mod children;
+mod files;
+mod makers;
+mod report;
+mod watch;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use nosc_compiler::tree::Rule;
-use nosc_controller::compiled_stepper::CompiledMaker;
-use nosc_controller::outcome::{End, Outcome};
+use nosc_controller::outcome::Outcome;
 use nosc_controller::plot::training_curves;
-use nosc_controller::sweep::{Sweep, SweepBudget, sweep};
-use nosc_controller::task::{Task, TaskOptions, open_with};
-use nosc_runtime::CompiledRule;
-use serde_json::{Value, json};
+use nosc_controller::protocol::{Protocol, Trial};
+use nosc_controller::task::{Probe, Task, TaskOptions, open_with};
+use nosc_controller::trials::{Candidate, Run, run};
 
-use crate::arguments::{Colour, TrainArguments};
+use crate::arguments::{
+    BackendArguments, Colour, DataArguments, ProtocolArguments, TrainArguments,
+};
 use crate::error::CliError;
-use crate::output::{check_writable, print, print_json, write_file};
-use crate::source::{select_named, warn};
-
-/// A rule and what came of it.
-struct Trained {
-    name: String,
-    sweep: Sweep,
-}
+use crate::interrupt;
+use crate::output::{print, print_json};
+use files::Files;
+use watch::Screen;
 
 pub(crate) fn train(arguments: &TrainArguments, colour: Colour) -> Result<(), CliError> {
-    let task = open_with(
-        &arguments.task,
-        &TaskOptions {
-            data: arguments.data.clone(),
-            side: arguments.side,
-            classes: arguments.classes,
-            difficulty: arguments.difficulty,
-            count: arguments.count,
-        },
-    )?;
-    if let Some(path) = &arguments.plot {
-        if path.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("svg")) {
-            let message = format!("`{}`: a plot is an SVG picture; use .svg", path.display());
-            return Err(CliError::Usage(message));
-        }
-        check_writable(path)?;
+    let files = Files::checked(&arguments.output)?;
+    // Rules are read first: data can take minutes.
+    let makers = makers::makers(arguments, colour)?;
+    let task = open_with(&arguments.task, &options(&arguments.data))?;
+    let protocol = protocol(&arguments.protocol, task.as_ref())?;
+    let candidates: Vec<Candidate<'_>> =
+        makers.iter().map(|named| Candidate { maker: &named.maker, protocol: &protocol }).collect();
+    let names: Vec<&str> = makers.iter().map(|named| named.name.as_str()).collect();
+    let jobs = jobs(&arguments.protocol, &arguments.backend)?;
+    let run = run_watched(task.as_ref(), &names, &candidates, jobs, arguments.output.quiet)?;
+    let results: Vec<(&str, &Trial)> = names.into_iter().zip(&run.trials).collect();
+    // What was trained is shown even if a file cannot be written.
+    let written = files.write(task.as_ref(), &results);
+    if arguments.output.json {
+        print_json(&report::json(task.as_ref(), &results))?;
+    } else {
+        print(&report::table(task.as_ref(), &protocol, &results))?;
     }
-    let makers = makers(arguments, colour)?;
-    let budget = SweepBudget {
-        learning_rates: learning_rates(arguments, task.as_ref())?,
+    written?;
+    ended(run)
+}
+
+/// Trains with Ctrl-C and progress.
+pub(crate) fn run_watched(
+    task: &dyn Task,
+    names: &[&str],
+    candidates: &[Candidate<'_>],
+    jobs: usize,
+    quiet: bool,
+) -> Result<Run, CliError> {
+    interrupt::listen();
+    let screen = Screen::new(task, names, candidates, quiet);
+    let run = run(task, candidates, jobs, &screen)?;
+    screen.finish();
+    Ok(run)
+}
+
+/// The failure or interruption that a run ended with.
+pub(crate) fn ended(run: Run) -> Result<(), CliError> {
+    match run.failure {
+        Some(error) => Err(error.into()),
+        None if run.is_interrupted || interrupt::is_asked() => Err(CliError::Interrupted),
+        None => Ok(()),
+    }
+}
+
+pub(crate) fn options(data: &DataArguments) -> TaskOptions {
+    TaskOptions {
+        data: data.data.clone(),
+        side: data.side,
+        classes: data.classes,
+        difficulty: data.difficulty,
+        count: data.count,
+        child: data.child.clone(),
+        batch: data.batch,
+        path: data.path,
+        noise: data.noise,
+    }
+}
+
+/// Children at once: as many as there are cores, but one on a device.
+pub(crate) fn jobs(
+    protocol: &ProtocolArguments,
+    backend: &BackendArguments,
+) -> Result<usize, CliError> {
+    let is_device = backend.placement()? != nosc_runtime::Placement::Cpu;
+    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let usual = || if is_device { 1 } else { cores() };
+    Ok(protocol.jobs.map_or_else(usual, usize::from))
+}
+
+/// The task's protocol with what the arguments say otherwise.
+fn protocol(arguments: &ProtocolArguments, task: &dyn Task) -> Result<Protocol, CliError> {
+    let usual = Protocol::of(task, arguments.seed);
+    let is_sweep = arguments.lr == "sweep";
+    let learning_rates = match (is_sweep, arguments.sweep_rates.is_empty()) {
+        (true, true) => usual.learning_rates,
+        (true, false) => arguments.sweep_rates.clone(),
+        (false, true) => rates(&arguments.lr)?,
+        (false, false) => {
+            let message = "`--sweep-rates` are those of `--lr sweep`: leave one of them out";
+            return Err(CliError::Usage(message.to_owned()));
+        }
+    };
+    let has_probe = arguments.sweep_examples.is_some() || arguments.sweep_epochs.is_some();
+    if has_probe && !is_sweep {
+        let message = "learning rates of `--lr` train to the end; give them as `--sweep-rates` for short children";
+        return Err(CliError::Usage(message.to_owned()));
+    }
+    let probe = match usual.probe {
+        _ if arguments.full_sweep || !is_sweep => None,
+        None if !has_probe => None,
+        usual => {
+            let usual = usual.unwrap_or(Probe { examples: usize::MAX, epochs: 1 });
+            Some(Probe {
+                examples: arguments.sweep_examples.unwrap_or(usual.examples),
+                epochs: arguments.sweep_epochs.unwrap_or(usual.epochs),
+            })
+        }
+    };
+    let seed = arguments.seed;
+    Ok(Protocol {
+        learning_rates,
+        probe,
         steps: match (arguments.steps, arguments.epochs) {
             (Some(steps), _) => steps,
             (None, Some(epochs)) => epochs.saturating_mul(task.steps_per_epoch()),
-            (None, None) => task.default_steps(),
+            (None, None) => usual.steps,
         },
-        seed: arguments.seed,
-    };
-    let children = (makers.len() * budget.learning_rates.len()) as u64;
-    let bar = progress_bar(children.saturating_mul(budget.steps));
-    let mut trained = Vec::new();
-    for (name, maker) in makers {
-        bar.set_message(name.clone());
-        let mut last = 0;
-        let mut watch = |_: f64, point: &nosc_controller::outcome::Point| {
-            let before = if point.step == 0 { 0 } else { last };
-            bar.inc(point.step.saturating_sub(before));
-            last = point.step;
-            ControlFlow::Continue(())
-        };
-        trained.push(Trained { name, sweep: sweep(task.as_ref(), &maker, &budget, &mut watch)? });
-    }
-    bar.finish_and_clear();
-    if let Some(path) = &arguments.plot {
-        let lines = trained.iter().filter_map(|t| Some((t.name.as_str(), shown(&t.sweep)?)));
-        let svg = training_curves(&task.description(), lines).to_svg()?;
-        write_file(path, svg.as_bytes())?;
-    }
-    if arguments.json {
-        return print_json(&json_of(task.as_ref(), &trained));
-    }
-    print(&table(task.as_ref(), &budget, &trained))
+        seeds: (0..arguments.seeds).map(|offset| seed.wrapping_add(offset)).collect(),
+        patience: arguments.give_up_after.map_or(usual.patience, |patience| patience.0),
+    })
 }
 
-fn makers(
-    arguments: &TrainArguments,
-    colour: Colour,
-) -> Result<Vec<(String, CompiledMaker)>, CliError> {
-    let mut makers = Vec::new();
-    let mut used = vec![false; arguments.set.len()];
-    for text in &arguments.rules {
-        let selected = select_named(text, &arguments.set, colour)?;
-        for rule in selected.rules {
-            let has = |name: &str| rule.parameters.iter().any(|p| p.name == name);
-            for (used, (name, _)) in used.iter_mut().zip(&arguments.set) {
-                *used |= has(name);
-            }
-            let parameters =
-                selected.settings.iter().filter(|(name, _)| has(name)).cloned().collect();
-            let compiled = compiled(&rule, arguments)?;
-            let placement = arguments.backend.placement()?;
-            makers.push((rule.name.clone(), CompiledMaker { compiled, parameters, placement }));
-        }
-    }
-    if let Some((_, (name, _))) = used.iter().zip(&arguments.set).find(|(used, _)| !**used) {
-        return Err(CliError::NoSuchRule(format!(
-            "none of the rules has a parameter `{name}`; `nosc explain RULE` lists them"
-        )));
-    }
-    Ok(makers)
-}
-
-fn compiled(rule: &Rule, arguments: &TrainArguments) -> Result<CompiledRule, CliError> {
-    let compiled = CompiledRule::new(rule, arguments.backend.backend())?;
-    if let Some(reason) = &compiled.compiled().fallback {
-        warn(&format!("the interpreter runs `{}`: {reason}", rule.name));
-    }
-    Ok(compiled)
-}
-
-fn learning_rates(arguments: &TrainArguments, task: &dyn Task) -> Result<Vec<f64>, CliError> {
-    if arguments.lr == "sweep" {
-        return Ok(task.default_learning_rates());
-    }
+fn rates(text: &str) -> Result<Vec<f64>, CliError> {
     let parse = |text: &str| {
         let text = text.trim();
         text.parse().map_err(|_| {
@@ -125,79 +144,13 @@ fn learning_rates(arguments: &TrainArguments, task: &dyn Task) -> Result<Vec<f64
             CliError::Usage(message)
         })
     };
-    arguments.lr.split(',').map(parse).collect()
+    text.split(',').map(parse).collect()
 }
 
-fn progress_bar(steps: u64) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::stderr_with_hz(10));
-    let template = "{msg:20} {wide_bar} {pos}/{len} steps, {eta} left";
-    match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
-}
-
-/// The best child, or the first where none finished.
-fn shown(sweep: &Sweep) -> Option<&Outcome> {
-    sweep.best_outcome().or_else(|| sweep.outcomes.first())
-}
-
-fn table(task: &dyn Task, budget: &SweepBudget, trained: &[Trained]) -> String {
-    let description = task.description();
-    let mut rows = vec![["rule", "best lr", "final loss", "validation", "test"].map(str::to_owned)];
-    for Trained { name, sweep } in trained {
-        let Some(outcome) = shown(sweep) else { continue };
-        let share = |value: Option<f64>| match value {
-            Some(value) => format!("{:.1} %", value * 100.0),
-            None => "-".to_owned(),
-        };
-        let loss = match (&outcome.end, outcome.final_loss) {
-            (End::Diverged(divergence), _) => format!("diverged at step {}", divergence.step),
-            (_, Some(loss)) => format!("{loss:.3e}"),
-            _ => "-".to_owned(),
-        };
-        let (validation, test) = (outcome.validation_accuracy, outcome.test_accuracy);
-        let rate = format!("{:e}", outcome.learning_rate);
-        rows.push([name.clone(), rate, loss, share(validation), share(test)]);
-    }
-    let columns = if description.examples.is_some() { 5 } else { 3 };
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let mut out = format!(
-        "{}: {} steps, seed {}, learning rates {}\n",
-        description.title,
-        budget.steps,
-        budget.seed,
-        budget.learning_rates.iter().map(|lr| format!("{lr:e}")).collect::<Vec<_>>().join(" ")
-    );
-    for row in &rows {
-        let cells = (0..columns).map(|c| format!("{:<1$}", row[c], width(c).unwrap_or(0)));
-        out += cells.collect::<Vec<_>>().join("  ").trim_end();
-        out.push('\n');
-    }
-    out
-}
-
-fn json_of(task: &dyn Task, trained: &[Trained]) -> Value {
-    let mut list = Vec::new();
-    for Trained { name, sweep } in trained {
-        for (index, outcome) in sweep.outcomes.iter().enumerate() {
-            list.push(json!({
-                "rule": name,
-                "task": task.name(),
-                "seed": outcome.seed,
-                "learning_rate": outcome.learning_rate,
-                "best": sweep.best == Some(index),
-                "steps": outcome.steps,
-                "final_loss": outcome.final_loss,
-                "validation_accuracy": outcome.validation_accuracy,
-                "test_accuracy": outcome.test_accuracy,
-                "diverged": outcome.divergence().map(|divergence| divergence.to_string()),
-                "curve": outcome.curve,
-            }));
-        }
-    }
-    Value::Array(list)
+/// The curves of the best of each rule, as a picture.
+fn picture(task: &dyn Task, results: &[(&str, &Trial)]) -> Result<String, CliError> {
+    let best: Vec<(&str, Outcome)> =
+        results.iter().filter_map(|(name, trial)| Some((*name, children::mean(trial)?))).collect();
+    let lines = best.iter().map(|(name, outcome)| (*name, outcome));
+    Ok(training_curves(&task.description(), lines).to_svg()?)
 }

@@ -1,0 +1,141 @@
+//! Arguments of the commands that train children.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use nosc_controller::child::net::Path as ChildPath;
+
+use super::{BackendArguments, parameter};
+
+#[derive(Debug, Args)]
+pub(crate) struct TrainArguments {
+    /// rosenbrock, quadratic, digits, shapes or cifar10
+    pub(crate) task: String,
+    #[command(flatten)]
+    pub(crate) data: DataArguments,
+    /// Rules to compare, with commas: standard names, `FILE` or `FILE:NAME`
+    #[arg(long, required = true, value_delimiter = ',')]
+    pub(crate) rules: Vec<String>,
+    /// Sets a parameter of every rule that has it
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parameter, allow_hyphen_values = true)]
+    pub(crate) set: Vec<(String, f64)>,
+    #[command(flatten)]
+    pub(crate) protocol: ProtocolArguments,
+    #[command(flatten)]
+    pub(crate) output: TrainOutput,
+    #[command(flatten)]
+    pub(crate) backend: BackendArguments,
+}
+
+/// What is trained on what.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Data and child")]
+pub(crate) struct DataArguments {
+    /// `cifar10`: the folder or the archive of the official binary files
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// `shapes`: pixels of a side, a multiple of 4
+    #[arg(long)]
+    pub(crate) side: Option<usize>,
+    /// `shapes`: number of classes
+    #[arg(long)]
+    pub(crate) classes: Option<usize>,
+    /// `shapes`: from 0 to 1
+    #[arg(long)]
+    pub(crate) difficulty: Option<f64>,
+    /// `shapes` and `cifar10`: number of training images
+    #[arg(long)]
+    pub(crate) count: Option<usize>,
+    /// `quadratic`: standard deviation of the noise in gradients
+    #[arg(long)]
+    pub(crate) noise: Option<f64>,
+    /// What learns the images: convnet, which is the paper's, or softmax
+    #[arg(long, value_name = "NAME")]
+    pub(crate) child: Option<String>,
+    /// Examples a step; 100 if left out
+    #[arg(long)]
+    pub(crate) batch: Option<usize>,
+    /// Kernels of the child convnet; the fastest that run here if left out
+    #[arg(long, value_name = "avx512|avx2|gemm")]
+    pub(crate) path: Option<ChildPath>,
+}
+
+/// How each rule is tried.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Training")]
+pub(crate) struct ProtocolArguments {
+    /// `sweep`, or learning rates with commas, each of which trains to the end
+    #[arg(long, default_value = "sweep", allow_hyphen_values = true)]
+    pub(crate) lr: String,
+    /// Steps of each child
+    #[arg(long, conflicts_with = "epochs")]
+    pub(crate) steps: Option<u64>,
+    /// Passes over the training examples
+    #[arg(long)]
+    pub(crate) epochs: Option<u64>,
+    /// Learning rates of the sweep, with commas
+    #[arg(long, value_name = "RATES", value_delimiter = ',', allow_hyphen_values = true)]
+    pub(crate) sweep_rates: Vec<f64>,
+    /// Training examples of a child of the sweep; 10,000 if left out
+    #[arg(long, value_name = "N")]
+    pub(crate) sweep_examples: Option<usize>,
+    /// Passes over them; 1 if left out
+    #[arg(long, value_name = "N")]
+    pub(crate) sweep_epochs: Option<u64>,
+    /// No short children: every learning rate of the sweep trains to the end
+    #[arg(long, conflicts_with_all = ["sweep_examples", "sweep_epochs"])]
+    pub(crate) full_sweep: bool,
+    /// Give a child up if its loss is above the start after so many steps; `never` for not at all
+    #[arg(long, value_name = "STEPS|never", value_parser = patience)]
+    pub(crate) give_up_after: Option<Patience>,
+    /// Over the schedule of each rule: a formula such as 'ld*cd', or 'step(0.1, 50%, 75%)'
+    #[arg(long, value_name = "FORMULA")]
+    pub(crate) schedule: Option<String>,
+    /// Scale gradients down to this norm where they are longer
+    #[arg(long, value_name = "NORM")]
+    pub(crate) clip_norm: Option<f64>,
+    /// Seed of initial parameters, data order and draws
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Train with so many seeds, from `--seed` on; the sweep takes the first
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub(crate) seeds: u64,
+    /// Children at once, each on one thread; one a core if left out
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
+}
+
+/// Where results go.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct TrainOutput {
+    /// Write the results, one child a row or an object
+    #[arg(short, long, value_name = "FILE.csv|FILE.json")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write the points of all learning curves
+    #[arg(long, value_name = "FILE.csv")]
+    pub(crate) curves: Option<PathBuf>,
+    /// Write the learning curves of the best as a picture, in SVG
+    #[arg(long, value_name = "FILE.svg")]
+    pub(crate) plot: Option<PathBuf>,
+    /// Print a JSON list of results
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Say nothing while children train
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// After how many steps a child above its start is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Patience(pub(crate) Option<u64>);
+
+fn patience(text: &str) -> Result<Patience, String> {
+    match text {
+        "never" => Ok(Patience(None)),
+        _ => match text.parse() {
+            Ok(steps) => Ok(Patience(Some(steps))),
+            Err(_) => Err("expected a number of steps, or `never`".to_owned()),
+        },
+    }
+}

@@ -1,0 +1,34 @@
+//! Ctrl-C: the first asks a command to stop and keep what it has, the second ends it at once.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::output::message;
+use crate::source::warn;
+
+static ASKED: AtomicBool = AtomicBool::new(false);
+
+/// Exit code of what Ctrl-C has ended, as shells have it: 128 and the number of the signal.
+pub(crate) const EXIT_CODE: u8 = 130;
+
+/// From here on Ctrl-C sets what [`is_asked`] returns.
+pub(crate) fn listen() {
+    let result = ctrlc::set_handler(|| {
+        if ASKED.swap(true, Ordering::Relaxed) {
+            quit();
+        }
+        message("stopping; what is done is kept. Once more quits at once");
+    });
+    if let Err(error) = result {
+        warn(&format!("Ctrl-C will quit at once: {error}"));
+    }
+}
+
+#[expect(clippy::exit, reason = "asked for twice")]
+fn quit() {
+    std::process::exit(i32::from(EXIT_CODE));
+}
+
+/// Whether somebody has asked to stop.
+pub(crate) fn is_asked() -> bool {
+    ASKED.load(Ordering::Relaxed)
+}

@@ -1,0 +1,99 @@
+//! Rules as the optimizers of children: selected, scheduled, compiled.
+
+use nosc_compiler::Rule;
+use nosc_controller::compiled_stepper::CompiledMaker;
+use nosc_controller::learning_rate::LearningRate;
+use nosc_runtime::CompiledRule;
+
+use crate::arguments::{BackendArguments, Colour, ProtocolArguments, TrainArguments};
+use crate::error::CliError;
+use crate::source::{refused, select_named, warn};
+
+/// A rule's name and what makes its optimizers.
+#[derive(Debug)]
+pub(crate) struct NamedMaker {
+    pub(crate) name: String,
+    pub(crate) maker: CompiledMaker,
+}
+
+/// Those of all rules that the arguments name.
+pub(super) fn makers(
+    arguments: &TrainArguments,
+    colour: Colour,
+) -> Result<Vec<NamedMaker>, CliError> {
+    let over = Over::parse(&arguments.protocol)?;
+    let mut makers = Vec::new();
+    let mut used = vec![false; arguments.set.len()];
+    for text in &arguments.rules {
+        let selected = select_named(text, &arguments.set, colour)?;
+        for rule in selected.rules {
+            let has = |name: &str| rule.parameters.iter().any(|p| p.name == name);
+            for (used, (name, _)) in used.iter_mut().zip(&arguments.set) {
+                *used |= has(name);
+            }
+            let settings = selected.settings.iter();
+            let parameters = settings.filter(|(name, _)| has(name)).cloned().collect();
+            makers.push(over.maker(&rule, parameters, &arguments.backend, colour)?);
+        }
+    }
+    if let Some((_, (name, _))) = used.iter().zip(&arguments.set).find(|(used, _)| !**used) {
+        return Err(CliError::NoSuchRule(format!(
+            "none of the rules has a parameter `{name}`; `nosc explain RULE` lists them"
+        )));
+    }
+    Ok(makers)
+}
+
+/// What is put over every rule: a schedule, clipping.
+#[derive(Debug)]
+pub(crate) struct Over {
+    formula: Option<String>,
+    decay: Option<LearningRate>,
+    clip_norm: Option<f64>,
+}
+
+impl Over {
+    pub(crate) fn parse(arguments: &ProtocolArguments) -> Result<Self, CliError> {
+        if let Some(norm) = arguments.clip_norm.filter(|norm| !(norm.is_finite() && *norm > 0.0)) {
+            let message = format!("`--clip-norm {norm}`: expected a positive number");
+            return Err(CliError::Usage(message));
+        }
+        let mut over = Self { formula: None, decay: None, clip_norm: arguments.clip_norm };
+        match &arguments.schedule {
+            Some(text) if LearningRate::is_stepwise(text) => {
+                let decay = text.parse().map_err(|error| CliError::Schedule(Box::new(error)))?;
+                over.decay = Some(decay);
+            }
+            formula => over.formula.clone_from(formula),
+        }
+        Ok(over)
+    }
+
+    pub(crate) fn maker(
+        &self,
+        rule: &Rule,
+        parameters: Vec<(String, f64)>,
+        backend: &BackendArguments,
+        colour: Colour,
+    ) -> Result<NamedMaker, CliError> {
+        let scheduled = match &self.formula {
+            Some(formula) => {
+                let errors = |errors| refused(errors, "--schedule", colour);
+                Some(rule.with_schedule(formula).map_err(errors)?)
+            }
+            None => None,
+        };
+        let compiled = CompiledRule::new(scheduled.as_ref().unwrap_or(rule), backend.backend())?;
+        if let Some(reason) = &compiled.compiled().fallback {
+            warn(&format!("the interpreter runs `{}`: {reason}", rule.name));
+        }
+        let maker = CompiledMaker {
+            compiled,
+            parameters,
+            placement: backend.placement()?,
+            decay: self.decay.clone(),
+            clip_norm: self.clip_norm,
+        };
+        Ok(NamedMaker { name: rule.name.clone(), maker })
+    }
+}

@@ -1,0 +1,170 @@
+//! What came of the children: a table, JSON, rows of CSV.
+
+use nosc_controller::outcome::{End, Outcome, Trained};
+use nosc_controller::protocol::{Protocol, Trial};
+use nosc_controller::task::Task;
+use serde_json::{Value, json};
+
+use super::children::{Spread, spread};
+
+/// A line for each rule: the best learning rate and what it led to, mean and spread over the seeds.
+pub(super) fn table(task: &dyn Task, protocol: &Protocol, results: &[(&str, &Trial)]) -> String {
+    let description = task.description();
+    let mut rows = vec![["rule", "best lr", "final loss", "validation", "test"].map(str::to_owned)];
+    rows.extend(results.iter().map(|(name, trial)| row(name, trial)));
+    let columns = if description.examples.is_some() { 5 } else { 3 };
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let mut out = format!("{}: {}\n", description.title, plan(task, protocol));
+    for row in &rows {
+        let cells = (0..columns).map(|c| format!("{:<1$}", row[c], width(c).unwrap_or(0)));
+        out += cells.collect::<Vec<_>>().join("  ").trim_end();
+        out.push('\n');
+    }
+    out
+}
+
+/// What is done with each rule, in a line.
+pub(super) fn plan(task: &dyn Task, protocol: &Protocol) -> String {
+    let seeds = match protocol.seeds[..] {
+        [first, .., last] => format!("seeds {first} to {last}"),
+        [seed] => format!("seed {seed}"),
+        [] => "no seed".to_owned(),
+    };
+    let rates: Vec<String> = protocol.learning_rates.iter().map(|lr| format!("{lr:e}")).collect();
+    let sweep = protocol.sweep(task);
+    let steps = match sweep.first() {
+        Some(child) => format!(" after {} steps each", child.steps),
+        None => String::new(),
+    };
+    let rates = format!("{}{steps}", rates.join(" "));
+    format!("{} steps, {seeds}, learning rates {rates}", protocol.steps)
+}
+
+fn row(name: &str, trial: &Trial) -> [String; 5] {
+    let children = trial.best_children();
+    let Some(first) = children.first() else {
+        let rate = trial.best_of_sweep().map_or("-".to_owned(), |rate| format!("{rate:e}"));
+        let what = if trial.sweep.is_empty() { "not trained" } else { lost_sweep(trial) };
+        return [name.to_owned(), rate, what.to_owned(), "-".to_owned(), "-".to_owned()];
+    };
+    let of = |value: &dyn Fn(&Outcome) -> Option<f64>| {
+        let values: Vec<Option<f64>> = children.iter().map(|child| value(&child.outcome)).collect();
+        spread(&values)
+    };
+    let diverged = children.iter().find_map(|child| child.outcome.divergence());
+    let is_interrupted = children.iter().any(|child| child.outcome.end == End::Interrupted);
+    let loss = match (diverged, of(&|outcome| outcome.final_loss)) {
+        (Some(divergence), _) => format!("diverged at step {}", divergence.step),
+        (None, Some(loss)) if is_interrupted => format!("{:.3e} (stopped)", loss.mean),
+        (None, Some(Spread { mean, deviation: None })) => format!("{mean:.3e}"),
+        (None, Some(Spread { mean, deviation: Some(deviation) })) => {
+            format!("{mean:.3e} ± {deviation:.1e}")
+        }
+        _ => "-".to_owned(),
+    };
+    let validation = of(&|outcome| outcome.validation_accuracy);
+    let test = of(&|outcome| outcome.test_accuracy);
+    let rate = format!("{:e}", first.outcome.learning_rate);
+    [name.to_owned(), rate, loss, share(validation), share(test)]
+}
+
+fn lost_sweep(trial: &Trial) -> &'static str {
+    let is_lost = |child: &Trained| child.outcome.divergence().is_some();
+    if trial.sweep.iter().all(is_lost) { "diverged at every rate" } else { "sweep only (stopped)" }
+}
+
+/// Percent.
+fn share(value: Option<Spread>) -> String {
+    match value {
+        Some(Spread { mean, deviation: None }) => format!("{:.1} %", mean * 100.0),
+        Some(Spread { mean, deviation: Some(deviation) }) => {
+            format!("{:.1} ± {:.1} %", mean * 100.0, deviation * 100.0)
+        }
+        None => "-".to_owned(),
+    }
+}
+
+/// A list with an object for each child that trained for its result, or one for a rule without any.
+pub(super) fn json(task: &dyn Task, results: &[(&str, &Trial)]) -> Value {
+    let description = task.description();
+    let common = |name: &str| {
+        json!({
+            "rule": name,
+            "task": task.name(),
+            "child": description.child,
+            "data": description.data_digest,
+        })
+    };
+    let mut list = Vec::new();
+    for (name, trial) in results {
+        let sweep: Vec<Value> = trial.sweep.iter().map(probe).collect();
+        let best = trial.best();
+        for trained in &trial.children {
+            let own = child(trained, best == Some(trained.outcome.learning_rate), &sweep);
+            list.push(merged(common(name), own));
+        }
+        if trial.children.is_empty() {
+            list.push(merged(common(name), no_child(trial, &sweep)));
+        }
+    }
+    Value::Array(list)
+}
+
+fn child(trained: &Trained, is_best: bool, sweep: &[Value]) -> Value {
+    let outcome = &trained.outcome;
+    json!({
+        "seed": outcome.seed,
+        "learning_rate": outcome.learning_rate,
+        "best": is_best,
+        "steps": outcome.steps,
+        "final_loss": outcome.final_loss,
+        "validation_accuracy": outcome.validation_accuracy,
+        "test_accuracy": outcome.test_accuracy,
+        "images_per_second": trained.cost.examples_per_second(),
+        "path": outcome.path,
+        "diverged": outcome.divergence().map(|divergence| divergence.to_string()),
+        "interrupted": outcome.end == End::Interrupted,
+        "sweep": sweep,
+        "curve": outcome.curve,
+    })
+}
+
+/// A rule of which no child trained for its result.
+fn no_child(trial: &Trial, sweep: &[Value]) -> Value {
+    let is_lost = !trial.sweep.is_empty()
+        && trial.sweep.iter().all(|child| child.outcome.divergence().is_some());
+    json!({
+        "seed": trial.sweep.first().map(|child| child.outcome.seed),
+        "learning_rate": null,
+        "best": false,
+        "steps": 0,
+        "final_loss": null,
+        "validation_accuracy": null,
+        "test_accuracy": null,
+        "images_per_second": null,
+        "path": trial.sweep.first().and_then(|child| child.outcome.path),
+        "diverged": is_lost.then_some("every learning rate of the sweep diverged"),
+        "interrupted": !is_lost,
+        "sweep": sweep,
+        "curve": [],
+    })
+}
+
+/// A child of a sweep, without its curve.
+fn probe(trained: &Trained) -> Value {
+    let outcome = &trained.outcome;
+    json!({
+        "learning_rate": outcome.learning_rate,
+        "steps": outcome.steps,
+        "final_loss": outcome.final_loss,
+        "validation_accuracy": outcome.validation_accuracy,
+        "diverged": outcome.divergence().map(|divergence| divergence.to_string()),
+    })
+}
+
+fn merged(mut first: Value, second: Value) -> Value {
+    if let (Value::Object(first), Value::Object(second)) = (&mut first, second) {
+        first.extend(second);
+    }
+    first
+}
