@@ -39,6 +39,7 @@ mod cuda_optimizer;
 mod draws;
 mod non_finite;
 mod refusals;
+mod schedules;
 mod settings;
 mod slots;
 mod step_options;

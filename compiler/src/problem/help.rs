@@ -3,6 +3,11 @@
 use super::{Problem, slip};
 use crate::primitive::{Meaning, primitive};
 
+const DECLARE: &str =
+    "declare it with `param NAME = VALUE`, `let NAME = FORMULA` or `state NAME = FORMULA`";
+const SCALARS_OF_A_RULE: &str =
+    "use only `t`, `T`, `lr`, decays, constants and parameters of the rule";
+
 impl Problem {
     /// What the marked place is, in a few words.
     pub fn label(&self) -> String {
@@ -53,15 +58,8 @@ impl Problem {
             Problem::StatementCount { .. } => {
                 fixed("write `schedule = FORMULA` once, or leave it out")
             }
-            Problem::UnknownName { nearest, .. } => near(
-                nearest.as_ref(),
-                Some(
-                    "declare it with `param NAME = VALUE`, `let NAME = FORMULA` or `state NAME = FORMULA`",
-                ),
-            ),
-            Problem::UnknownInSchedule { .. } => {
-                fixed("use only `t`, `T`, `lr`, decays, constants and parameters of the rule")
-            }
+            Problem::UnknownName { nearest, .. } => near(nearest.as_ref(), Some(DECLARE)),
+            Problem::UnknownInSchedule { .. } => fixed(SCALARS_OF_A_RULE),
             Problem::UnknownFunction { nearest, .. } => {
                 near(nearest.as_ref(), Some("`nosc language` lists the functions"))
             }

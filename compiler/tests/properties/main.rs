@@ -9,5 +9,6 @@ mod generated_rules;
 mod limits;
 mod messages;
 mod normal_forms;
+mod schedules;
 mod support;
 mod written_text;
