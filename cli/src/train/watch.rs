@@ -33,7 +33,8 @@ enum Shown {
 /// A child in training.
 struct Bar {
     id: ChildId,
-    bar: ProgressBar,
+    line: ProgressBar,
+    loss: String,
     /// Mean losses of equal parts of training, the last one unfinished: sum and number.
     parts: Vec<(f64, u32)>,
     accuracy: Option<f64>,
@@ -131,7 +132,7 @@ impl Watch for Screen {
         if let Shown::Bars { all, total, children } = &self.shown {
             let mut children = children.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(index) = children.iter().position(|bar| bar.id == *id) {
-                all.remove(&children.swap_remove(index).bar);
+                all.remove(&children.swap_remove(index).line);
             }
             total.inc(id.budget.steps.saturating_sub(trained.outcome.steps));
         }
@@ -154,31 +155,27 @@ impl Watch for Screen {
 
 impl Bar {
     fn new(id: ChildId, all: &MultiProgress, title: String) -> Self {
-        let bar =
+        let line =
             styled(all.add(ProgressBar::new(id.budget.steps)), "{prefix:30!} {pos}/{len} {msg}");
-        bar.set_prefix(title);
-        Self { id, bar, parts: Vec::new(), accuracy: None }
+        line.set_prefix(title);
+        Self { id, line, loss: String::new(), parts: Vec::new(), accuracy: None }
     }
 
     fn show(&mut self, event: Event<'_>) {
-        let (step, loss) = match event {
-            Event::Point(point) => {
-                self.accuracy = point.validation_accuracy.or(self.accuracy);
-                (point.step, Some(point.loss))
-            }
-            Event::Step { step, loss } => (step, loss),
-        };
-        if let (Event::Step { .. }, Some(loss)) | (Event::Point(_), Some(loss)) = (event, loss) {
-            let part =
-                step.saturating_sub(1).saturating_mul(CURVE as u64) / self.id.budget.steps.max(1);
-            self.parts.resize(part as usize + 1, (0.0, 0));
-            if let Some((sum, count)) = self.parts.last_mut() {
-                (*sum, *count) = (*sum + loss, *count + 1);
+        match event {
+            Event::Point(point) => self.accuracy = point.validation_accuracy.or(self.accuracy),
+            Event::Step { step, loss } => {
+                self.line.set_position(step);
+                let done = step.saturating_sub(1).saturating_mul(CURVE as u64);
+                self.parts.resize((done / self.id.budget.steps.max(1)) as usize + 1, (0.0, 0));
+                if let (Some(loss), Some((sum, count))) = (loss, self.parts.last_mut()) {
+                    (*sum, *count) = (*sum + loss, *count + 1);
+                    self.loss = format!("loss {loss:.4}");
+                }
             }
         }
-        self.bar.set_position(step);
-        let last = loss.map(|loss| format!("loss {loss:.4}")).unwrap_or_default();
-        self.bar.set_message(format!("{} {last}{}", live_curve(&self.parts), share(self.accuracy)));
+        let curve = live_curve(&self.parts);
+        self.line.set_message(format!("{curve} {}{}", self.loss, share(self.accuracy)));
     }
 }
 
