@@ -64,4 +64,5 @@ pub mod random;
 pub mod outcome;
 pub mod protocol;
 pub mod trials;
+pub mod transfer;
 pub mod plot;

@@ -138,6 +138,19 @@ pub fn best_rate(children: &[Trained]) -> Option<f64> {
     finished.min_by(|(_, left), (_, right)| left.compare(right)).map(|(rate, _)| rate)
 }
 
+/// Which of two lists of children, each with the seeds of one setting, is better: `Less` if the left
+/// one is. One of which no child finished is worse than any.
+pub fn compare(left: &[&Trained], right: &[&Trained]) -> Ordering {
+    let mean = |children: &[&Trained]| {
+        let mut mean = Mean::default();
+        children.iter().for_each(|child| mean.add(&child.outcome));
+        mean
+    };
+    let (left, right) = (mean(left), mean(right));
+    let is_lost = |mean: &Mean| mean.finished == 0;
+    is_lost(&left).cmp(&is_lost(&right)).then_with(|| left.compare(&right))
+}
+
 /// Sums over the seeds of a learning rate.
 #[derive(Debug, Default)]
 struct Mean {
@@ -157,8 +170,8 @@ impl Mean {
 
     /// Less is better.
     fn compare(&self, other: &Self) -> Ordering {
-        let accuracy = |mean: &Self| mean.accuracy / mean.count as f64;
-        let loss = |mean: &Self| mean.loss / mean.count as f64;
+        let accuracy = |mean: &Self| mean.accuracy / mean.count.max(1) as f64;
+        let loss = |mean: &Self| mean.loss / mean.count.max(1) as f64;
         let by_accuracy = accuracy(other).total_cmp(&accuracy(self));
         by_accuracy.then_with(|| loss(self).total_cmp(&loss(other)))
     }

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nosc_controller::outcome::{End, Point, Stage, Trained};
@@ -14,6 +15,8 @@ use crate::output::message;
 
 /// Characters of a live curve.
 const CURVE: usize = 24;
+/// Time between two lines of a child.
+const REDRAW: Duration = Duration::from_millis(100);
 const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// Where progress is shown.
@@ -34,7 +37,7 @@ enum Shown {
 struct Bar {
     id: ChildId,
     line: ProgressBar,
-    loss: String,
+    drawn: Option<Instant>,
     /// Mean losses of equal parts of training, the last one unfinished: sum and number.
     parts: Vec<(f64, u32)>,
     accuracy: Option<f64>,
@@ -158,24 +161,31 @@ impl Bar {
         let line =
             styled(all.add(ProgressBar::new(id.budget.steps)), "{prefix:30!} {pos}/{len} {msg}");
         line.set_prefix(title);
-        Self { id, line, loss: String::new(), parts: Vec::new(), accuracy: None }
+        Self { id, line, drawn: None, parts: Vec::new(), accuracy: None }
     }
 
     fn show(&mut self, event: Event<'_>) {
+        let mut last = None;
         match event {
             Event::Point(point) => self.accuracy = point.validation_accuracy.or(self.accuracy),
             Event::Step { step, loss } => {
-                self.line.set_position(step);
                 let done = step.saturating_sub(1).saturating_mul(CURVE as u64);
                 self.parts.resize((done / self.id.budget.steps.max(1)) as usize + 1, (0.0, 0));
                 if let (Some(loss), Some((sum, count))) = (loss, self.parts.last_mut()) {
                     (*sum, *count) = (*sum + loss, *count + 1);
-                    self.loss = format!("loss {loss:.4}");
                 }
+                last = Some(step).zip(loss);
             }
         }
-        let curve = live_curve(&self.parts);
-        self.line.set_message(format!("{curve} {}{}", self.loss, share(self.accuracy)));
+        // Steps of small children are shorter than it takes to write a line.
+        if let Some((step, loss)) = last
+            && self.drawn.is_none_or(|drawn| drawn.elapsed() > REDRAW)
+        {
+            self.drawn = Some(Instant::now());
+            let curve = live_curve(&self.parts);
+            self.line.set_position(step);
+            self.line.set_message(format!("{curve} loss {loss:.4}{}", share(self.accuracy)));
+        }
     }
 }
 

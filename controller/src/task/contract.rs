@@ -44,6 +44,11 @@ pub trait Task: Debug + Send + Sync {
         None
     }
 
+    /// The norm that gradients are clipped to, when nobody asks for another; none for no clipping.
+    fn default_clip_norm(&self) -> Option<f64> {
+        None
+    }
+
     /// Steps after which a child is given up whose loss is above its start, when nobody asks for
     /// another number.
     fn default_patience(&self) -> Option<u64>;

@@ -1,0 +1,302 @@
+//! Rules on what they were not searched on: other nets, other data (the paper's section 6).
+//!
+//! A rule that was found is judged beside baselines that were tuned. As in the paper's section 6.2,
+//! the baselines get the wider choice: a sweep of seven learning rates, and weight decay; a found rule
+//! gets three rates around the one that was best in the search. Choices where the paper is silent: the
+//! sweep's children are short, as those of the search; weight decay is chosen among children that train
+//! to the end at the best rate of the sweep; the three rates are a third of the search's best, itself,
+//! and three times it.
+
+use crate::outcome::Trained;
+use crate::protocol::{Protocol, Trial, compare};
+use crate::stepper::MakeStepper;
+use crate::task::{Probe, Task};
+use crate::trials::{Candidate, Run};
+
+/// Between two learning rates around that of the search.
+pub const FACTOR: f64 = 3.0;
+
+/// A rule to judge.
+#[derive(Debug, Clone)]
+pub struct Entry<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What makes its optimizers, for each weight decay that is tried: at least one.
+    pub makers: Vec<(f64, &'a dyn MakeStepper)>,
+    /// How its learning rate is chosen.
+    pub rates: Rates,
+}
+
+/// How a learning rate is chosen.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Rates {
+    /// A sweep of these with short children: a baseline.
+    Swept(Vec<f64>),
+    /// Three around this one: a found rule. None if the search has none that trains.
+    Around(Option<f64>),
+}
+
+/// What is the same for all rules on a task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Conditions {
+    /// The short children of sweeps.
+    pub probe: Probe,
+    /// Steps of those that train to the end.
+    pub steps: u64,
+    /// A child for each; sweeps take the first.
+    pub seeds: Vec<u64>,
+    /// [`Budget::patience`](crate::task::Budget::patience) of all.
+    pub patience: Option<u64>,
+}
+
+/// What came of a rule on a task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judged {
+    /// The rule.
+    pub name: String,
+    /// Whether it is one of the baselines.
+    pub is_baseline: bool,
+    /// The weight decay of the best children.
+    pub weight_decay: f64,
+    /// The best children, one a seed; empty if no learning rate trains.
+    pub children: Vec<Trained>,
+    /// How many settings were trained to the end to find it.
+    pub settings: usize,
+}
+
+/// Everything on one task.
+#[derive(Debug)]
+pub struct Judgement {
+    /// In the order of the entries; shorter if the run ended before its end.
+    pub rules: Vec<Judged>,
+    /// The run that ended it, if it failed or was interrupted.
+    pub cut_short: Option<Run>,
+}
+
+/// Trains candidates of these names on a task: [`run`](crate::trials::run), with whatever watches it.
+pub type Runner<'r, E> = dyn FnMut(&dyn Task, &[&str], &[Candidate<'_>]) -> Result<Run, E> + 'r;
+
+impl Conditions {
+    /// Those of a task when nobody asks for others.
+    pub fn of(task: &dyn Task, seeds: Vec<u64>) -> Self {
+        Self {
+            probe: task.default_probe().unwrap_or(Probe { examples: usize::MAX, epochs: 1 }),
+            steps: task.default_steps(),
+            seeds,
+            patience: task.default_patience(),
+        }
+    }
+
+    /// Short children at these rates, with the first seed.
+    fn sweep(&self, task: &dyn Task, rates: &[f64]) -> Protocol {
+        Protocol {
+            steps: task.steps_of_probe(&self.probe),
+            seeds: self.seeds.iter().take(1).copied().collect(),
+            ..self.training(rates)
+        }
+    }
+
+    fn training(&self, rates: &[f64]) -> Protocol {
+        Protocol {
+            learning_rates: rates.to_vec(),
+            probe: None,
+            steps: self.steps,
+            seeds: self.seeds.clone(),
+            patience: self.patience,
+        }
+    }
+}
+
+/// The best learning rate of each rule in a sweep of short children on `task`: none where all were
+/// lost. Shorter than the list of rules, with the run, if that ended before its end.
+///
+/// # Errors
+///
+/// Those of `runner`.
+pub fn best_rates<E>(
+    task: &dyn Task,
+    rules: &[(&str, &dyn MakeStepper, &[f64])],
+    conditions: &Conditions,
+    runner: &mut Runner<'_, E>,
+) -> Result<(Vec<Option<f64>>, Option<Run>), E> {
+    let protocols: Vec<Protocol> =
+        rules.iter().map(|(_, _, rates)| conditions.sweep(task, rates)).collect();
+    let names: Vec<&str> = rules.iter().map(|(name, _, _)| *name).collect();
+    let candidates: Vec<Candidate<'_>> = rules
+        .iter()
+        .zip(&protocols)
+        .map(|((_, maker, _), protocol)| Candidate { maker: *maker, protocol })
+        .collect();
+    if candidates.is_empty() {
+        return Ok((Vec::new(), None));
+    }
+    let run = runner(task, &names, &candidates)?;
+    if is_cut_short(&run) {
+        return Ok((Vec::new(), Some(run)));
+    }
+    Ok((run.trials.iter().map(Trial::best).collect(), None))
+}
+
+/// Judges rules on a task.
+///
+/// # Errors
+///
+/// Those of `runner`.
+pub fn judge<E>(
+    task: &dyn Task,
+    entries: &[Entry<'_>],
+    conditions: &Conditions,
+    runner: &mut Runner<'_, E>,
+) -> Result<Judgement, E> {
+    let swept: Vec<(&str, &dyn MakeStepper, &[f64])> = entries
+        .iter()
+        .filter_map(|entry| match &entry.rates {
+            Rates::Swept(rates) => Some((entry.name, entry.makers.first()?.1, rates.as_slice())),
+            Rates::Around(_) => None,
+        })
+        .collect();
+    let (best, cut_short) = best_rates(task, &swept, conditions, runner)?;
+    if cut_short.is_some() {
+        return Ok(Judgement { rules: Vec::new(), cut_short });
+    }
+    let mut best = best.into_iter();
+    let rates = entries.iter().map(|entry| match entry.rates {
+        Rates::Swept(_) => best.next().flatten().into_iter().collect(),
+        Rates::Around(centre) => {
+            centre.map_or_else(Vec::new, |rate| vec![rate / FACTOR, rate, rate * FACTOR])
+        }
+    });
+    let protocols: Vec<Protocol> =
+        rates.map(|rates: Vec<f64>| conditions.training(&rates)).collect();
+    let settings: Vec<(usize, f64, Candidate<'_>)> = entries
+        .iter()
+        .zip(&protocols)
+        .enumerate()
+        .filter(|(_, (_, protocol))| !protocol.learning_rates.is_empty())
+        .flat_map(|(index, (entry, protocol))| {
+            let makers = entry.makers.iter();
+            makers.map(move |(decay, maker)| (index, *decay, Candidate { maker: *maker, protocol }))
+        })
+        .collect();
+    let names: Vec<&str> = settings.iter().map(|(index, _, _)| entries[*index].name).collect();
+    let candidates: Vec<Candidate<'_>> = settings.iter().map(|(_, _, one)| *one).collect();
+    let run = if candidates.is_empty() { None } else { Some(runner(task, &names, &candidates)?) };
+    let trials = run.as_ref().map_or(&[][..], |run| &run.trials);
+    let tried: Vec<(usize, f64, &Trial)> = settings
+        .iter()
+        .zip(trials)
+        .map(|((index, decay, _), trial)| (*index, *decay, trial))
+        .collect();
+    let rules =
+        entries.iter().enumerate().map(|(index, entry)| judged(index, entry, &tried)).collect();
+    Ok(Judgement { rules, cut_short: run.filter(is_cut_short) })
+}
+
+/// The best of an entry's settings.
+fn judged(index: usize, entry: &Entry<'_>, tried: &[(usize, f64, &Trial)]) -> Judged {
+    let own = tried.iter().filter(|(of, _, _)| *of == index);
+    let settings = own.clone().map(|(_, _, trial)| {
+        let mut rates: Vec<f64> =
+            trial.children.iter().map(|child| child.outcome.learning_rate).collect();
+        rates.dedup();
+        rates.len()
+    });
+    // `min_by` keeps the first of equals: the smaller weight decay.
+    let best = own
+        .map(|(_, decay, trial)| (*decay, trial.best_children()))
+        .min_by(|(_, left), (_, right)| compare(left, right));
+    let (weight_decay, children) = best.unwrap_or((0.0, Vec::new()));
+    Judged {
+        name: entry.name.to_owned(),
+        is_baseline: matches!(entry.rates, Rates::Swept(_)),
+        weight_decay,
+        children: children.into_iter().cloned().collect(),
+        settings: settings.sum(),
+    }
+}
+
+fn is_cut_short(run: &Run) -> bool {
+    run.is_interrupted || run.failure.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Conditions, Entry, Judgement, Rates, best_rates, judge};
+    use crate::stepper::MakeStepper;
+    use crate::stepper::fake::{Ascent, FailingAt, Momentum};
+    use crate::task::{Probe, Task, TaskError, TaskOptions, open_with};
+    use crate::trials::{Candidate, Run, Unwatched, run};
+
+    fn digits() -> Box<dyn Task> {
+        let child = Some("softmax".to_owned());
+        open_with("digits", &TaskOptions { child, ..TaskOptions::default() }).unwrap()
+    }
+
+    fn conditions(task: &dyn Task) -> Conditions {
+        let probe = Probe { examples: 300, epochs: 1 };
+        Conditions { probe, steps: 13, ..Conditions::of(task, vec![5, 6]) }
+    }
+
+    fn judgement(entries: &[Entry<'_>], sizes: &mut Vec<usize>) -> Judgement {
+        let task = digits();
+        let mut runner = |task: &dyn Task, names: &[&str], candidates: &[Candidate<'_>]| {
+            assert_eq!(names.len(), candidates.len());
+            let run = run(task, candidates, 2, &Unwatched)?;
+            sizes.push(run.trials.iter().map(|trial| trial.children.len()).sum());
+            Ok::<Run, TaskError>(run)
+        };
+        judge(task.as_ref(), entries, &conditions(task.as_ref()), &mut runner).unwrap()
+    }
+
+    fn baseline<'a>(name: &'a str, makers: &[&'a dyn MakeStepper]) -> Entry<'a> {
+        let makers = makers.iter().enumerate().map(|(decay, maker)| (decay as f64, *maker));
+        Entry { name, makers: makers.collect(), rates: Rates::Swept(vec![1e-3, 0.1, 1e39]) }
+    }
+
+    fn found(name: &str, around: Option<f64>) -> Entry<'_> {
+        Entry { name, makers: vec![(0.0, &Momentum(0.9))], rates: Rates::Around(around) }
+    }
+
+    #[test]
+    fn baselines_are_swept_and_found_rules_get_three_rates() {
+        let sgd = baseline("sgd", &[&Ascent, &Momentum(0.9)]);
+        let mut sizes = Vec::new();
+        let judgement =
+            judgement(&[sgd, found("mine", Some(0.1)), found("lost", None)], &mut sizes);
+        // Three short children; two decays and three rates, two seeds each.
+        assert_eq!(sizes, [3, 2 * (2 + 3)]);
+        assert!(judgement.cut_short.is_none());
+        let [sgd, mine, lost] = &judgement.rules[..] else { panic!("{judgement:?}") };
+        assert!(sgd.is_baseline && !mine.is_baseline && !lost.is_baseline);
+        assert_eq!((sgd.settings, mine.settings, lost.settings), (2, 3, 0));
+        // Ascent stands for the first weight decay: in its sweep the smallest rate does least harm.
+        assert_eq!((sgd.weight_decay, mine.weight_decay), (1.0, 0.0));
+        let seeds: Vec<u64> = mine.children.iter().map(|child| child.outcome.seed).collect();
+        assert_eq!(seeds, [5, 6]);
+        assert!(sgd.children.iter().all(|child| child.outcome.learning_rate == 1e-3));
+        assert!(lost.children.is_empty());
+    }
+
+    #[test]
+    fn a_failure_ends_it_and_keeps_what_is_done() {
+        let mut sizes = Vec::new();
+        let bad = baseline("bad", &[&FailingAt(0)]);
+        let judgement = judgement(&[bad, found("mine", Some(0.1))], &mut sizes);
+        assert!(judgement.rules.is_empty() && judgement.cut_short.is_some());
+        assert_eq!(sizes, [0]);
+    }
+
+    #[test]
+    fn the_best_rate_of_a_search_is_none_if_all_are_lost() {
+        let task = digits();
+        let rates: [&[f64]; 2] = [&[1e39], &[1e-3, 0.1]];
+        let rules = rates.map(|rates| ("sgd", &Momentum(0.0) as &dyn MakeStepper, rates));
+        let mut runner = |task: &dyn Task, _: &[&str], candidates: &[Candidate<'_>]| {
+            run(task, candidates, 1, &Unwatched)
+        };
+        let conditions = conditions(task.as_ref());
+        let (best, run) = best_rates(task.as_ref(), &rules, &conditions, &mut runner).unwrap();
+        assert_eq!(best, [None, Some(0.1)]);
+        assert!(run.is_none());
+    }
+}
