@@ -10,7 +10,10 @@ use nosc_kernels::cuda::Architecture;
 use nosc_runtime::{ElementType, NonFinite, Placement, Rounding};
 
 use crate::error::CliError;
-pub(crate) use training::{DataArguments, ProtocolArguments, TrainArguments, TrainOutput};
+pub(crate) use training::{
+    DataArguments, ImageArguments, ProtocolArguments, RateArguments, TrainArguments, TrainOutput,
+    TransferArguments, TransferTarget,
+};
 
 /// Compile, explain, run and train with update rules for neural-network optimizers.
 #[derive(Debug, Parser)]
@@ -43,6 +46,8 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Train a small model with rules and compare them
     Train(TrainArguments),
+    /// Judge rules on what they were not searched on, beside tuned baselines
+    Transfer(TransferArguments),
     /// Time steps and compilations of rules
     Bench(crate::bench::BenchArguments),
     /// Print canonical forms and keys

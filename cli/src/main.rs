@@ -17,6 +17,7 @@ mod compile;
 mod arrays;
 mod run;
 mod train;
+mod transfer;
 mod bench;
 mod lines;
 mod canon;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Command::Compile(arguments) => compile::compile(arguments, colour),
         Command::Run(arguments) => run::run(arguments, colour),
         Command::Train(arguments) => train::train(arguments, colour),
+        Command::Transfer(arguments) => transfer::transfer(arguments, colour),
         Command::Bench(arguments) => bench::bench(arguments, colour),
         Command::Canon(arguments) => canon::canon(arguments, colour),
         Command::Eq(arguments) => eq::eq(arguments, colour),

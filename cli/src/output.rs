@@ -52,6 +52,26 @@ pub(crate) fn counted(number: &str, one: &str, many: &str) -> String {
     format!("{number} {}", if number == "1" { one } else { many })
 }
 
+/// Lines of cells in columns: those of names stand to the left, those of numbers to the right.
+pub(crate) fn aligned<L: AsRef<[String]>>(lines: &[L], names: &[usize]) -> String {
+    let columns = lines.first().map_or(0, |line| line.as_ref().len());
+    let width = |c: usize| lines.iter().map(|line| line.as_ref()[c].chars().count()).max();
+    let widths: Vec<usize> = (0..columns).map(|c| width(c).unwrap_or(0)).collect();
+    let mut out = String::new();
+    for line in lines {
+        let cells = line.as_ref().iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
+            if names.contains(&column) {
+                format!("{cell:<width$}")
+            } else {
+                format!("{cell:>width$}")
+            }
+        });
+        out += cells.collect::<Vec<_>>().join("  ").trim_end();
+        out.push('\n');
+    }
+    out
+}
+
 /// How many errors, in words.
 pub(crate) fn errors(count: usize) -> String {
     counted(&count.to_string(), "error", "errors")

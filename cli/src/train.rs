@@ -1,8 +1,8 @@
 //! `nosc train`: children trained with rules, compared.
 
-mod children;
+pub(crate) mod children;
 mod files;
-mod makers;
+pub(crate) mod makers;
 mod report;
 mod watch;
 
@@ -13,7 +13,8 @@ use nosc_controller::task::{Probe, Task, TaskOptions, open_with};
 use nosc_controller::trials::{Candidate, Run, run};
 
 use crate::arguments::{
-    BackendArguments, Colour, DataArguments, ProtocolArguments, TrainArguments,
+    BackendArguments, Colour, DataArguments, ImageArguments, ProtocolArguments, RateArguments,
+    TrainArguments,
 };
 use crate::error::CliError;
 use crate::interrupt;
@@ -24,9 +25,10 @@ use watch::Screen;
 pub(crate) fn train(arguments: &TrainArguments, colour: Colour) -> Result<(), CliError> {
     let files = Files::checked(&arguments.output)?;
     // Rules are read first: data can take minutes.
-    let makers = makers::makers(arguments, colour)?;
+    let mut makers = makers::makers(arguments, colour)?;
     let task = open_with(&arguments.task, &options(&arguments.data))?;
-    let protocol = protocol(&arguments.protocol, task.as_ref())?;
+    makers.iter_mut().for_each(|named| named.clip_as(task.as_ref()));
+    let protocol = protocol(&arguments.rates, &arguments.protocol, task.as_ref())?;
     let candidates: Vec<Candidate<'_>> =
         makers.iter().map(|named| Candidate { maker: &named.maker, protocol: &protocol }).collect();
     let names: Vec<&str> = makers.iter().map(|named| named.name.as_str()).collect();
@@ -68,17 +70,24 @@ pub(crate) fn ended(run: Run) -> Result<(), CliError> {
     }
 }
 
-pub(crate) fn options(data: &DataArguments) -> TaskOptions {
+fn options(data: &DataArguments) -> TaskOptions {
     TaskOptions {
-        data: data.data.clone(),
-        side: data.side,
-        classes: data.classes,
-        difficulty: data.difficulty,
-        count: data.count,
         child: data.child.clone(),
-        batch: data.batch,
         path: data.path,
         noise: data.noise,
+        ..image_options(&data.images)
+    }
+}
+
+pub(crate) fn image_options(images: &ImageArguments) -> TaskOptions {
+    TaskOptions {
+        data: images.data.clone(),
+        side: images.side,
+        classes: images.classes,
+        difficulty: images.difficulty,
+        count: images.count,
+        batch: images.batch,
+        ..TaskOptions::default()
     }
 }
 
@@ -94,49 +103,64 @@ pub(crate) fn jobs(
 }
 
 /// The task's protocol with what the arguments say otherwise.
-fn protocol(arguments: &ProtocolArguments, task: &dyn Task) -> Result<Protocol, CliError> {
+fn protocol(
+    rates: &RateArguments,
+    arguments: &ProtocolArguments,
+    task: &dyn Task,
+) -> Result<Protocol, CliError> {
     let usual = Protocol::of(task, arguments.seed);
-    let is_sweep = arguments.lr == "sweep";
+    let is_sweep = rates.lr == "sweep";
     let learning_rates = match (is_sweep, arguments.sweep_rates.is_empty()) {
         (true, true) => usual.learning_rates,
         (true, false) => arguments.sweep_rates.clone(),
-        (false, true) => rates(&arguments.lr)?,
+        (false, true) => parsed(&rates.lr)?,
         (false, false) => {
             let message = "`--sweep-rates` are those of `--lr sweep`: leave one of them out";
             return Err(CliError::Usage(message.to_owned()));
         }
     };
-    let has_probe = arguments.sweep_examples.is_some() || arguments.sweep_epochs.is_some();
-    if has_probe && !is_sweep {
-        let message = "learning rates of `--lr` train to the end; give them as `--sweep-rates` for short children";
-        return Err(CliError::Usage(message.to_owned()));
-    }
-    let probe = match usual.probe {
-        _ if arguments.full_sweep || !is_sweep => None,
-        None if !has_probe => None,
-        usual => {
-            let usual = usual.unwrap_or(Probe { examples: usize::MAX, epochs: 1 });
-            Some(Probe {
-                examples: arguments.sweep_examples.unwrap_or(usual.examples),
-                epochs: arguments.sweep_epochs.unwrap_or(usual.epochs),
-            })
+    let probe = match probe(arguments, usual.probe) {
+        Some(_) if !is_sweep && is_probe_given(arguments) => {
+            let message = "learning rates of `--lr` train to the end; give them as `--sweep-rates` for short children";
+            return Err(CliError::Usage(message.to_owned()));
         }
+        probe => probe.filter(|_| is_sweep && !rates.full_sweep),
     };
-    let seed = arguments.seed;
     Ok(Protocol {
         learning_rates,
         probe,
-        steps: match (arguments.steps, arguments.epochs) {
-            (Some(steps), _) => steps,
-            (None, Some(epochs)) => epochs.saturating_mul(task.steps_per_epoch()),
-            (None, None) => usual.steps,
-        },
-        seeds: (0..arguments.seeds).map(|offset| seed.wrapping_add(offset)).collect(),
+        steps: steps(arguments, task),
+        seeds: seeds(arguments),
         patience: arguments.give_up_after.map_or(usual.patience, |patience| patience.0),
     })
 }
 
-fn rates(text: &str) -> Result<Vec<f64>, CliError> {
+fn is_probe_given(arguments: &ProtocolArguments) -> bool {
+    arguments.sweep_examples.is_some() || arguments.sweep_epochs.is_some()
+}
+
+/// The usual short children with what the arguments say otherwise.
+pub(crate) fn probe(arguments: &ProtocolArguments, usual: Option<Probe>) -> Option<Probe> {
+    let longest = || is_probe_given(arguments).then_some(Probe { examples: usize::MAX, epochs: 1 });
+    usual.or_else(longest).map(|usual| Probe {
+        examples: arguments.sweep_examples.unwrap_or(usual.examples),
+        epochs: arguments.sweep_epochs.unwrap_or(usual.epochs),
+    })
+}
+
+pub(crate) fn steps(arguments: &ProtocolArguments, task: &dyn Task) -> u64 {
+    match (arguments.steps, arguments.epochs) {
+        (Some(steps), _) => steps,
+        (None, Some(epochs)) => epochs.saturating_mul(task.steps_per_epoch()),
+        (None, None) => task.default_steps(),
+    }
+}
+
+pub(crate) fn seeds(arguments: &ProtocolArguments) -> Vec<u64> {
+    (0..arguments.seeds).map(|offset| arguments.seed.wrapping_add(offset)).collect()
+}
+
+fn parsed(text: &str) -> Result<Vec<f64>, CliError> {
     let parse = |text: &str| {
         let text = text.trim();
         text.parse().map_err(|_| {

@@ -143,7 +143,9 @@ pub fn best_rate(children: &[Trained]) -> Option<f64> {
 pub fn compare(left: &[&Trained], right: &[&Trained]) -> Ordering {
     let mean = |children: &[&Trained]| {
         let mut mean = Mean::default();
-        children.iter().for_each(|child| mean.add(&child.outcome));
+        for child in children {
+            mean.add(&child.outcome);
+        }
         mean
     };
     let (left, right) = (mean(left), mean(right));

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use nosc_controller::child::net::Path as ChildPath;
 
 use super::{BackendArguments, parameter};
@@ -20,6 +20,8 @@ pub(crate) struct TrainArguments {
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parameter, allow_hyphen_values = true)]
     pub(crate) set: Vec<(String, f64)>,
     #[command(flatten)]
+    pub(crate) rates: RateArguments,
+    #[command(flatten)]
     pub(crate) protocol: ProtocolArguments,
     #[command(flatten)]
     pub(crate) output: TrainOutput,
@@ -27,10 +29,10 @@ pub(crate) struct TrainArguments {
     pub(crate) backend: BackendArguments,
 }
 
-/// What is trained on what.
+/// Images to train on.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Data and child")]
-pub(crate) struct DataArguments {
+pub(crate) struct ImageArguments {
     /// `cifar10`: the folder or the archive of the official binary files
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
@@ -46,27 +48,44 @@ pub(crate) struct DataArguments {
     /// `shapes` and `cifar10`: number of training images
     #[arg(long)]
     pub(crate) count: Option<usize>,
+    /// Examples a step; 100 if left out
+    #[arg(long)]
+    pub(crate) batch: Option<usize>,
+}
+
+/// What is trained on what.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Data and child")]
+pub(crate) struct DataArguments {
+    #[command(flatten)]
+    pub(crate) images: ImageArguments,
     /// `quadratic`: standard deviation of the noise in gradients
     #[arg(long)]
     pub(crate) noise: Option<f64>,
     /// What learns the images: convnet, which is the paper's, or softmax
     #[arg(long, value_name = "NAME")]
     pub(crate) child: Option<String>,
-    /// Examples a step; 100 if left out
-    #[arg(long)]
-    pub(crate) batch: Option<usize>,
     /// Kernels of the child convnet; the fastest that run here if left out
     #[arg(long, value_name = "avx512|avx2|gemm")]
     pub(crate) path: Option<ChildPath>,
+}
+
+/// Which learning rates are tried.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Training")]
+pub(crate) struct RateArguments {
+    /// `sweep`, or learning rates with commas, each of which trains to the end
+    #[arg(long, default_value = "sweep", allow_hyphen_values = true)]
+    pub(crate) lr: String,
+    /// No short children: every learning rate of the sweep trains to the end
+    #[arg(long, conflicts_with_all = ["sweep_examples", "sweep_epochs"])]
+    pub(crate) full_sweep: bool,
 }
 
 /// How each rule is tried.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Training")]
 pub(crate) struct ProtocolArguments {
-    /// `sweep`, or learning rates with commas, each of which trains to the end
-    #[arg(long, default_value = "sweep", allow_hyphen_values = true)]
-    pub(crate) lr: String,
     /// Steps of each child
     #[arg(long, conflicts_with = "epochs")]
     pub(crate) steps: Option<u64>,
@@ -82,9 +101,6 @@ pub(crate) struct ProtocolArguments {
     /// Passes over them; 1 if left out
     #[arg(long, value_name = "N")]
     pub(crate) sweep_epochs: Option<u64>,
-    /// No short children: every learning rate of the sweep trains to the end
-    #[arg(long, conflicts_with_all = ["sweep_examples", "sweep_epochs"])]
-    pub(crate) full_sweep: bool,
     /// Give a child up if its loss is above the start after so many steps; `never` for not at all
     #[arg(long, value_name = "STEPS|never", value_parser = patience)]
     pub(crate) give_up_after: Option<Patience>,
@@ -103,6 +119,54 @@ pub(crate) struct ProtocolArguments {
     /// Children at once, each on one thread; one a core if left out
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TransferArguments {
+    /// Rules that were found, with commas: standard names, `FILE` or `FILE:NAME`
+    #[arg(required = true, value_delimiter = ',')]
+    pub(crate) rules: Vec<String>,
+    /// What the rules were searched on: digits, shapes or cifar10
+    #[arg(long, value_name = "TASK", default_value = "digits")]
+    pub(crate) on: String,
+    /// What to judge them on, with commas: deep, residual (nets on the same images), text
+    #[arg(long, value_name = "TARGETS", value_delimiter = ',', default_values = ["deep", "residual", "text"])]
+    pub(crate) to: Vec<TransferTarget>,
+    /// Rules to tune and compare with
+    #[arg(long, value_delimiter = ',', default_values = ["sgd", "momentum", "adam", "rmsprop"])]
+    pub(crate) baselines: Vec<String>,
+    /// Weight decays that each baseline is tried with, as far as it has the parameter
+    #[arg(long, value_name = "DECAYS", value_delimiter = ',', default_values_t = [0.0, 5e-4])]
+    pub(crate) weight_decays: Vec<f64>,
+    /// The learning rate that was best in the search; swept on the paper's child if left out
+    #[arg(long, value_name = "RATE")]
+    pub(crate) around: Option<f64>,
+    #[command(flatten)]
+    pub(crate) images: ImageArguments,
+    #[command(flatten)]
+    pub(crate) protocol: ProtocolArguments,
+    #[command(flatten)]
+    pub(crate) backend: BackendArguments,
+    /// Write the results
+    #[arg(short, long, value_name = "FILE.json", help_heading = "Output")]
+    pub(crate) output: Option<PathBuf>,
+    /// Print a JSON list of results
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+    /// Say nothing while children train
+    #[arg(short, long, help_heading = "Output")]
+    pub(crate) quiet: bool,
+}
+
+/// What rules are judged on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TransferTarget {
+    /// A deeper net on the same images.
+    Deep,
+    /// A residual net on the same images.
+    Residual,
+    /// A recurrent net on characters.
+    Text,
 }
 
 /// Where results go.

@@ -4,7 +4,8 @@ use nosc_kernels::cuda::Device;
 use serde_json::{Value, json};
 
 use super::gpu::Row;
-use super::report::{aligned, number};
+use super::report::number;
+use crate::output::aligned;
 
 const HEAD: [&str; 9] =
     ["rule", "type", "n", "tensors", "us/step", "GB/s", "of copy", "host, us", "load, ms"];

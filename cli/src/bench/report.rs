@@ -4,6 +4,7 @@ use nosc_controller::plot::{Chart, Line, Scale};
 use serde_json::{Value, json};
 
 use super::rounds::Row;
+use crate::output::aligned;
 
 const HEAD: [&str; 9] = [
     "rule",
@@ -36,26 +37,6 @@ pub(super) fn table(rows: &[Row]) -> String {
     }));
     let rounds = crate::output::counted(&rounds.to_string(), "round", "rounds");
     format!("medians of {rounds}\n{}", aligned(&lines, &[0, 3]))
-}
-
-/// Lines of cells in columns: those of names stand to the left, those of numbers to the right.
-pub(super) fn aligned<L: AsRef<[String]>>(lines: &[L], names: &[usize]) -> String {
-    let columns = lines.first().map_or(0, |line| line.as_ref().len());
-    let width = |c: usize| lines.iter().map(|line| line.as_ref()[c].chars().count()).max();
-    let widths: Vec<usize> = (0..columns).map(|c| width(c).unwrap_or(0)).collect();
-    let mut out = String::new();
-    for line in lines {
-        let cells = line.as_ref().iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
-            if names.contains(&column) {
-                format!("{cell:<width$}")
-            } else {
-                format!("{cell:>width$}")
-            }
-        });
-        out += cells.collect::<Vec<_>>().join("  ").trim_end();
-        out.push('\n');
-    }
-    out
 }
 
 pub(super) fn json(rows: &[Row]) -> Value {

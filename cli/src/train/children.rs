@@ -5,14 +5,14 @@ use nosc_controller::protocol::Trial;
 
 /// Mean and spread of some numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Spread {
-    pub(super) mean: f64,
+pub(crate) struct Spread {
+    pub(crate) mean: f64,
     /// The sample's standard deviation; none of one number.
-    pub(super) deviation: Option<f64>,
+    pub(crate) deviation: Option<f64>,
 }
 
 /// Of numbers that are all there; none if one is missing or there are none.
-pub(super) fn spread(values: &[Option<f64>]) -> Option<Spread> {
+pub(crate) fn spread(values: &[Option<f64>]) -> Option<Spread> {
     let values: Vec<f64> = values.iter().copied().collect::<Option<_>>()?;
     if values.is_empty() {
         return None;
@@ -26,7 +26,7 @@ pub(super) fn spread(values: &[Option<f64>]) -> Option<Spread> {
 
 /// The child of the best learning rate as it is on average over the seeds: the mean of their curves if
 /// all of them finished, else the first.
-pub(super) fn mean(trial: &Trial) -> Option<Outcome> {
+pub(crate) fn mean(trial: &Trial) -> Option<Outcome> {
     let children = trial.best_children();
     let first = &children.first()?.outcome;
     let is_alike = |outcome: &Outcome| {

@@ -3,6 +3,7 @@
 use nosc_compiler::Rule;
 use nosc_controller::compiled_stepper::CompiledMaker;
 use nosc_controller::learning_rate::LearningRate;
+use nosc_controller::task::Task;
 use nosc_runtime::CompiledRule;
 
 use crate::arguments::{BackendArguments, Colour, ProtocolArguments, TrainArguments};
@@ -10,10 +11,17 @@ use crate::error::CliError;
 use crate::source::{refused, select_named, warn};
 
 /// A rule's name and what makes its optimizers.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct NamedMaker {
     pub(crate) name: String,
     pub(crate) maker: CompiledMaker,
+}
+
+impl NamedMaker {
+    /// Clips gradients as the task does when nobody asks for another norm.
+    pub(crate) fn clip_as(&mut self, task: &dyn Task) {
+        self.maker.clip_norm = self.maker.clip_norm.or_else(|| task.default_clip_norm());
+    }
 }
 
 /// Those of all rules that the arguments name.
