@@ -12,7 +12,7 @@ use nosc_runtime::{ElementType, NonFinite, Placement, Rounding};
 use crate::error::CliError;
 pub(crate) use training::{
     DataArguments, ImageArguments, ProtocolArguments, RateArguments, TrainArguments, TrainOutput,
-    TransferArguments, TransferTarget,
+    TransferArguments, TransferTarget, Values,
 };
 
 /// Compile, explain, run and train with update rules for neural-network optimizers.
@@ -273,7 +273,7 @@ pub(crate) struct RulesArguments {
     pub(crate) names: Vec<String>,
 }
 
-pub(crate) fn parameter(text: &str) -> Result<(String, f64), String> {
+fn parameter(text: &str) -> Result<(String, f64), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     let value: f64 = value.trim().parse().map_err(|_| format!("`{value}` is not a number"))?;
     Ok((name.trim().to_owned(), value))

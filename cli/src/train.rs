@@ -27,7 +27,9 @@ pub(crate) fn train(arguments: &TrainArguments, colour: Colour) -> Result<(), Cl
     // Rules are read first: data can take minutes.
     let mut makers = makers::makers(arguments, colour)?;
     let task = open_with(&arguments.task, &options(&arguments.data))?;
-    makers.iter_mut().for_each(|named| named.clip_as(task.as_ref()));
+    for named in &mut makers {
+        named.clip_as(task.as_ref());
+    }
     let protocol = protocol(&arguments.rates, &arguments.protocol, task.as_ref())?;
     let candidates: Vec<Candidate<'_>> =
         makers.iter().map(|named| Candidate { maker: &named.maker, protocol: &protocol }).collect();

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use nosc_controller::stepper::MakeStepper;
 use nosc_controller::task::{Task, TaskOptions, open_with};
-use nosc_controller::transfer::{Conditions, Entry, Judgement, Rates, best_rates, judge};
+use nosc_controller::transfer::{Conditions, Entry, Judgement, Rates, Runner, best_rates, judge};
 use nosc_controller::trials::{Candidate, Run};
 
 use crate::arguments::{Colour, TransferArguments, TransferTarget as Target};
@@ -117,7 +117,7 @@ fn rules(arguments: &TransferArguments, colour: Colour) -> Result<Vec<Rule>, Cli
 fn search_rates(
     arguments: &TransferArguments,
     rules: &[Rule],
-    runner: &mut dyn FnMut(&dyn Task, &[&str], &[Candidate<'_>]) -> Result<Run, CliError>,
+    runner: &mut Runner<'_, CliError>,
 ) -> Result<Result<Vec<Option<f64>>, Box<Run>>, CliError> {
     let found = rules.iter().filter(|rule| !rule.is_baseline);
     if arguments.around.is_some() {
@@ -148,14 +148,16 @@ fn judged(
     task: &dyn Task,
     rules: &[Rule],
     found: &[Option<f64>],
-    runner: &mut dyn FnMut(&dyn Task, &[&str], &[Candidate<'_>]) -> Result<Run, CliError>,
+    runner: &mut Runner<'_, CliError>,
 ) -> Result<Judgement, CliError> {
     // Makers of their own: a task may clip gradients.
     let makers: Vec<Vec<(f64, NamedMaker)>> = rules
         .iter()
         .map(|rule| {
             let mut makers = rule.makers.clone();
-            makers.iter_mut().for_each(|(_, named)| named.clip_as(task));
+            for (_, named) in &mut makers {
+                named.clip_as(task);
+            }
             makers
         })
         .collect();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use nosc_controller::child::net::Path as ChildPath;
 
-use super::{BackendArguments, parameter};
+use super::BackendArguments;
 
 #[derive(Debug, Args)]
 pub(crate) struct TrainArguments {
@@ -16,9 +16,9 @@ pub(crate) struct TrainArguments {
     /// Rules to compare, with commas: standard names, `FILE` or `FILE:NAME`
     #[arg(long, required = true, value_delimiter = ',')]
     pub(crate) rules: Vec<String>,
-    /// Sets a parameter of every rule that has it
-    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parameter, allow_hyphen_values = true)]
-    pub(crate) set: Vec<(String, f64)>,
+    /// Sets a parameter of every rule that has it; each of several values is tried
+    #[arg(long = "set", value_name = "NAME=VALUE[,VALUE]", value_parser = values, allow_hyphen_values = true)]
+    pub(crate) set: Vec<(String, Values)>,
     #[command(flatten)]
     pub(crate) rates: RateArguments,
     #[command(flatten)]
@@ -193,6 +193,20 @@ pub(crate) struct TrainOutput {
 /// After how many steps a child above its start is given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Patience(pub(crate) Option<u64>);
+
+/// Values of a parameter; at least one.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Values(pub(crate) Vec<f64>);
+
+fn values(text: &str) -> Result<(String, Values), String> {
+    let (name, values) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    let parse = |value: &str| {
+        let value = value.trim();
+        value.parse().map_err(|_| format!("`{value}` is not a number"))
+    };
+    let values = values.split(',').map(parse).collect::<Result<_, String>>()?;
+    Ok((name.trim().to_owned(), Values(values)))
+}
 
 fn patience(text: &str) -> Result<Patience, String> {
     match text {

@@ -6,7 +6,7 @@ use nosc_controller::learning_rate::LearningRate;
 use nosc_controller::task::Task;
 use nosc_runtime::CompiledRule;
 
-use crate::arguments::{BackendArguments, Colour, ProtocolArguments, TrainArguments};
+use crate::arguments::{BackendArguments, Colour, ProtocolArguments, TrainArguments, Values};
 use crate::error::CliError;
 use crate::source::{refused, select_named, warn};
 
@@ -24,24 +24,38 @@ impl NamedMaker {
     }
 }
 
-/// Those of all rules that the arguments name.
+/// Those of all rules that the arguments name: one for each rule, or one for each combination of the
+/// values that its parameters are to be tried with.
 pub(super) fn makers(
     arguments: &TrainArguments,
     colour: Colour,
 ) -> Result<Vec<NamedMaker>, CliError> {
     let over = Over::parse(&arguments.protocol)?;
+    let combinations = combinations(&arguments.set)?;
     let mut makers = Vec::new();
     let mut used = vec![false; arguments.set.len()];
     for text in &arguments.rules {
-        let selected = select_named(text, &arguments.set, colour)?;
-        for rule in selected.rules {
-            let has = |name: &str| rule.parameters.iter().any(|p| p.name == name);
-            for (used, (name, _)) in used.iter_mut().zip(&arguments.set) {
-                *used |= has(name);
+        // A rule that has not the parameter that differs would come again.
+        let mut seen: Vec<(String, Vec<(String, f64)>)> = Vec::new();
+        for settings in &combinations {
+            let selected = select_named(text, settings, colour)?;
+            for rule in selected.rules {
+                let has = |name: &str| rule.parameters.iter().any(|p| p.name == name);
+                for (used, (name, _)) in used.iter_mut().zip(&arguments.set) {
+                    *used |= has(name);
+                }
+                let settings = selected.settings.iter();
+                let parameters: Vec<(String, f64)> =
+                    settings.filter(|(name, _)| has(name)).cloned().collect();
+                let key = (rule.name.clone(), parameters.clone());
+                if seen.contains(&key) {
+                    continue;
+                }
+                seen.push(key);
+                let name = with_values(&rule.name, &parameters, &arguments.set);
+                let maker = over.maker(&rule, parameters, &arguments.backend, colour)?;
+                makers.push(NamedMaker { name, ..maker });
             }
-            let settings = selected.settings.iter();
-            let parameters = settings.filter(|(name, _)| has(name)).cloned().collect();
-            makers.push(over.maker(&rule, parameters, &arguments.backend, colour)?);
         }
     }
     if let Some((_, (name, _))) = used.iter().zip(&arguments.set).find(|(used, _)| !**used) {
@@ -50,6 +64,42 @@ pub(super) fn makers(
         )));
     }
     Ok(makers)
+}
+
+/// Most combinations of values.
+const MAX_COMBINATIONS: usize = 10_000;
+
+/// Every choice of one value for each parameter; the last parameter changes fastest.
+fn combinations(set: &[(String, Values)]) -> Result<Vec<Vec<(String, f64)>>, CliError> {
+    let mut all = vec![Vec::new()];
+    for (name, Values(values)) in set {
+        if all.len().saturating_mul(values.len()) > MAX_COMBINATIONS {
+            let message =
+                format!("`--set` has more than {MAX_COMBINATIONS} combinations of values");
+            return Err(CliError::Usage(message));
+        }
+        let with = |chosen: &Vec<(String, f64)>, value: f64| {
+            let mut chosen = chosen.clone();
+            chosen.push((name.clone(), value));
+            chosen
+        };
+        all = all
+            .iter()
+            .flat_map(|chosen| values.iter().map(move |value| with(chosen, *value)))
+            .collect();
+    }
+    Ok(all)
+}
+
+/// The name with the values of those parameters that are tried with several.
+fn with_values(name: &str, parameters: &[(String, f64)], set: &[(String, Values)]) -> String {
+    let is_tried =
+        |name: &str| set.iter().any(|(tried, values)| tried == name && values.0.len() > 1);
+    let mut out = name.to_owned();
+    for (name, value) in parameters.iter().filter(|(name, _)| is_tried(name)) {
+        out += &format!(" {name}={value:e}");
+    }
+    out
 }
 
 /// What is put over every rule: a schedule, clipping.
