@@ -1,7 +1,37 @@
-//! After construction, a pass of the net by direct kernels allocates nothing.
+//! After construction, a pass of the net by direct kernels allocates nothing, and neither does a step of a child.
+
+use std::ops::ControlFlow;
 
 use nosc_controller::child::net::{ConvNet, Path, Prepared, Shape};
+use nosc_controller::compiled_stepper::CompiledMaker;
 use nosc_controller::dataset::LabelledImages;
+use nosc_controller::task::{Budget, Event, TaskOptions, open_with};
+use nosc_runtime::{Backend, CompiledRule, library};
+
+/// All of it: the net's pass, the losses that are watched, the step of a compiled rule with a state.
+#[test]
+fn after_the_first_steps_a_child_allocates_nothing() {
+    let options = TaskOptions { side: Some(8), count: Some(6000), ..TaskOptions::default() };
+    let task = open_with("shapes", &options).unwrap();
+    let rule = library::rule("powersign").unwrap();
+    let maker = CompiledMaker::new(CompiledRule::new(&rule, Backend::Auto).unwrap());
+    let allocations = |steps| {
+        let budget = Budget { patience: Some(5), ..Budget::new(1e-3, steps, 0) };
+        let mut progress = |_: Event<'_>| ControlFlow::Continue(());
+        let mut path = None;
+        let used = allocation_counter::measure(|| {
+            path = task.train(&maker, &budget, &mut progress).unwrap().outcome.path;
+        });
+        (used.count_total, path)
+    };
+    // What is kept across children, such as names, is there after the first.
+    allocations(1);
+    let (few, path) = allocations(12);
+    // Both are within the first epoch. The crate behind the path gemm allocates.
+    if path != Some(Path::Gemm) {
+        assert_eq!(allocations(60).0, few);
+    }
+}
 
 #[test]
 fn passes_of_direct_paths_allocate_nothing() {

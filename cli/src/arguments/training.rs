@@ -11,8 +11,6 @@ use super::BackendArguments;
 pub(crate) struct TrainArguments {
     /// rosenbrock, quadratic, digits, shapes or cifar10
     pub(crate) task: String,
-    #[command(flatten)]
-    pub(crate) data: DataArguments,
     /// Rules to compare, with commas: standard names, `FILE` or `FILE:NAME`
     #[arg(long, required = true, value_delimiter = ',')]
     pub(crate) rules: Vec<String>,
@@ -20,12 +18,14 @@ pub(crate) struct TrainArguments {
     #[arg(long = "set", value_name = "NAME=VALUE[,VALUE]", value_parser = values, allow_hyphen_values = true)]
     pub(crate) set: Vec<(String, Values)>,
     #[command(flatten)]
+    pub(crate) data: DataArguments,
+    #[command(flatten)]
     pub(crate) rates: RateArguments,
     #[command(flatten)]
     pub(crate) protocol: ProtocolArguments,
     #[command(flatten)]
     pub(crate) output: TrainOutput,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Steps")]
     pub(crate) backend: BackendArguments,
 }
 
@@ -145,7 +145,7 @@ pub(crate) struct TransferArguments {
     pub(crate) images: ImageArguments,
     #[command(flatten)]
     pub(crate) protocol: ProtocolArguments,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Steps")]
     pub(crate) backend: BackendArguments,
     /// Write the results
     #[arg(short, long, value_name = "FILE.json", help_heading = "Output")]
