@@ -5,6 +5,7 @@
 
 mod contract;
 mod error;
+mod matrix;
 
 pub mod softmax;
 pub mod net;

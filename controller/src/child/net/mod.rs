@@ -48,7 +48,6 @@
 mod shape;
 mod path;
 mod aligned;
-mod matrix;
 mod prepared;
 mod batch_norm;
 mod vectors;
