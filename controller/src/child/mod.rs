@@ -9,6 +9,7 @@ mod matrix;
 
 pub mod softmax;
 pub mod net;
+pub mod lstm;
 
 pub use contract::{Child, Model, Part, Score};
 pub use error::ChildError;
