@@ -36,7 +36,7 @@ pub(super) struct Cells<'a> {
 
 /// Turns the sums that reach the gates into the gates, and computes the cells.
 #[inline(always)]
-pub(super) fn forward(gates: &mut [f32], cells: Cells<'_>, hidden: usize) {
+pub(super) fn forward(gates: &mut [f32], cells: &mut Cells<'_>, hidden: usize) {
     let rows = gates
         .chunks_exact_mut(4 * hidden)
         .zip(cells.before.chunks_exact(hidden))
@@ -47,16 +47,26 @@ pub(super) fn forward(gates: &mut [f32], cells: Cells<'_>, hidden: usize) {
         let (input, rest) = gates.split_at_mut(hidden);
         let (forget, rest) = rest.split_at_mut(hidden);
         let (value, out) = rest.split_at_mut(hidden);
+        squash(input, sigmoid);
+        squash(forget, sigmoid);
+        squash(value, tanh);
+        squash(out, sigmoid);
         for j in 0..hidden {
-            input[j] = sigmoid(input[j]);
-            forget[j] = sigmoid(forget[j]);
-            value[j] = tanh(value[j]);
-            out[j] = sigmoid(out[j]);
-            let cell = forget[j] * before[j] + input[j] * value[j];
-            after[j] = cell;
-            squashed[j] = tanh(cell);
+            after[j] = forget[j] * before[j] + input[j] * value[j];
+        }
+        squashed.copy_from_slice(after);
+        squash(squashed, tanh);
+        for j in 0..hidden {
             output[j] = out[j] * squashed[j];
         }
+    }
+}
+
+/// A loop over one array, which the compiler makes vectors of; it does not of one over all of them.
+#[inline(always)]
+fn squash(values: &mut [f32], function: impl Fn(f32) -> f32) {
+    for value in values {
+        *value = function(*value);
     }
 }
 

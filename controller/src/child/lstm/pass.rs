@@ -26,6 +26,8 @@ pub(super) struct Pass {
     table: Vec<f32>,
     /// The derivatives by its rows.
     of_table: Vec<f32>,
+    /// The recurrent weights, `[hidden, 4 hidden]`: products with them are a quarter faster so.
+    recurrent: Vec<f32>,
     /// The gates, then the derivatives by their sums: `[length, rows, 4 hidden]`.
     gates: Vec<f32>,
     /// The cells, from the state before the first character on: `[length + 1, rows, hidden]`.
@@ -54,6 +56,7 @@ impl Pass {
             targets: vec![0; characters],
             table: vec![0.0; shape.symbols * gates],
             of_table: vec![0.0; shape.symbols * gates],
+            recurrent: vec![0.0; shape.hidden * gates],
             gates: vec![0.0; characters * gates],
             cells: vec![0.0; characters * shape.hidden + of_batch],
             squashed: vec![0.0; characters * shape.hidden],
@@ -66,12 +69,13 @@ impl Pass {
 
     /// Takes parameters for the passes that follow.
     pub(super) fn prepare(&mut self, parameters: &Parts<'_>) {
-        let gates = self.shape.gates();
-        let rows = parameters.input.chunks_exact(self.shape.symbols);
-        let biases = parameters.input_bias.iter().zip(parameters.recurrent_bias);
-        for (gate, (row, (first, second))) in rows.zip(biases).enumerate() {
-            let places = self.table.iter_mut().skip(gate).step_by(gates);
-            places.zip(row).for_each(|(to, weight)| *to = weight + (first + second));
+        let Shape { symbols, hidden, .. } = self.shape;
+        let width = self.shape.gates();
+        transpose(parameters.input, symbols, &mut self.table);
+        transpose(parameters.recurrent, hidden, &mut self.recurrent);
+        for row in self.table.chunks_exact_mut(width) {
+            let biases = parameters.input_bias.iter().zip(parameters.recurrent_bias);
+            row.iter_mut().zip(biases).for_each(|(sum, (a, b))| *sum += a + b);
         }
     }
 
@@ -93,7 +97,7 @@ impl Pass {
         let (width, gates) = (self.shape.gates(), self.rows * self.shape.gates());
         let block = self.rows * hidden;
         self.cells[..block].fill(0.0);
-        let recurrent = View::new(parameters.recurrent, width, hidden, hidden).transposed();
+        let recurrent = View::new(&self.recurrent, hidden, width, width);
         for time in 0..length {
             let sums = &mut self.gates[time * gates..][..gates];
             let inputs = &self.inputs[time * self.rows..][..self.rows];
@@ -106,7 +110,7 @@ impl Pass {
                 multiply(sums, last, recurrent, true);
             }
             let (before, after) = self.cells.split_at_mut((time + 1) * block);
-            let cells = Cells {
+            let cells = &mut Cells {
                 before: &before[time * block..],
                 after: &mut after[..block],
                 squashed: &mut self.squashed[time * block..][..block],
@@ -133,7 +137,7 @@ impl Pass {
     }
 
     /// The derivatives of what [`forward`](Self::forward) has computed last.
-    pub(super) fn backward(&mut self, parameters: &Parts<'_>, gradients: PartsMut<'_>) {
+    pub(super) fn backward(&mut self, parameters: &Parts<'_>, gradients: &mut PartsMut<'_>) {
         let Shape { symbols, hidden, length, .. } = self.shape;
         let characters = length * self.rows;
         let logits = View::new(&self.logits, characters, symbols, symbols);
@@ -171,8 +175,8 @@ impl Pass {
     }
 
     /// The derivatives by the weights and biases of the gates.
-    fn sum_gates(&mut self, gradients: PartsMut<'_>) {
-        let Shape { symbols, hidden, length, .. } = self.shape;
+    fn sum_gates(&mut self, gradients: &mut PartsMut<'_>) {
+        let Shape { hidden, length, .. } = self.shape;
         let (width, characters) = (self.shape.gates(), length * self.rows);
         let of_sums = &self.gates[..characters * width];
         // Before the first character the output is 0.
@@ -188,19 +192,29 @@ impl Pass {
         of_table.fill(0.0);
         self.arch.dispatch(
             #[inline(always)]
-            || {
-                for (row, input) in of_sums.chunks_exact(width).zip(inputs) {
-                    let sums = &mut of_table[usize::from(*input) * width..][..width];
-                    sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
-                }
-            },
+            || add_rows(of_sums.chunks_exact(width).zip(inputs), width, of_table),
         );
         sum_rows(self.arch, self.of_table.chunks_exact(width), gradients.input_bias);
         gradients.recurrent_bias.copy_from_slice(gradients.input_bias);
-        for (gate, row) in gradients.input.chunks_exact_mut(symbols).enumerate() {
-            let places = self.of_table.iter().skip(gate).step_by(width);
-            row.iter_mut().zip(places).for_each(|(to, sum)| *to = *sum);
-        }
+        transpose(&self.of_table, width, gradients.input);
+    }
+}
+
+/// Rows of `columns` values become columns.
+fn transpose(from: &[f32], columns: usize, to: &mut [f32]) {
+    let rows = from.len() / columns;
+    for (column, row) in to.chunks_exact_mut(rows).enumerate() {
+        let values = from.iter().skip(column).step_by(columns);
+        row.iter_mut().zip(values).for_each(|(to, value)| *to = *value);
+    }
+}
+
+/// Adds each row to that of `sums` whose number comes with it.
+#[inline(always)]
+fn add_rows<'a>(rows: impl Iterator<Item = (&'a [f32], &'a u8)>, width: usize, sums: &mut [f32]) {
+    for (row, symbol) in rows {
+        let sums = &mut sums[usize::from(*symbol) * width..][..width];
+        sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
     }
 }
 

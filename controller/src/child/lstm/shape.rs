@@ -123,7 +123,7 @@ impl Shape {
         let of_character = self.gates() + 4 * self.hidden + self.symbols;
         self.characters() * of_character
             + 2 * self.batch * self.hidden
-            + 2 * self.symbols * self.gates()
+            + (2 * self.symbols + self.hidden) * self.gates()
     }
 
     /// Number of parameters.

@@ -61,7 +61,7 @@ impl Child for TextChild<'_> {
         self.pass.prepare(&parts);
         self.pass.load(batch.iter().map(|index| windows.get(*index).unwrap_or_default()));
         let sums = self.pass.forward(&parts, 1.0 / count as f32);
-        self.pass.backward(&parts, shape.parts_mut(gradients));
+        self.pass.backward(&parts, &mut shape.parts_mut(gradients));
         Ok(sums.loss / count as f64)
     }
 

@@ -242,6 +242,6 @@ mod tests {
         for length in [0, MIN_LENGTH - 1, MAX_LENGTH + 1] {
             assert_eq!(refused(&vec![0; length]), TextError::Length { length });
         }
-        assert_eq!(refused(&[7; MIN_LENGTH]), TextError::Alphabet { byte: 7 });
+        assert_eq!(refused(&vec![7; MIN_LENGTH]), TextError::Alphabet { byte: 7 });
     }
 }

@@ -115,7 +115,7 @@ mod tests {
             refused(&[text.as_slice(), b"more"].concat()),
             NovelError::Length { found: LENGTH + 1 }
         );
-        let mut changed = text.clone();
+        let mut changed = text;
         changed[1000] ^= 1;
         assert!(matches!(refused(&changed), NovelError::Digest { .. }));
         let mut damaged = COMPRESSED.to_vec();
