@@ -57,16 +57,6 @@ pub enum ChildError {
         /// Number of examples.
         examples: usize,
     },
-    /// A part of a text has no run of so many characters.
-    #[error(
-        "no window of {length} characters fits in the {part} part of the text: take shorter ones"
-    )]
-    Window {
-        /// Name of the part.
-        part: &'static str,
-        /// Characters of a window.
-        length: usize,
-    },
     /// The images were prepared for another shape.
     #[error("the images were prepared for another side, number of channels or of classes")]
     Prepared,

@@ -83,28 +83,20 @@ pub struct TextModel {
 }
 
 impl TextModel {
-    /// A net for the alphabet of a text.
+    /// A net for the alphabet of a text. All parts have windows: the longest is shorter than a block.
     ///
     /// # Errors
     ///
     /// [`ChildError::Size`] if a setting is 0 or above its limit, or a child would keep more than
-    /// [`MAX_VALUES`] floats; [`ChildError::Window`] if a part of the text has no run that is longer
-    /// than a window.
+    /// [`MAX_VALUES`] floats.
     pub fn new(text: &Text, settings: TextSettings) -> Result<Self, ChildError> {
         let shape = Shape::new(text.alphabet().len(), &settings)?;
-        let length = settings.length;
-        let windows = |part, name| {
-            let windows = Windows::new(part, length);
-            if windows.is_empty() {
-                return Err(ChildError::Window { part: name, length });
-            }
-            Ok(windows)
-        };
+        let windows = |part| Windows::new(part, settings.length);
         Ok(Self {
             shape,
-            train: windows(text.train(), "training")?,
-            validation: windows(text.validation(), "validation")?,
-            test: windows(text.test(), "test")?,
+            train: windows(text.train()),
+            validation: windows(text.validation()),
+            test: windows(text.test()),
         })
     }
 

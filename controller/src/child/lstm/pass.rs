@@ -26,7 +26,7 @@ pub(super) struct Pass {
     table: Vec<f32>,
     /// The derivatives by its rows.
     of_table: Vec<f32>,
-    /// The recurrent weights, `[hidden, 4 hidden]`: products with them are a quarter faster so.
+    /// The recurrent weights, `[hidden, 4 hidden]`: products with them are faster so.
     recurrent: Vec<f32>,
     /// The gates, then the derivatives by their sums: `[length, rows, 4 hidden]`.
     gates: Vec<f32>,

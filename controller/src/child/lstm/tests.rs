@@ -1,9 +1,9 @@
 //! The net against its definition in f64 and finite differences of it, and what it promises.
 
 use super::reference::reference;
-use super::{Shape, TextModel, TextSettings};
+use super::{MAX_LENGTH, TextModel, TextSettings};
 use crate::child::{ChildError, Model, Part};
-use crate::dataset::text::{MIN_LENGTH, Text, novel};
+use crate::dataset::text::{MIN_LENGTH, Text, TextPart, novel};
 use crate::random::Random;
 
 /// A text of random characters of `symbols` kinds.
@@ -157,18 +157,15 @@ fn sizes_beyond_their_limits_are_refused() {
         assert!(matches!(error(hidden, length, batch), ChildError::Size { .. }));
     }
     assert!(error(1024, 1024, 4096).to_string().contains("number of values"));
-    // The last block of a text of 11 blocks is for training, and short runs have no windows.
-    let short = Shape::new(4, &TextSettings { hidden: 5, length: 1024, batch: 5 });
-    assert!(
-        short.is_ok()
-            && TextModel::new(&text, TextSettings { length: 1024, ..Default::default() }).is_ok()
-    );
+    let longest = TextSettings { hidden: 5, length: MAX_LENGTH, batch: 5 };
+    let model = TextModel::new(&text, longest).unwrap();
+    assert_eq!([Part::Train, Part::Validation, Part::Test].map(|p| model.examples(p)), [31, 3, 3]);
 }
 
 /// Nats a character of a model that knows how often each one stands in the training part, and nothing
 /// else.
 fn unigram(text: &Text) -> f64 {
-    let counts = |part: &crate::dataset::text::TextPart| {
+    let counts = |part: &TextPart| {
         let mut counts = vec![0.0; text.alphabet().len()];
         part.runs().flatten().for_each(|symbol| counts[usize::from(*symbol)] += 1.0);
         counts
