@@ -103,3 +103,76 @@ pub(super) fn backward(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use pulp::{Arch, Scalar, Simd};
+
+    use super::{Cells, backward, forward};
+    use crate::child::lstm::output::{Sums, cross_entropy};
+    use crate::random::Random;
+
+    const HIDDEN: usize = 37;
+    const ROWS: usize = 3;
+
+    /// What a cell and the loss compute of random numbers, all in one array.
+    #[inline(always)]
+    fn computed(seed: u64) -> Vec<f32> {
+        let mut random = Random::new(seed, 0);
+        let mut numbers = |count: usize| -> Vec<f32> {
+            (0..count * ROWS).map(|_| random.between(-4.0, 4.0)).collect()
+        };
+        let (mut gates, before) = (numbers(4 * HIDDEN), numbers(HIDDEN));
+        let (of_hidden, mut of_cell) = (numbers(HIDDEN), numbers(HIDDEN));
+        let [mut after, mut squashed, mut hidden] = [(); 3].map(|()| vec![0.0; HIDDEN * ROWS]);
+        let cells = &mut Cells {
+            before: &before,
+            after: &mut after,
+            squashed: &mut squashed,
+            hidden: &mut hidden,
+        };
+        forward(&mut gates, cells, HIDDEN);
+        let mut all = gates.clone();
+        backward(&mut gates, &before, &squashed, &of_hidden, &mut of_cell, HIDDEN);
+        let (mut logits, mut sums) = (numbers(HIDDEN), Sums::default());
+        cross_entropy(&mut logits, HIDDEN, &[1, 36, 8], 0.25, &mut sums);
+        logits.push(sums.loss as f32);
+        for values in [gates, after, squashed, hidden, of_cell, logits] {
+            all.extend(values);
+        }
+        all
+    }
+
+    /// As `Arch` calls an operation.
+    #[inline(always)]
+    fn on<S: Simd>(simd: S, operation: impl FnOnce() -> Vec<f32>) -> Vec<f32> {
+        simd.vectorize(operation)
+    }
+
+    /// It tells more in a release build: others have fewer loops over vectors.
+    #[test]
+    fn all_vectors_give_the_same_bits() {
+        let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<u32>>();
+        let plain = bits(computed(8));
+        let scalar = on(
+            Scalar::new(),
+            #[inline(always)]
+            || computed(8),
+        );
+        assert_eq!(bits(scalar), plain);
+        let best = Arch::new().dispatch(
+            #[inline(always)]
+            || computed(8),
+        );
+        assert_eq!(bits(best), plain);
+        #[cfg(target_arch = "x86_64")]
+        if let Some(simd) = pulp::x86::V3::try_new() {
+            let wide = on(
+                simd,
+                #[inline(always)]
+                || computed(8),
+            );
+            assert_eq!(bits(wide), plain);
+        }
+    }
+}
