@@ -9,7 +9,7 @@ use super::BackendArguments;
 
 #[derive(Debug, Args)]
 pub(crate) struct TrainArguments {
-    /// rosenbrock, quadratic, digits, shapes or cifar10
+    /// rosenbrock, quadratic, digits, shapes, cifar10 or text
     pub(crate) task: String,
     /// Rules to compare, with commas: standard names, `FILE` or `FILE:NAME`
     #[arg(long, required = true, value_delimiter = ',')]

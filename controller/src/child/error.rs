@@ -49,6 +49,14 @@ pub enum ChildError {
         /// Number of images.
         images: usize,
     },
+    /// A batch names an example that is not there.
+    #[error("there is no example {index}: there are {examples} for training")]
+    Example {
+        /// The index in the batch.
+        index: usize,
+        /// Number of examples.
+        examples: usize,
+    },
     /// The images were prepared for another shape.
     #[error("the images were prepared for another side, number of channels or of classes")]
     Prepared,

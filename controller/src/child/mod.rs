@@ -5,9 +5,11 @@
 
 mod contract;
 mod error;
+mod matrix;
 
 pub mod softmax;
 pub mod net;
+pub mod lstm;
 
 pub use contract::{Child, Model, Part, Score};
 pub use error::ChildError;

@@ -1,10 +1,12 @@
-//! Labelled images: data sets in three disjoint parts, where they come from, and how they are
-//! checked, named and scaled.
+//! Labelled images, and text: data sets in three disjoint parts, where they come from, and how they
+//! are checked, named and scaled.
 //!
 //! ```text
 //! compiled in: digits ┐
 //! drawn:       shapes ├─► ImageData: train | validation | test, digest ─► normalized ─► a child
 //! from files: cifar10 ┘
+//!
+//! compiled in: a novel ──► Text: train | validation | test, digest ─► windows ─► a child
 //! ```
 //!
 //! An image is f32 values, plane after plane and row by row in a plane: `[channels, side, side]`,
@@ -23,6 +25,7 @@ mod normalization;
 pub mod digits;
 pub mod shapes;
 pub mod cifar10;
+pub mod text;
 
 pub use image_data::{
     ImageData, ImageDataError, ImageShape, MAX_CHANNELS, MAX_CLASSES, MAX_SIDE, MAX_VALUES,

@@ -10,6 +10,7 @@ use crate::dataset::SplitSizes;
 use crate::dataset::cifar10::CifarError;
 use crate::dataset::digits::DigitsError;
 use crate::dataset::shapes::ShapesError;
+use crate::dataset::text::novel::NovelError;
 use crate::outcome::{Stage, Trained};
 use crate::stepper::{MakeStepper, StepperError};
 
@@ -166,6 +167,9 @@ pub enum TaskError {
     /// The data are not what they should be.
     #[error("the digits cannot be used")]
     Digits(#[from] DigitsError),
+    /// The text is not what it should be.
+    #[error("the text cannot be used")]
+    Text(#[from] NovelError),
     /// The settings of drawn images are out of their range.
     #[error(transparent)]
     Shapes(#[from] ShapesError),

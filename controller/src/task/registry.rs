@@ -7,13 +7,15 @@ use super::quadratic::Quadratic;
 use super::rosenbrock::Rosenbrock;
 use super::supervised::{Supervised, Words};
 use crate::child::Model;
+use crate::child::lstm::{TextModel, TextSettings};
 use crate::child::net::{ConvNetModel, Path};
 use crate::child::softmax::SoftmaxModel;
 use crate::dataset::shapes::Shapes;
+use crate::dataset::text::novel;
 use crate::dataset::{ImageData, SplitSizes, cifar10, digits};
 
 /// The names that [`open`] knows.
-pub const NAMES: [&str; 5] = [Rosenbrock::NAME, Quadratic::NAME, DIGITS, SHAPES, CIFAR10];
+pub const NAMES: [&str; 6] = [Rosenbrock::NAME, Quadratic::NAME, DIGITS, SHAPES, CIFAR10, TEXT];
 
 /// Name of the handwritten digits.
 const DIGITS: &str = digits::NAME;
@@ -21,6 +23,9 @@ const DIGITS: &str = digits::NAME;
 const SHAPES: &str = "shapes";
 /// Name of CIFAR-10.
 const CIFAR10: &str = "cifar10";
+
+/// Name of the text.
+const TEXT: &str = "text";
 
 /// Those with images, for which there is a choice of children.
 const IMAGES: [&str; 3] = [DIGITS, SHAPES, CIFAR10];
@@ -31,6 +36,9 @@ const CONVNET: &str = "convnet";
 const SOFTMAX: &str = "softmax";
 /// The children of image tasks.
 pub const CHILDREN: [&str; 2] = [CONVNET, SOFTMAX];
+
+/// The norm that the paper clips the gradients of recurrent nets to (section 6.2).
+const TEXT_NORM: f64 = 5.0;
 
 /// The paper's batch.
 const BATCH_SIZE: usize = 100;
@@ -50,7 +58,7 @@ pub struct TaskOptions {
     pub count: Option<usize>,
     /// Images: one of [`CHILDREN`].
     pub child: Option<String>,
-    /// Examples a step, 100 if left out.
+    /// Examples a step; if left out 100 images, or 50 windows of text.
     pub batch: Option<usize>,
     /// The paper's child: its kernels, the fastest that run here if left out.
     pub path: Option<Path>,
@@ -107,6 +115,7 @@ pub fn open_with(name: &str, options: &TaskOptions) -> Result<Box<dyn Task>, Tas
                 || Ok(cifar10::load(data, options.count)?),
             )
         }
+        TEXT => text(options),
         _ => Err(TaskError::UnknownTask { name: name.to_owned() }),
     }
 }
@@ -120,7 +129,7 @@ fn check_options(name: &str, options: &TaskOptions) -> Result<(), TaskError> {
         ("difficulty", options.difficulty.is_some(), &[SHAPES]),
         ("count", options.count.is_some(), &[SHAPES, CIFAR10]),
         ("child", options.child.is_some(), &IMAGES),
-        ("batch", options.batch.is_some(), &IMAGES),
+        ("batch", options.batch.is_some(), &[DIGITS, SHAPES, CIFAR10, TEXT]),
         ("path", options.path.is_some(), &IMAGES),
         ("noise", options.noise.is_some(), &[Quadratic::NAME]),
     ];
@@ -167,6 +176,23 @@ fn images(
         _ => Box::new(ConvNetModel::new(data.normalized(), batch, options.path)?),
     };
     Ok(Box::new(Supervised::new(words, model, batch, epochs)))
+}
+
+/// The recurrent net on the novel.
+fn text(options: &TaskOptions) -> Result<Box<dyn Task>, TaskError> {
+    let text = novel::load()?;
+    let usual = TextSettings::default();
+    let settings = TextSettings { batch: options.batch.unwrap_or(usual.batch), ..usual };
+    let words = Words {
+        task: TEXT,
+        child: "lstm",
+        title: "Characters of a novel, LSTM".to_owned(),
+        summary: text.description().to_owned(),
+        digest: text.digest(),
+    };
+    let model = TextModel::new(&text, settings)?;
+    let task = Supervised::new(words, Box::new(model), settings.batch, 5);
+    Ok(Box::new(task.with_clip_norm(TEXT_NORM)))
 }
 
 fn shapes(options: &TaskOptions) -> Shapes {
@@ -243,7 +269,7 @@ mod tests {
         assert_eq!(message("digits", &batch), "batch must be 1 to 65536, not 0");
         assert_eq!(
             message("mnist", &none),
-            "unknown task `mnist`; the tasks are rosenbrock, quadratic, digits, shapes, cifar10"
+            "unknown task `mnist`; the tasks are rosenbrock, quadratic, digits, shapes, cifar10, text"
         );
     }
 }

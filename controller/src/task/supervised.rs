@@ -40,6 +40,7 @@ pub struct Supervised {
     parameters: usize,
     batch_size: usize,
     epochs: u64,
+    clip_norm: Option<f64>,
 }
 
 /// A child with its parameters and gradients.
@@ -54,7 +55,15 @@ impl Supervised {
     /// wish a child trains for `epochs`.
     pub fn new(words: Words, model: Box<dyn Model>, batch_size: usize, epochs: u64) -> Self {
         let parameters = model.initial_parameters(0).len();
-        Self { words, model, parameters, batch_size: batch_size.max(1), epochs }
+        let batch_size = batch_size.max(1);
+        Self { words, model, parameters, batch_size, epochs, clip_norm: None }
+    }
+
+    /// The same, with gradients clipped to this norm unless somebody asks for another.
+    #[must_use]
+    pub fn with_clip_norm(mut self, norm: f64) -> Self {
+        self.clip_norm = Some(norm);
+        self
     }
 
     fn steps_of(&self, examples: usize) -> u64 {
@@ -119,6 +128,10 @@ impl Task for Supervised {
 
     fn default_probe(&self) -> Option<Probe> {
         Some(PROBE)
+    }
+
+    fn default_clip_norm(&self) -> Option<f64> {
+        self.clip_norm
     }
 
     fn default_patience(&self) -> Option<u64> {

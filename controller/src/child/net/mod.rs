@@ -49,7 +49,6 @@ mod shape;
 mod path;
 mod model;
 mod aligned;
-mod matrix;
 mod prepared;
 mod batch_norm;
 mod vectors;

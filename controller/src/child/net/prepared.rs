@@ -12,9 +12,9 @@
 //! which are sums over the images of the batch. So no output of the first convolution is ever
 //! stored.
 
-use super::matrix::{View, multiply};
 use super::shape::Shape;
 use crate::child::ChildError;
+use crate::child::matrix::{View, multiply};
 use crate::dataset::LabelledImages;
 
 /// A data set for nets of one image side, number of channels and of classes. Does not depend on

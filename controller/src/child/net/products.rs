@@ -10,9 +10,9 @@ use pulp::Simd;
 
 use super::aligned::Aligned;
 use super::convolutions::{Convolutions, FirstLayer};
-use super::matrix::{View, multiply};
 use super::shape::{FILTERS, Shape};
 use super::vectors::{Grid, vectorize};
+use crate::child::matrix::{View, multiply};
 
 /// Inputs under one row of a kernel of the second convolution.
 const TAPS: usize = 3 * FILTERS;

@@ -4,22 +4,27 @@ use gemm::Parallelism;
 
 /// A matrix in a slice: element (i, j) is at `i * row_step + j * column_step`. Rows may overlap.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct View<'a, T> {
-    pub(super) data: &'a [T],
-    pub(super) rows: usize,
-    pub(super) columns: usize,
-    pub(super) row_step: usize,
-    pub(super) column_step: usize,
+pub(in crate::child) struct View<'a, T> {
+    pub(in crate::child) data: &'a [T],
+    pub(in crate::child) rows: usize,
+    pub(in crate::child) columns: usize,
+    pub(in crate::child) row_step: usize,
+    pub(in crate::child) column_step: usize,
 }
 
 impl<'a, T> View<'a, T> {
     /// A matrix whose rows are contiguous and start `row_step` apart.
-    pub(super) fn new(data: &'a [T], rows: usize, columns: usize, row_step: usize) -> Self {
+    pub(in crate::child) fn new(
+        data: &'a [T],
+        rows: usize,
+        columns: usize,
+        row_step: usize,
+    ) -> Self {
         Self { data, rows, columns, row_step, column_step: 1 }
     }
 
     /// Rows and columns exchanged.
-    pub(super) fn transposed(self) -> Self {
+    pub(in crate::child) fn transposed(self) -> Self {
         Self {
             data: self.data,
             rows: self.columns,
@@ -39,7 +44,7 @@ impl<'a, T> View<'a, T> {
 }
 
 /// Numbers that can be multiplied here.
-pub(super) trait Number: Copy + 'static {
+pub(in crate::child) trait Number: Copy + 'static {
     const ZERO: Self;
     const ONE: Self;
 }
@@ -60,7 +65,7 @@ impl Number for f64 {
 /// # Panics
 ///
 /// If the sizes do not fit each other or the slices; they never do not, they are the net's own.
-pub(super) fn multiply<T: Number>(
+pub(in crate::child) fn multiply<T: Number>(
     product: &mut [T],
     left: View<'_, T>,
     right: View<'_, T>,
