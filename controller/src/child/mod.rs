@@ -8,6 +8,9 @@ mod error;
 
 pub mod softmax;
 pub mod net;
+pub mod layers;
+pub mod deep;
+pub mod residual;
 
 pub use contract::{Child, Model, Part, Score};
 pub use error::ChildError;

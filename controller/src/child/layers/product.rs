@@ -1,0 +1,216 @@
+//! Matrix products of rows that lie anywhere in an array, and of which several may overlap.
+//!
+//! A row is a list of [`Segment`]s, the same for all rows, each so far from where the row starts. The
+//! patch of a pixel is such a row: three segments in an image with a border. So a convolution is a
+//! product of rows in place, with no copy of its patches, and so are both of its derivatives.
+//!
+//! Columns are taken one or two vectors at a time, rows in tiles whose sums stay in registers.
+
+use pulp::Simd;
+
+use crate::child::net::vectors::{of, of_mut};
+
+/// Floats that lie together in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Segment {
+    /// Distance from the start of the row.
+    pub(super) start: usize,
+    pub(super) length: usize,
+}
+
+/// A matrix whose row `i` starts at `data[starts[i]]`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rows<'a> {
+    pub(super) data: &'a [f32],
+    pub(super) starts: &'a [usize],
+    pub(super) segments: &'a [Segment],
+}
+
+/// Where the rows of a product go: row `i` to `places[i]`.
+#[derive(Debug)]
+pub(super) struct Product<'a> {
+    pub(super) values: &'a mut [f32],
+    pub(super) places: &'a [usize],
+    pub(super) columns: usize,
+    /// Whether what is there is added to.
+    pub(super) adds: bool,
+}
+
+/// Columns that are taken together: two vectors, or one if two do not divide them.
+fn width<S: Simd>(columns: usize) -> usize {
+    if columns.is_multiple_of(2 * S::F32_LANES) { 2 * S::F32_LANES } else { S::F32_LANES }
+}
+
+/// A matrix with `columns` columns in the order in which [`multiply`] reads it: columns that are
+/// taken together lie together.
+#[inline(always)]
+pub(super) fn pack<S: Simd>(
+    columns: usize,
+    packed: &mut [f32],
+    element: impl Fn(usize, usize) -> f32,
+) {
+    let width = width::<S>(columns);
+    let depth = packed.len() / columns;
+    for (block, packed) in packed.chunks_exact_mut(depth * width).enumerate() {
+        for (k, row) in packed.chunks_exact_mut(width).enumerate() {
+            for (column, value) in row.iter_mut().enumerate() {
+                *value = element(k, block * width + column);
+            }
+        }
+    }
+}
+
+/// `product = rows * packed`, or `product += rows * packed`.
+#[inline(always)]
+pub(super) fn multiply<S: Simd>(simd: S, rows: Rows<'_>, packed: &[f32], mut product: Product<'_>) {
+    let two = width::<S>(product.columns) == 2 * S::F32_LANES;
+    if S::F32_LANES < 16 && two {
+        multiply_blocks::<S, 2, 4>(simd, rows, packed, &mut product);
+    } else if two {
+        multiply_blocks::<S, 2, 8>(simd, rows, packed, &mut product);
+    } else {
+        multiply_blocks::<S, 1, 8>(simd, rows, packed, &mut product);
+    }
+}
+
+/// The same, `V` vectors of columns and `P` rows at a time.
+#[inline(always)]
+fn multiply_blocks<S: Simd, const V: usize, const P: usize>(
+    simd: S,
+    rows: Rows<'_>,
+    packed: &[f32],
+    product: &mut Product<'_>,
+) {
+    let width = V * S::F32_LANES;
+    let depth = packed.len() / product.columns;
+    for (block, packed) in packed.chunks_exact(depth * width).enumerate() {
+        let (tiles, rest) = rows.starts.as_chunks::<P>();
+        for (tile, starts) in tiles.iter().enumerate() {
+            multiply_tile::<S, V, P>(simd, rows, (starts, tile * P), packed, (block, product));
+        }
+        for (row, start) in rest.iter().enumerate() {
+            let tile = (&[*start], tiles.len() * P + row);
+            multiply_tile::<S, V, 1>(simd, rows, tile, packed, (block, product));
+        }
+    }
+}
+
+/// The same for the rows that start at `starts`, the first of which is row `first`.
+#[inline(always)]
+fn multiply_tile<S: Simd, const V: usize, const P: usize>(
+    simd: S,
+    rows: Rows<'_>,
+    (starts, first): (&[usize; P], usize),
+    packed: &[f32],
+    (block, product): (usize, &mut Product<'_>),
+) {
+    let width = V * S::F32_LANES;
+    let mut sums = [[simd.splat_f32s(0.0); V]; P];
+    let mut packed = of::<S>(packed);
+    for segment in rows.segments {
+        let length = segment.length;
+        let inputs = starts.map(|start| &rows.data[start + segment.start..][..length]);
+        let (weights, left) = packed.split_at(length * V);
+        packed = left;
+        for (k, weights) in weights.as_chunks::<V>().0.iter().enumerate().take(length) {
+            for p in 0..P {
+                let input = simd.splat_f32s(inputs[p][k]);
+                for v in 0..V {
+                    sums[p][v] = simd.mul_add_e_f32s(input, weights[v], sums[p][v]);
+                }
+            }
+        }
+    }
+    for (sums, place) in sums.iter().zip(&product.places[first..first + P]) {
+        let to = of_mut::<S>(&mut product.values[place + block * width..][..width]);
+        for (to, sum) in to.iter_mut().zip(sums) {
+            *to = if product.adds { simd.add_f32s(*to, *sum) } else { *sum };
+        }
+    }
+}
+
+/// `sums += transposed(rows) * right`, where row `i` of the right matrix starts at
+/// `right[places[i]]`. Of `sums`, rows follow each other.
+#[inline(always)]
+pub(super) fn add_transposed<S: Simd>(
+    simd: S,
+    rows: Rows<'_>,
+    right: &[f32],
+    places: &[usize],
+    columns: usize,
+    sums: &mut [f32],
+) {
+    let right = Right { values: right, places, columns };
+    let two = width::<S>(columns) == 2 * S::F32_LANES;
+    if S::F32_LANES < 16 && two {
+        add_blocks::<S, 2, 4>(simd, rows, &right, sums);
+    } else if two {
+        add_blocks::<S, 2, 8>(simd, rows, &right, sums);
+    } else {
+        add_blocks::<S, 1, 16>(simd, rows, &right, sums);
+    }
+}
+
+/// The right matrix of a transposed product.
+struct Right<'a> {
+    values: &'a [f32],
+    places: &'a [usize],
+    columns: usize,
+}
+
+/// The same, `V` vectors of columns and `K` elements of each row at a time.
+#[inline(always)]
+fn add_blocks<S: Simd, const V: usize, const K: usize>(
+    simd: S,
+    rows: Rows<'_>,
+    right: &Right<'_>,
+    sums: &mut [f32],
+) {
+    for column in (0..right.columns).step_by(V * S::F32_LANES) {
+        let mut row = 0;
+        for segment in rows.segments {
+            let (mut start, end) = (segment.start, segment.start + segment.length);
+            while start < end {
+                let sums = &mut sums[row * right.columns + column..];
+                let taken = if end - start >= K {
+                    add_tile::<S, V, K>(simd, rows, start, (right, column), sums)
+                } else if end - start >= 3 {
+                    add_tile::<S, V, 3>(simd, rows, start, (right, column), sums)
+                } else {
+                    add_tile::<S, V, 1>(simd, rows, start, (right, column), sums)
+                };
+                start += taken;
+                row += taken;
+            }
+        }
+    }
+}
+
+/// The same for the `K` elements that are `start` from the starts of the rows. Returns `K`.
+#[inline(always)]
+fn add_tile<S: Simd, const V: usize, const K: usize>(
+    simd: S,
+    rows: Rows<'_>,
+    start: usize,
+    (right, column): (&Right<'_>, usize),
+    sums: &mut [f32],
+) -> usize {
+    let width = V * S::F32_LANES;
+    let mut tile = [[simd.splat_f32s(0.0); V]; K];
+    for (row, place) in rows.starts.iter().zip(right.places) {
+        let inputs = &rows.data[row + start..][..K];
+        let gradients = of::<S>(&right.values[place + column..][..width]);
+        for (sums, input) in tile.iter_mut().zip(inputs) {
+            let input = simd.splat_f32s(*input);
+            for (sum, gradient) in sums.iter_mut().zip(gradients) {
+                *sum = simd.mul_add_e_f32s(input, *gradient, *sum);
+            }
+        }
+    }
+    for (tile, sums) in tile.iter().zip(sums.chunks_mut(right.columns)) {
+        for (sum, part) in of_mut::<S>(&mut sums[..width]).iter_mut().zip(tile) {
+            *sum = simd.add_f32s(*sum, *part);
+        }
+    }
+    K
+}
