@@ -20,6 +20,10 @@ mod images;
 mod network;
 mod layered;
 mod model;
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod tests;
 
 pub use layered::Layered;
 pub use model::LayeredModel;

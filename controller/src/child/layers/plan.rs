@@ -9,7 +9,8 @@ use crate::child::net::MAX_BATCH;
 use crate::dataset::ImageShape;
 use crate::random::Random;
 
-/// Most floats of all activations of a batch, 4 GiB; derivatives take as much again.
+/// Most floats of what convolutions and units put out for a batch, 4 GiB. With derivatives, a net takes up
+/// to half as much again.
 const MAX_ACTIVATIONS: usize = 1 << 30;
 
 /// What follows a unit's convolution and batch norm.
