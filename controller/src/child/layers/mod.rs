@@ -17,6 +17,7 @@ mod normalization;
 mod elementwise;
 mod plan;
 mod images;
+mod state;
 mod network;
 mod layered;
 mod model;

@@ -79,6 +79,11 @@ impl Planned {
         }
     }
 
+    /// Floats of a row of it.
+    pub(super) fn out_row(&self) -> usize {
+        self.out_side() * self.sizes.filters
+    }
+
     /// Floats of it, for an image.
     pub(super) fn out(&self) -> usize {
         self.out_side() * self.out_side() * self.sizes.filters

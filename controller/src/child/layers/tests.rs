@@ -50,9 +50,9 @@ impl Case {
         let plan = plan(net, &data, images);
         let mut parameters = plan.initial_parameters(seed);
         for unit in &plan.units {
-            for value in unit.scale.start..unit.shift.end {
+            for value in &mut parameters[unit.scale.start..unit.shift.end] {
                 let sign = if random.below(5) == 0 { -1.0 } else { 1.0 };
-                parameters[value] = sign * (parameters[value] + random.between(-0.4, 0.4));
+                *value = sign * (*value + random.between(-0.4, 0.4));
             }
         }
         Self { plan, data, parameters }
@@ -113,7 +113,9 @@ impl Case {
         let step = 1e-7;
         let at = |step: f64| {
             let mut moved = self.wide();
-            direction.iter().for_each(|(index, factor)| moved[*index] += step * factor);
+            for (index, factor) in direction {
+                moved[*index] += step * factor;
+            }
             self.reference(&moved, Part::Train, None).loss
         };
         (at(step) - at(-step)) / (2.0 * step)
