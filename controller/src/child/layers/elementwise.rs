@@ -50,12 +50,13 @@ pub(super) fn activate<S: Simd>(
     [factor, offset]: &[Vec<f32>; 2],
     to: &mut [f32],
 ) {
-    let (factor, offset) = (of::<S>(factor), of::<S>(offset));
-    let (values, to) = (of::<S>(values), of_mut::<S>(to));
-    let pixels = to.chunks_exact_mut(factor.len()).zip(values.chunks_exact(factor.len()));
-    for (to, values) in pixels {
-        for (((to, value), factor), offset) in to.iter_mut().zip(values).zip(factor).zip(offset) {
-            let normal = simd.mul_add_e_f32s(*value, *factor, *offset);
+    let blocks = factor.len() / S::F32_LANES;
+    for block in 0..blocks {
+        let (factor, offset) = (of::<S>(factor)[block], of::<S>(offset)[block]);
+        let values = of::<S>(values).get(block..).unwrap_or_default();
+        let to = of_mut::<S>(to).get_mut(block..).unwrap_or_default();
+        for (to, value) in to.iter_mut().step_by(blocks).zip(values.iter().step_by(blocks)) {
+            let normal = simd.mul_add_e_f32s(*value, factor, offset);
             *to = keep_positive(simd, normal, normal);
         }
     }
@@ -98,16 +99,16 @@ pub(super) fn spread<S: Simd>(
     maps: &[Vec<f32>; 3],
     to: &mut [f32],
 ) {
-    let [a, c, d] = maps.each_ref().map(|map| of::<S>(map));
-    let pixels = of_mut::<S>(to).chunks_exact_mut(a.len());
-    let (gradients, values) = (of::<S>(gradients), of::<S>(values));
-    let inputs = gradients.chunks_exact(a.len()).zip(values.chunks_exact(a.len()));
-    for (to, (gradients, values)) in pixels.zip(inputs) {
-        let factors = a.iter().zip(c).zip(d);
-        let inputs = gradients.iter().zip(values).zip(factors);
-        for (to, ((gradient, value), ((a, c), d))) in to.iter_mut().zip(inputs) {
-            let dense = simd.mul_add_e_f32s(*value, *c, *d);
-            *to = simd.mul_add_e_f32s(*gradient, *a, dense);
+    let blocks = maps[0].len() / S::F32_LANES;
+    for block in 0..blocks {
+        let [a, c, d] = maps;
+        let (a, c, d) = (of::<S>(a)[block], of::<S>(c)[block], of::<S>(d)[block]);
+        let gradients = of::<S>(gradients)[block..].iter().step_by(blocks);
+        let values = of::<S>(values)[block..].iter().step_by(blocks);
+        let to = of_mut::<S>(to)[block..].iter_mut().step_by(blocks);
+        for (to, (gradient, value)) in to.zip(gradients.zip(values)) {
+            let dense = simd.mul_add_e_f32s(*value, c, d);
+            *to = simd.mul_add_e_f32s(*gradient, a, dense);
         }
     }
 }

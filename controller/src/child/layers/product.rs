@@ -10,6 +10,9 @@ use pulp::Simd;
 
 use crate::child::net::vectors::{of, of_mut};
 
+/// Elements of a row that are multiplied without looking again where it ends.
+const RUN: usize = 8;
+
 /// Floats that lie together in a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Segment {
@@ -69,7 +72,7 @@ pub(super) fn multiply<S: Simd>(simd: S, rows: Rows<'_>, packed: &[f32], mut pro
     } else if two {
         multiply_blocks::<S, 2, 8>(simd, rows, packed, &mut product);
     } else {
-        multiply_blocks::<S, 1, 8>(simd, rows, packed, &mut product);
+        multiply_blocks::<S, 1, 16>(simd, rows, packed, &mut product);
     }
 }
 
@@ -106,25 +109,52 @@ fn multiply_tile<S: Simd, const V: usize, const P: usize>(
 ) {
     let width = V * S::F32_LANES;
     let mut sums = [[simd.splat_f32s(0.0); V]; P];
-    let mut packed = of::<S>(packed);
+    let mut packed = of::<S>(packed).as_chunks::<V>().0;
     for segment in rows.segments {
-        let length = segment.length;
-        let inputs = starts.map(|start| &rows.data[start + segment.start..][..length]);
-        let (weights, left) = packed.split_at(length * V);
-        packed = left;
-        for (k, weights) in weights.as_chunks::<V>().0.iter().enumerate().take(length) {
-            for p in 0..P {
-                let input = simd.splat_f32s(inputs[p][k]);
-                for v in 0..V {
-                    sums[p][v] = simd.mul_add_e_f32s(input, weights[v], sums[p][v]);
-                }
+        let (mut start, end) = (segment.start, segment.start + segment.length);
+        while start < end {
+            let (weights, left) =
+                if end - start >= RUN { packed.split_at(RUN) } else { packed.split_at(1) };
+            if weights.len() == RUN {
+                add_run::<S, V, P, RUN>(simd, rows.data, starts, start, weights, &mut sums);
+            } else {
+                add_run::<S, V, P, 1>(simd, rows.data, starts, start, weights, &mut sums);
             }
+            start += weights.len();
+            packed = left;
         }
     }
     for (sums, place) in sums.iter().zip(&product.places[first..first + P]) {
         let to = of_mut::<S>(&mut product.values[place + block * width..][..width]);
         for (to, sum) in to.iter_mut().zip(sums) {
             *to = if product.adds { simd.add_f32s(*to, *sum) } else { *sum };
+        }
+    }
+}
+
+/// Adds what the `K` elements that are `offset` from the starts of the rows make of their weights.
+#[inline(always)]
+fn add_run<S: Simd, const V: usize, const P: usize, const K: usize>(
+    simd: S,
+    data: &[f32],
+    starts: &[usize; P],
+    offset: usize,
+    weights: &[[S::f32s; V]],
+    sums: &mut [[S::f32s; V]; P],
+) {
+    // Arrays of a length that is known: one check for `K` elements.
+    let mut inputs = [&[0.0; K]; P];
+    for (inputs, start) in inputs.iter_mut().zip(starts) {
+        let Some(run) = data[start + offset..].first_chunk::<K>() else { return };
+        *inputs = run;
+    }
+    let Some(weights) = weights.first_chunk::<K>() else { return };
+    for k in 0..K {
+        for p in 0..P {
+            let input = simd.splat_f32s(inputs[p][k]);
+            for v in 0..V {
+                sums[p][v] = simd.mul_add_e_f32s(input, weights[k][v], sums[p][v]);
+            }
         }
     }
 }
@@ -198,12 +228,14 @@ fn add_tile<S: Simd, const V: usize, const K: usize>(
     let width = V * S::F32_LANES;
     let mut tile = [[simd.splat_f32s(0.0); V]; K];
     for (row, place) in rows.starts.iter().zip(right.places) {
-        let inputs = &rows.data[row + start..][..K];
-        let gradients = of::<S>(&right.values[place + column..][..width]);
-        for (sums, input) in tile.iter_mut().zip(inputs) {
-            let input = simd.splat_f32s(*input);
-            for (sum, gradient) in sums.iter_mut().zip(gradients) {
-                *sum = simd.mul_add_e_f32s(input, *gradient, *sum);
+        let inputs = rows.data[row + start..].first_chunk::<K>();
+        let gradients = of::<S>(&right.values[place + column..]).first_chunk::<V>();
+        let (Some(inputs), Some(gradients)) = (inputs, gradients) else { break };
+        let gradients = *gradients;
+        for k in 0..K {
+            let input = simd.splat_f32s(inputs[k]);
+            for v in 0..V {
+                tile[k][v] = simd.mul_add_e_f32s(input, gradients[v], tile[k][v]);
             }
         }
     }
