@@ -345,3 +345,31 @@ pub(super) fn average_back<S: Simd>(simd: S, of_means: &[f32], to: &mut [f32]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use pulp::Scalar;
+
+    use super::{mask_pooled, pool_image, spread_pooled};
+
+    #[test]
+    fn the_first_of_equals_wins_in_pooling_and_its_derivatives() {
+        // A row of two windows: in the first one the second and the third pixel are the largest, in the
+        // second one no pixel is above 0.
+        let values = [1.0, 3.0, -1.0, -2.0, 3.0, 2.0, 0.0, -1.0];
+        let (affine, maps) = ([vec![1.0], vec![0.0]], [vec![2.0], vec![0.0], vec![0.0]]);
+        let simd = Scalar::new();
+        let mut pooled = [f32::NAN; 2];
+        pool_image(simd, &values, 4, &affine, &mut pooled);
+        assert_eq!(pooled, [3.0, 0.0]);
+        let mut gradients = [0.5, 7.0];
+        let (mut sums, mut products) = ([0.0], [0.0]);
+        let inputs = (&values[..], 4);
+        mask_pooled(simd, &mut gradients, inputs, &affine, &mut sums, &mut products);
+        assert_eq!((gradients, sums, products), ([0.5, 0.0], [0.5], [1.5]));
+        let (mut upper, mut lower) = ([f32::NAN; 4], [f32::NAN; 4]);
+        let to = [&mut upper[..], &mut lower[..]];
+        spread_pooled(simd, &gradients, &values, &affine, &maps, to);
+        assert_eq!((upper, lower), ([0.0, 1.0, 0.0, 0.0], [0.0; 4]));
+    }
+}

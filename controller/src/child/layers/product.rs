@@ -246,3 +246,49 @@ fn add_tile<S: Simd, const V: usize, const K: usize>(
     }
     K
 }
+
+#[cfg(test)]
+mod tests {
+    use pulp::Scalar;
+
+    use super::{Product, Rows, Segment, add_transposed, multiply, pack};
+
+    /// Rows of two segments that overlap, columns that are one vector or several, tiles that are full
+    /// and not: all numbers are small whole ones, so that sums are exact.
+    #[test]
+    fn products_are_those_of_the_definition() {
+        let data: Vec<f32> = (0..60).map(|i| (i * 7 % 11) as f32 - 5.0).collect();
+        let starts: Vec<usize> = (0..21).collect();
+        let segments = [Segment { start: 0, length: 9 }, Segment { start: 30, length: 2 }];
+        let rows = Rows { data: &data, starts: &starts, segments: &segments };
+        let row = |i: usize| {
+            let parts =
+                segments.iter().map(move |part| i + part.start..i + part.start + part.length);
+            parts.flatten().collect::<Vec<usize>>()
+        };
+        for columns in [1, 2, 6] {
+            let weight = |k: usize, column: usize| (k * 5 % 7) as f32 - column as f32;
+            let mut packed = vec![0.0; 11 * columns];
+            pack::<Scalar>(columns, &mut packed, weight);
+            let places: Vec<usize> = (0..21).rev().map(|i| i * columns).collect();
+            let mut values = vec![1.0; 21 * columns];
+            let product = Product { values: &mut values, places: &places, columns, adds: true };
+            multiply(Scalar::new(), rows, &packed, product);
+            let mut sums = vec![1.0; 11 * columns];
+            add_transposed(Scalar::new(), rows, &values, &places, columns, &mut sums);
+            for column in 0..columns {
+                let mut expected = [1.0; 11];
+                for i in 0..21 {
+                    let value = values[places[i] + column];
+                    let terms = row(i).into_iter().enumerate();
+                    let sum: f32 =
+                        terms.clone().map(|(k, place)| data[place] * weight(k, column)).sum();
+                    assert_eq!(value, 1.0 + sum);
+                    terms.for_each(|(k, place)| expected[k] += data[place] * value);
+                }
+                let found: Vec<f32> = sums.chunks(columns).map(|row| row[column]).collect();
+                assert_eq!(found, expected);
+            }
+        }
+    }
+}
