@@ -74,6 +74,10 @@ impl Layered {
 
     /// Mean loss of the batch's images and its derivatives by the parameters, which `gradients`
     /// becomes. Batch norms use the statistics of the batch, and add them to the running ones.
+    ///
+    /// # Errors
+    ///
+    /// As [`Child::differentiate`](crate::child::Child::differentiate).
     pub(super) fn differentiate(
         &mut self,
         parameters: &[f32],
@@ -97,7 +101,11 @@ impl Layered {
     }
 
     /// Mean loss and right answers on all images, in evaluation mode: batch norms use the running
-    /// statistics.
+    /// statistics. Sums are over runs of as many images as a batch may have.
+    ///
+    /// # Errors
+    ///
+    /// [`ChildError::Length`] for parameters of another length.
     pub(super) fn evaluate(
         &mut self,
         parameters: &[f32],

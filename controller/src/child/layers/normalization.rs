@@ -56,7 +56,7 @@ impl Normalization {
 
     /// Statistics and forward map from the sums over `count` values of each channel. The running
     /// statistics become `(1 - momentum) * running + momentum * batch`; of the variance, the batch's is
-    /// that of a sample: count - 1 in the denominator.
+    /// that of a sample: count - 1 in the denominator, or 1 for a single value.
     pub(super) fn take_batch(&mut self, count: usize, gamma: &[f32], beta: &[f32]) {
         let count = count as f64;
         let mix = |old: f32, new: f64| ((1.0 - MOMENTUM) * f64::from(old) + MOMENTUM * new) as f32;

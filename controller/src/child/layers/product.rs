@@ -10,8 +10,9 @@ use pulp::Simd;
 
 use crate::child::net::vectors::{of, of_mut};
 
-/// Elements of a row that are multiplied without looking again where it ends.
-const RUN: usize = 8;
+/// Elements of a row that are multiplied without looking again where it ends: as many as a pixel has
+/// channels, at the least, behind the first convolution.
+const RUN: usize = 16;
 
 /// Floats that lie together in a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
