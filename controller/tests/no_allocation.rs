@@ -1,10 +1,13 @@
-//! After construction, a pass of the net by direct kernels allocates nothing, and neither does a step of a child.
+//! After construction, a pass of a net by kernels of our own allocates nothing, and neither does a step of a child.
 
 use std::ops::ControlFlow;
 
+use nosc_controller::child::deep::DeepConvNet;
 use nosc_controller::child::net::{ConvNet, Path, Prepared, Shape};
+use nosc_controller::child::residual::ResidualNet;
+use nosc_controller::child::{Child, Model, Part};
 use nosc_controller::compiled_stepper::CompiledMaker;
-use nosc_controller::dataset::LabelledImages;
+use nosc_controller::dataset::{ImageData, ImageShape, LabelledImages};
 use nosc_controller::task::{Budget, Event, TaskOptions, open_with};
 use nosc_runtime::{Backend, CompiledRule, library};
 
@@ -54,6 +57,40 @@ fn passes_of_direct_paths_allocate_nothing() {
                 net.evaluate(&parameters, &images, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]).unwrap();
             });
             assert_eq!(used.count_total, 0, "{path}: {used:?}");
+        }
+    }
+}
+
+#[test]
+fn passes_of_the_deep_and_the_residual_net_allocate_nothing() {
+    let shape = ImageShape::new(12, 3, 10).unwrap();
+    let part = || {
+        let mut images = LabelledImages::new(shape.image_length());
+        for label in 0..10 {
+            images.push((0..shape.image_length()).map(|i| (i % 7) as f32), label);
+        }
+        images
+    };
+    let data = ImageData::new("dots", String::new(), shape, [part(), part(), part()]).unwrap();
+    let deep = DeepConvNet::new(&data, 6).unwrap();
+    let residual = ResidualNet::new(&data, 6).unwrap();
+    for path in Path::ALL {
+        let check = |parameters: Vec<f32>, mut child: Box<dyn Child + '_>| {
+            let mut gradients = vec![0.0; parameters.len()];
+            let used = allocation_counter::measure(|| {
+                for batch in [&[0, 1, 2, 3, 4, 5][..], &[9, 0, 7]] {
+                    child.differentiate(&parameters, batch, &mut gradients).unwrap();
+                }
+                child.evaluate(&parameters, Part::Validation).unwrap();
+            });
+            assert_eq!(used.count_total, 0, "{path}: {used:?}");
+        };
+        // A processor without the vectors of a path has no such child.
+        if let Ok(child) = deep.child_on(path) {
+            check(deep.initial_parameters(1), child);
+        }
+        if let Ok(child) = residual.child_on(path) {
+            check(residual.initial_parameters(1), child);
         }
     }
 }

@@ -10,6 +10,9 @@ mod matrix;
 pub mod softmax;
 pub mod net;
 pub mod lstm;
+pub mod layers;
+pub mod deep;
+pub mod residual;
 
 pub use contract::{Child, Model, Part, Score};
 pub use error::ChildError;

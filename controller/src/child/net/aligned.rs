@@ -7,7 +7,7 @@ const LINE: usize = 16;
 
 /// Floats from the start of a cache line on.
 #[derive(Debug)]
-pub(super) struct Aligned {
+pub(in crate::child) struct Aligned {
     memory: Vec<f32>,
     start: usize,
     length: usize,
@@ -15,7 +15,7 @@ pub(super) struct Aligned {
 
 impl Aligned {
     /// So many zeros.
-    pub(super) fn new(length: usize) -> Self {
+    pub(in crate::child) fn new(length: usize) -> Self {
         let memory = vec![0.0_f32; length + LINE];
         // Pointers of an allocation can be aligned; if this one could not, it would only be slower.
         let start = memory.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);

@@ -20,7 +20,7 @@ const IMAGES: usize = 4;
 
 /// `logits[image, class] = bias[class] + weights[class] . features[image]`.
 #[inline(always)]
-pub(super) fn logits<S: Simd>(
+pub(in crate::child) fn logits<S: Simd>(
     simd: S,
     features: &[f32],
     length: usize,
@@ -69,14 +69,19 @@ fn dots<S: Simd, const N: usize>(simd: S, rows: [&[f32]; N], with: &[f32]) -> [f
 
 /// Losses and right answers of some images.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Sums {
-    pub(super) loss: f64,
-    pub(super) correct: usize,
+pub(in crate::child) struct Sums {
+    pub(in crate::child) loss: f64,
+    pub(in crate::child) correct: usize,
 }
 
 /// Cross-entropy of one image. The logits become its derivatives, times `share`. The lower class
 /// wins a tie.
-pub(super) fn cross_entropy(logits: &mut [f32], label: usize, share: f64, sums: &mut Sums) {
+pub(in crate::child) fn cross_entropy(
+    logits: &mut [f32],
+    label: usize,
+    share: f64,
+    sums: &mut Sums,
+) {
     let mut best = 0;
     for (class, logit) in logits.iter().enumerate() {
         if *logit > logits[best] {
@@ -101,7 +106,7 @@ pub(super) fn cross_entropy(logits: &mut [f32], label: usize, share: f64, sums: 
 
 /// Adds the derivatives by weights and bias for these images.
 #[inline(always)]
-pub(super) fn add_weight_gradients<S: Simd>(
+pub(in crate::child) fn add_weight_gradients<S: Simd>(
     simd: S,
     features: &[f32],
     length: usize,
@@ -133,7 +138,7 @@ pub(super) fn add_weight_gradients<S: Simd>(
 
 /// Derivatives by the features of these images.
 #[inline(always)]
-pub(super) fn feature_gradients<S: Simd>(
+pub(in crate::child) fn feature_gradients<S: Simd>(
     simd: S,
     of_logits: &[f32],
     classes: usize,

@@ -48,17 +48,17 @@
 mod shape;
 mod path;
 mod model;
-mod aligned;
+pub(super) mod aligned;
 mod prepared;
 mod batch_norm;
-mod vectors;
+pub(super) mod vectors;
 mod convolutions;
 mod products;
 #[cfg(target_arch = "x86_64")]
 mod winograd;
 #[cfg(target_arch = "x86_64")]
 mod direct;
-mod head;
+pub(super) mod head;
 mod buffers;
 mod step;
 #[cfg(test)]

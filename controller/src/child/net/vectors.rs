@@ -20,19 +20,19 @@ const INACTIVE: f32 = 4.0;
 /// It is a function of its own so that the closure is an `FnOnce`. Given to `Simd::vectorize` itself
 /// it would be called through a function that is not inlined.
 #[inline(always)]
-pub(super) fn vectorize<S: Simd, R>(simd: S, operation: impl FnOnce() -> R) -> R {
+pub(in crate::child) fn vectorize<S: Simd, R>(simd: S, operation: impl FnOnce() -> R) -> R {
     simd.vectorize(operation)
 }
 
 /// The vectors of a slice whose length is a multiple of theirs.
 #[inline(always)]
-pub(super) fn of<S: Simd>(slice: &[f32]) -> &[S::f32s] {
+pub(in crate::child) fn of<S: Simd>(slice: &[f32]) -> &[S::f32s] {
     S::as_simd_f32s(slice).0
 }
 
 /// The same, to be written.
 #[inline(always)]
-pub(super) fn of_mut<S: Simd>(slice: &mut [f32]) -> &mut [S::f32s] {
+pub(in crate::child) fn of_mut<S: Simd>(slice: &mut [f32]) -> &mut [S::f32s] {
     S::as_mut_simd_f32s(slice).0
 }
 
@@ -40,7 +40,7 @@ pub(super) fn of_mut<S: Simd>(slice: &mut [f32]) -> &mut [S::f32s] {
 ///
 /// The value is not a number if all four are not, so that a lost child is seen in its loss.
 #[inline(always)]
-pub(super) fn pool<S: Simd>(simd: S, values: [S::f32s; 4]) -> (S::f32s, S::f32s) {
+pub(in crate::child) fn pool<S: Simd>(simd: S, values: [S::f32s; 4]) -> (S::f32s, S::f32s) {
     let [a, b, c, d] = values;
     let largest = simd.max_f32s(simd.max_f32s(a, b), simd.max_f32s(c, d));
     let mut code = simd.splat_f32s(3.0);
@@ -55,7 +55,12 @@ pub(super) fn pool<S: Simd>(simd: S, values: [S::f32s; 4]) -> (S::f32s, S::f32s)
 
 /// What reaches pixel `place` of four, when `gradient` reaches the pooled value.
 #[inline(always)]
-pub(super) fn unpool<S: Simd>(simd: S, gradient: S::f32s, code: S::f32s, place: usize) -> S::f32s {
+pub(in crate::child) fn unpool<S: Simd>(
+    simd: S,
+    gradient: S::f32s,
+    code: S::f32s,
+    place: usize,
+) -> S::f32s {
     let here = simd.equal_f32s(code, simd.splat_f32s(place as f32));
     simd.select_f32s(here, gradient, simd.splat_f32s(0.0))
 }

@@ -1,0 +1,182 @@
+//! One net in memory, on the vectors of this processor.
+
+#[cfg(not(target_arch = "x86_64"))]
+use pulp::Arch;
+#[cfg(target_arch = "x86_64")]
+use pulp::Scalar;
+#[cfg(target_arch = "x86_64")]
+use pulp::x86::{V3, V4};
+use pulp::{Simd, WithSimd};
+
+use super::images::Images;
+use super::network::{Input, Network};
+use super::plan::Plan;
+use crate::child::net::Path;
+use crate::child::net::head::Sums;
+use crate::child::{ChildError, Score};
+
+/// Memory and code for one net at a time, and the running statistics of its batch norms.
+#[derive(Debug, Clone)]
+pub struct Layered {
+    plan: Plan,
+    path: Path,
+    vectors: Vectors,
+    network: Network,
+    /// Memory for the indices of a run of images.
+    indices: Vec<usize>,
+}
+
+/// The vectors of a path.
+#[derive(Debug, Clone, Copy)]
+enum Vectors {
+    #[cfg(target_arch = "x86_64")]
+    Avx512(V4),
+    #[cfg(target_arch = "x86_64")]
+    Avx2(V3),
+    Any,
+}
+
+impl Layered {
+    /// A net on the fastest path that runs here.
+    pub fn new(plan: &Plan) -> Self {
+        let on = |path| Some((path, Vectors::new(path)?));
+        let best = Path::ALL.into_iter().find_map(on);
+        let (path, vectors) = best.unwrap_or((Path::Gemm, Vectors::Any));
+        Self::with(plan, path, vectors)
+    }
+
+    /// A net on a path.
+    ///
+    /// # Errors
+    ///
+    /// [`ChildError::Path`] if this processor has no such vectors.
+    pub fn on_path(plan: &Plan, path: Path) -> Result<Self, ChildError> {
+        let vectors = Vectors::new(path).ok_or(ChildError::Path { path })?;
+        Ok(Self::with(plan, path, vectors))
+    }
+
+    fn with(plan: &Plan, path: Path, vectors: Vectors) -> Self {
+        let indices = Vec::with_capacity(plan.batch());
+        Self { plan: plan.clone(), path, vectors, network: Network::new(plan), indices }
+    }
+
+    /// The kernels that compute it: those for vectors of 512 or 256 bits, or those for any processor,
+    /// which are called [`Path::Gemm`] as they are of other nets.
+    pub fn path(&self) -> Path {
+        self.path
+    }
+
+    /// Mean and variance of the batch norm of each unit, averaged over past batches.
+    pub fn running(&self) -> impl Iterator<Item = (&[f32], &[f32])> {
+        let layers = self.network.states.iter().map(|state| &state.normalization);
+        layers.map(|layer| (&layer.running_mean[..], &layer.running_variance[..]))
+    }
+
+    /// Mean loss of the batch's images and its derivatives by the parameters, which `gradients`
+    /// becomes. Batch norms use the statistics of the batch, and add them to the running ones.
+    ///
+    /// # Errors
+    ///
+    /// As [`Child::differentiate`](crate::child::Child::differentiate).
+    pub(super) fn differentiate(
+        &mut self,
+        parameters: &[f32],
+        images: &Images,
+        batch: &[usize],
+        gradients: &mut [f32],
+    ) -> Result<Score, ChildError> {
+        self.check_length("the array of parameters", parameters.len())?;
+        self.check_length("the array of gradients", gradients.len())?;
+        let most = self.plan.batch();
+        if batch.is_empty() || batch.len() > most {
+            return Err(ChildError::Size { what: "batch", value: batch.len(), most });
+        }
+        if let Some(index) = batch.iter().find(|index| **index >= images.len()) {
+            return Err(ChildError::Image { index: *index, images: images.len() });
+        }
+        let input = Input { parameters, images, batch };
+        let sums = self.pass(input, Some(gradients));
+        let count = batch.len();
+        Ok(Score { loss: sums.loss / count as f64, correct: sums.correct, count })
+    }
+
+    /// Mean loss and right answers on all images, in evaluation mode: batch norms use the running
+    /// statistics. Sums are over runs of as many images as a batch may have.
+    ///
+    /// # Errors
+    ///
+    /// [`ChildError::Length`] for parameters of another length.
+    pub(super) fn evaluate(
+        &mut self,
+        parameters: &[f32],
+        images: &Images,
+    ) -> Result<Score, ChildError> {
+        self.check_length("the array of parameters", parameters.len())?;
+        let mut total = Sums::default();
+        let count = images.len();
+        let mut indices = std::mem::take(&mut self.indices);
+        for start in (0..count).step_by(self.plan.batch()) {
+            indices.clear();
+            indices.extend(start..(start + self.plan.batch()).min(count));
+            let sums = self.pass(Input { parameters, images, batch: &indices }, None);
+            total.loss += sums.loss;
+            total.correct += sums.correct;
+        }
+        self.indices = indices;
+        let loss = total.loss / count.max(1) as f64;
+        Ok(Score { loss, correct: total.correct, count })
+    }
+
+    fn check_length(&self, what: &'static str, length: usize) -> Result<(), ChildError> {
+        let expected = self.plan.parameter_count();
+        if length == expected { Ok(()) } else { Err(ChildError::Length { what, length, expected }) }
+    }
+
+    /// Training if there are gradients to write, evaluation if not.
+    fn pass(&mut self, input: Input<'_>, gradients: Option<&mut [f32]>) -> Sums {
+        let call = Call { network: &mut self.network, input, gradients };
+        match self.vectors {
+            #[cfg(target_arch = "x86_64")]
+            Vectors::Avx512(simd) => call.with_simd(simd),
+            #[cfg(target_arch = "x86_64")]
+            Vectors::Avx2(simd) => call.with_simd(simd),
+            #[cfg(target_arch = "x86_64")]
+            Vectors::Any => call.with_simd(Scalar::new()),
+            #[cfg(not(target_arch = "x86_64"))]
+            Vectors::Any => Arch::new().dispatch(call),
+        }
+    }
+}
+
+impl Vectors {
+    /// `None` if this processor has no such vectors.
+    fn new(path: Path) -> Option<Self> {
+        match path {
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx512 => Some(Self::Avx512(V4::try_new()?)),
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx2 => Some(Self::Avx2(V3::try_new()?)),
+            #[cfg(not(target_arch = "x86_64"))]
+            Path::Avx512 | Path::Avx2 => None,
+            Path::Gemm => Some(Self::Any),
+        }
+    }
+}
+
+/// Arguments of a pass.
+struct Call<'a> {
+    network: &'a mut Network,
+    input: Input<'a>,
+    gradients: Option<&'a mut [f32]>,
+}
+
+impl WithSimd for Call<'_> {
+    type Output = Sums;
+
+    fn with_simd<S: Simd>(self, simd: S) -> Sums {
+        match self.gradients {
+            Some(gradients) => self.network.train(simd, self.input, gradients),
+            None => self.network.evaluate(simd, self.input),
+        }
+    }
+}
