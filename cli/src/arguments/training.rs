@@ -62,7 +62,7 @@ pub(crate) struct DataArguments {
     /// `quadratic`: standard deviation of the noise in gradients
     #[arg(long)]
     pub(crate) noise: Option<f64>,
-    /// What learns the images: convnet, which is the paper's, or softmax
+    /// What learns the images: convnet, which is the paper's, softmax, deep or residual
     #[arg(long, value_name = "NAME")]
     pub(crate) child: Option<String>,
     /// Kernels of the child convnet; the fastest that run here if left out

@@ -14,3 +14,4 @@ mod run;
 mod sample;
 mod session;
 mod train;
+mod transfer;

@@ -12,7 +12,8 @@ fn found_rules_are_ranked_beside_tuned_baselines() {
                --sweep-rates 1e-3,1e-2 --sweep-examples 100 -q -o r.json";
     let run: Vec<&str> = run.split_whitespace().collect();
     let tables = session.nosc(&run).ok();
-    let titles = ["a deeper net of convolutions", "a small residual net", "Characters of a novel, LSTM"];
+    let titles =
+        ["a deeper net of convolutions", "a small residual net", "Characters of a novel, LSTM"];
     for title in titles {
         assert!(tables.contains(title), "{tables}");
     }
@@ -35,7 +36,8 @@ fn found_rules_are_ranked_beside_tuned_baselines() {
 #[test]
 fn mistakes_name_the_way_out() {
     let session = Session::new();
-    let fails = |arguments: &[&str], code| session.nosc(&[&["transfer"], arguments].concat()).fails(code);
+    let fails =
+        |arguments: &[&str], code| session.nosc(&[&["transfer"], arguments].concat()).fails(code);
     fails(&[], 2);
     assert!(fails(&["nosuch"], 1).contains("nosc rules"));
     assert!(fails(&["sgd", "--to", "speech"], 2).contains("deep"));

@@ -7,8 +7,10 @@ use super::quadratic::Quadratic;
 use super::rosenbrock::Rosenbrock;
 use super::supervised::{Supervised, Words};
 use crate::child::Model;
+use crate::child::deep::DeepConvNet;
 use crate::child::lstm::{TextModel, TextSettings};
 use crate::child::net::{ConvNetModel, Path};
+use crate::child::residual::ResidualNet;
 use crate::child::softmax::SoftmaxModel;
 use crate::dataset::shapes::Shapes;
 use crate::dataset::text::novel;
@@ -34,8 +36,12 @@ const IMAGES: [&str; 3] = [DIGITS, SHAPES, CIFAR10];
 const CONVNET: &str = "convnet";
 /// Softmax regression.
 const SOFTMAX: &str = "softmax";
+/// A deeper net of convolutions.
+const DEEP: &str = "deep";
+/// A small residual net.
+const RESIDUAL: &str = "residual";
 /// The children of image tasks.
-pub const CHILDREN: [&str; 2] = [CONVNET, SOFTMAX];
+pub const CHILDREN: [&str; 4] = [CONVNET, SOFTMAX, DEEP, RESIDUAL];
 
 /// The norm that the paper clips the gradients of recurrent nets to (section 6.2).
 const TEXT_NORM: f64 = 5.0;
@@ -162,6 +168,8 @@ fn images(
     let data = load()?;
     let (net, epochs) = match child {
         SOFTMAX => ("softmax regression", 20),
+        DEEP => ("a deeper net of convolutions", 5),
+        RESIDUAL => ("a small residual net", 5),
         _ => ("the paper's child", 5),
     };
     let words = Words {
@@ -173,6 +181,8 @@ fn images(
     };
     let model: Box<dyn Model> = match child {
         SOFTMAX => Box::new(SoftmaxModel::new(data, batch)?),
+        DEEP => Box::new(DeepConvNet::new(&data.normalized(), batch)?),
+        RESIDUAL => Box::new(ResidualNet::new(&data.normalized(), batch)?),
         _ => Box::new(ConvNetModel::new(data.normalized(), batch, options.path)?),
     };
     Ok(Box::new(Supervised::new(words, model, batch, epochs)))
@@ -248,7 +258,7 @@ mod tests {
         let child = TaskOptions { child: Some("resnet".to_owned()), ..none.clone() };
         assert_eq!(
             message("digits", &child),
-            "unknown child `resnet`; the children are convnet, softmax"
+            "unknown child `resnet`; the children are convnet, softmax, deep, residual"
         );
         assert!(message("rosenbrock", &child).contains("digits, shapes, cifar10"));
         let path = TaskOptions {
