@@ -108,7 +108,7 @@ pub(crate) struct ProtocolArguments {
     #[arg(long, value_name = "FORMULA")]
     pub(crate) schedule: Option<String>,
     /// Scale gradients down to this norm where they are longer
-    #[arg(long, value_name = "NORM")]
+    #[arg(long, value_name = "NORM", allow_hyphen_values = true)]
     pub(crate) clip_norm: Option<f64>,
     /// Seed of initial parameters, data order and draws
     #[arg(long, default_value_t = 0)]
@@ -136,10 +136,10 @@ pub(crate) struct TransferArguments {
     #[arg(long, value_delimiter = ',', default_values = ["sgd", "momentum", "adam", "rmsprop"])]
     pub(crate) baselines: Vec<String>,
     /// Weight decays that each baseline is tried with, as far as it has the parameter
-    #[arg(long, value_name = "DECAYS", value_delimiter = ',', default_values_t = [0.0, 5e-4])]
+    #[arg(long, value_name = "DECAYS", value_delimiter = ',', allow_hyphen_values = true, default_values_t = [0.0, 5e-4])]
     pub(crate) weight_decays: Vec<f64>,
     /// The learning rate that was best in the search; swept on the paper's child if left out
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
     pub(crate) around: Option<f64>,
     #[command(flatten)]
     pub(crate) images: ImageArguments,

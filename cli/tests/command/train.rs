@@ -28,6 +28,7 @@ fn rules_are_compared_in_a_table_and_a_picture() {
 }
 
 /// The results without what differs from run to run.
+#[expect(clippy::unwrap_used, reason = "a test helper may stop")]
 fn results(session: &Session, arguments: &[&str]) -> Value {
     let arguments = [&["train"], arguments, &["--json", "--quiet"]].concat();
     let mut list = session.nosc(&arguments).json();
