@@ -354,7 +354,7 @@ mod tests {
     #[test]
     fn no_training_follows_a_sweep_that_is_lost() {
         let task = digits();
-        let rates = vec![1e38, 3e38];
+        let rates = vec![1e39, 1e40];
         let protocol = Protocol { learning_rates: rates, ..protocol(task.as_ref()) };
         let candidate = Candidate { maker: &Momentum(0.0), protocol: &protocol };
         let run = run(task.as_ref(), &[candidate], 2, &Unwatched).unwrap();

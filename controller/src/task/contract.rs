@@ -91,8 +91,8 @@ pub struct Budget {
     pub stage: Stage,
     /// Train on the first so many training examples only, where the task has any.
     pub examples: Option<usize>,
-    /// Give the child up if after so many steps its loss is above that of the start (by a tenth, as
-    /// the mean of 10 batches); none if only numbers that are not finite end it.
+    /// Give the child up if after so many steps its loss is above that of the start: the mean of 10
+    /// later batches, by a tenth. None if only numbers that are not finite end it.
     pub patience: Option<u64>,
 }
 

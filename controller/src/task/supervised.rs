@@ -14,7 +14,7 @@ use crate::stepper::MakeStepper;
 
 /// The paper's sweep: one pass over 10,000 examples.
 const PROBE: Probe = Probe { examples: 10_000, epochs: 1 };
-/// Most steps after which a child above its start is given up: half of the paper's sweep.
+/// Steps after which a child above its start is given up: half of the paper's sweep.
 const PATIENCE: u64 = 50;
 
 /// What is said of a task.
@@ -135,8 +135,7 @@ impl Task for Supervised {
     }
 
     fn default_patience(&self) -> Option<u64> {
-        // Half of a sweep, so that it is of use there too.
-        Some(PATIENCE.min(self.steps_of_probe(&PROBE) / 2))
+        Some(PATIENCE)
     }
 
     fn train(
@@ -255,7 +254,7 @@ mod tests {
         let outcome = task.train(&Ascent, &budget, &mut progress).unwrap().outcome;
         let divergence = outcome.divergence().unwrap();
         assert!(matches!(divergence.reason, DivergenceReason::Rising { .. }), "{divergence}");
-        assert!((13..40).contains(&divergence.step), "{divergence}");
+        assert!((22..40).contains(&divergence.step), "{divergence}");
         assert_eq!((outcome.validation_accuracy, outcome.test_accuracy), (None, None));
         assert_eq!(outcome.curve.last().map(|point| point.step), Some(divergence.step / 13 * 13));
     }

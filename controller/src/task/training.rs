@@ -160,8 +160,8 @@ impl<'a, 'p> Training<'a, 'p> {
     ///
     /// # Errors
     ///
-    /// [`Halt::Ended`] if it is not finite, or if the child has had the steps of
-    /// [`Budget::patience`] and the mean of the last 10 losses is a tenth above the first one.
+    /// [`Halt::Ended`] if it is not finite, or if after the steps of [`Budget::patience`] the mean of
+    /// the last 10 losses, all of them later, is a tenth above the first one.
     pub fn batch_loss(&mut self, loss: f64) -> Result<(), Halt> {
         if !loss.is_finite() {
             return Err(self.diverged(DivergenceReason::Loss { loss }));
@@ -173,7 +173,9 @@ impl<'a, 'p> Training<'a, 'p> {
     }
 
     fn check_patience(&self) -> Result<(), Halt> {
-        let is_patient = self.budget.patience.is_none_or(|patience| self.steps_done < patience);
+        // All losses that count are of steps after those that it is given.
+        let waits = |patience: u64| self.steps_done < patience.saturating_add(WINDOW as u64 - 1);
+        let is_patient = self.budget.patience.is_none_or(waits);
         match self.losses.rising().filter(|_| !is_patient) {
             Some(reason) => Err(self.diverged(reason)),
             None => Ok(()),
