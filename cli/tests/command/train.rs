@@ -66,8 +66,9 @@ fn the_papers_child_has_the_same_bits_for_any_number_of_children_and_in_a_fresh_
     let session = Session::new();
     let run = |jobs| {
         let rules = "t6_24,powersign";
-        let run = ["digits", "--rules", rules, "--seeds", "2", "--epochs", "2", "--jobs", jobs];
-        results(&session, &run)
+        let run = "--seeds 2 --epochs 2 --give-up-after 3 --jobs";
+        let run = ["digits", "--rules", rules].into_iter().chain(run.split(' ')).chain([jobs]);
+        results(&session, &run.collect::<Vec<_>>())
     };
     let one = run("1");
     for jobs in ["2", "4"] {
@@ -102,7 +103,7 @@ fn a_table_has_mean_and_spread_and_files_have_every_child() {
     let curves = text("c.csv");
     let points = |stage: &str| curves.lines().filter(|line| line.contains(stage)).count();
     assert_eq!(points(",training,"), 2 * 3 * 3);
-    assert!((4..2 * 7).contains(&points(",sweep,")), "{curves}");
+    assert!((4..=2 * 7).contains(&points(",sweep,")), "{curves}");
     assert!(text("r.svg").contains("adam"));
     let json = ["train", "digits", "--child", "softmax", "--rules", "sgd", "-q", "-o", "r.json"];
     session.nosc(&json).ok();
@@ -152,8 +153,8 @@ fn each_of_several_values_is_tried() {
 #[test]
 fn lines_say_how_far_children_have_come_and_which_rates_are_lost() {
     let session = Session::new();
-    let run = ["train", "digits", "--rules", "sgd", "--epochs", "2", "--jobs", "1"];
-    let done = session.nosc(&run);
+    let run = "train digits --rules sgd --epochs 2 --jobs 1 --give-up-after 3";
+    let done = session.nosc(&run.split(' ').collect::<Vec<_>>());
     assert_eq!(done.code, 0);
     let has = |text: &str| assert!(done.err.contains(text), "no `{text}` in\n{}", done.err);
     has("sgd, lr 1e1, sweep: diverged after ");
