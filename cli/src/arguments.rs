@@ -11,8 +11,8 @@ use nosc_runtime::{ElementType, NonFinite, Placement, Rounding};
 
 use crate::error::CliError;
 pub(crate) use training::{
-    DataArguments, ImageArguments, ProtocolArguments, RateArguments, TrainArguments, TrainOutput,
-    TransferArguments, TransferTarget, Values,
+    ClipNorm, DataArguments, ImageArguments, ProtocolArguments, RateArguments, TrainArguments,
+    TrainOutput, TransferArguments, TransferTarget, Values,
 };
 
 /// Compile, explain, run and train with update rules for neural-network optimizers.

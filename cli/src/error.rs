@@ -32,9 +32,15 @@ pub(crate) enum CliError {
     /// A stepwise decay that cannot be read.
     #[error("`--schedule`: {0}")]
     Schedule(Box<LearningRateError>),
+    /// A rule, or a child of it, that could not go on.
+    #[error("{name}: {source}")]
+    Rule { name: String, source: TaskError },
     /// Ctrl-C.
     #[error("interrupted; what was done is above")]
     Interrupted,
+    /// Ctrl-C, before there was anything to show.
+    #[error("interrupted in the sweep of learning rates; no rule is judged yet")]
+    InterruptedEarly,
     /// Standard output is gone.
     #[error("could not write to standard output: {0}")]
     Output(std::io::Error),
@@ -72,16 +78,30 @@ impl CliError {
         }
         match self {
             CliError::Usage(_) => 2,
-            CliError::Interrupted => crate::interrupt::EXIT_CODE,
-            CliError::Runtime(RuntimeError::Compile(error)) | CliError::Cpu(error) => match error {
-                CpuError::Host(_) | CpuError::ExecutableMemory(_) | CpuError::Thread(_) => 3,
+            CliError::Interrupted | CliError::InterruptedEarly => crate::interrupt::EXIT_CODE,
+            CliError::Cpu(error) => of_cpu(error),
+            CliError::Bench(BenchError::Array { .. } | BenchError::Pool(_)) => 3,
+            _ => match self.runtime() {
+                Some(RuntimeError::Compile(error)) => of_cpu(error),
+                Some(
+                    RuntimeError::Memory { .. } | RuntimeError::Threads(_) | RuntimeError::NoCuda,
+                ) => 3,
                 _ => 1,
             },
-            CliError::Runtime(
-                RuntimeError::Memory { .. } | RuntimeError::Threads(_) | RuntimeError::NoCuda,
-            )
-            | CliError::Bench(BenchError::Array { .. } | BenchError::Pool(_)) => 3,
-            _ => 1,
+        }
+    }
+
+    /// A failure of the runtime's, wherever it came up.
+    fn runtime(&self) -> Option<&RuntimeError> {
+        match self {
+            CliError::Runtime(error) => Some(error),
+            CliError::Task(task) | CliError::Rule { source: task, .. } => match task {
+                TaskError::Optimizer(error) | TaskError::Step { source: error, .. } => {
+                    error.downcast_ref()
+                }
+                _ => None,
+            },
+            _ => None,
         }
     }
 
@@ -90,15 +110,11 @@ impl CliError {
     fn cuda(&self) -> Option<&nosc_kernels::cuda::CudaError> {
         match self {
             CliError::Cuda(error)
-            | CliError::Runtime(RuntimeError::Cuda(error))
             | CliError::Checkpoint { source: CheckpointError::Device(error), .. } => Some(error),
-            CliError::Task(TaskError::Optimizer(error)) => {
-                match error.downcast_ref::<RuntimeError>() {
-                    Some(RuntimeError::Cuda(error)) => Some(error),
-                    _ => None,
-                }
-            }
-            _ => None,
+            _ => match self.runtime()? {
+                RuntimeError::Cuda(error) => Some(error),
+                _ => None,
+            },
         }
     }
 
@@ -151,5 +167,13 @@ impl CliError {
             source = cause.source();
         }
         causes
+    }
+}
+
+/// The exit code of a failure to compile for the processor.
+fn of_cpu(error: &CpuError) -> u8 {
+    match error {
+        CpuError::Host(_) | CpuError::ExecutableMemory(_) | CpuError::Thread(_) => 3,
+        _ => 1,
     }
 }

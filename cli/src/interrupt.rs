@@ -1,5 +1,6 @@
 //! Ctrl-C: the first asks a command to stop and keep what it has, the second ends it at once.
 
+use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::output::message;
@@ -10,17 +11,20 @@ static ASKED: AtomicBool = AtomicBool::new(false);
 /// Exit code of what Ctrl-C has ended, as shells have it: 128 and the number of the signal.
 pub(crate) const EXIT_CODE: u8 = 130;
 
-/// From here on Ctrl-C sets what [`is_asked`] returns.
+/// From here on Ctrl-C, and what asks a program to end, sets what [`is_asked`] returns.
 pub(crate) fn listen() {
-    let result = ctrlc::set_handler(|| {
-        if ASKED.swap(true, Ordering::Relaxed) {
-            quit();
+    static LISTENS: Once = Once::new();
+    LISTENS.call_once(|| {
+        let result = ctrlc::set_handler(|| {
+            if ASKED.swap(true, Ordering::Relaxed) {
+                quit();
+            }
+            message("stopping; what is done is kept. Once more quits at once");
+        });
+        if let Err(error) = result {
+            warn(&format!("Ctrl-C will quit at once: {error}"));
         }
-        message("stopping; what is done is kept. Once more quits at once");
     });
-    if let Err(error) = result {
-        warn(&format!("Ctrl-C will quit at once: {error}"));
-    }
 }
 
 #[expect(clippy::exit, reason = "asked for twice")]

@@ -194,14 +194,21 @@ fn folder_of(path: &Path) -> &Path {
 
 /// Fails before any work is done if a file could not be written there.
 pub(crate) fn check_writable(path: &Path) -> Result<(), CliError> {
-    if folder_of(path).is_dir() && !path.is_dir() {
-        return Ok(());
-    }
+    let folder = folder_of(path);
     let source = if path.is_dir() {
         io::ErrorKind::IsADirectory.into()
-    } else {
-        let text = format!("there is no folder `{}`", folder_of(path).display());
+    } else if !folder.is_dir() {
+        let text = format!("there is no folder `{}`", folder.display());
         io::Error::new(io::ErrorKind::NotFound, text)
+    } else if path.exists() && !path.is_file() {
+        // A device or a pipe.
+        return Ok(());
+    } else {
+        // Files are made beside their place and renamed.
+        match tempfile::Builder::new().tempfile_in(folder) {
+            Ok(_) => return Ok(()),
+            Err(error) => error.kind().into(),
+        }
     };
     Err(CliError::Write { path: path.to_owned(), source })
 }

@@ -6,9 +6,11 @@ pub(crate) mod makers;
 mod report;
 mod watch;
 
+use std::num::NonZero;
+
 use nosc_controller::outcome::Outcome;
 use nosc_controller::plot::training_curves;
-use nosc_controller::protocol::{Protocol, Trial};
+use nosc_controller::protocol::{Goal, Protocol, Trial};
 use nosc_controller::task::{Probe, Task, TaskOptions, open_with};
 use nosc_controller::trials::{Candidate, Run, run};
 
@@ -18,7 +20,7 @@ use crate::arguments::{
 };
 use crate::error::CliError;
 use crate::interrupt;
-use crate::output::{print, print_json};
+use crate::output::{message, print, print_json};
 use files::Files;
 use watch::Screen;
 
@@ -31,12 +33,15 @@ pub(crate) fn train(arguments: &TrainArguments, colour: Colour) -> Result<(), Cl
         named.clip_as(task.as_ref());
     }
     let protocol = protocol(&arguments.rates, &arguments.protocol, task.as_ref())?;
+    for named in &makers {
+        named.check(protocol.steps)?;
+    }
     let candidates: Vec<Candidate<'_>> =
         makers.iter().map(|named| Candidate { maker: &named.maker, protocol: &protocol }).collect();
     let names: Vec<&str> = makers.iter().map(|named| named.name.as_str()).collect();
     let jobs = jobs(&arguments.protocol, &arguments.backend)?;
     let run = run_watched(task.as_ref(), &names, &candidates, jobs, arguments.output.quiet)?;
-    let results: Vec<(&str, &Trial)> = names.into_iter().zip(&run.trials).collect();
+    let results: Vec<(&str, &Trial)> = names.iter().copied().zip(&run.trials).collect();
     // What was trained is shown even if a file cannot be written.
     let written = files.write(task.as_ref(), &results);
     if arguments.output.json {
@@ -44,8 +49,7 @@ pub(crate) fn train(arguments: &TrainArguments, colour: Colour) -> Result<(), Cl
     } else {
         print(&report::table(task.as_ref(), &protocol, &results))?;
     }
-    written?;
-    ended(run)
+    end(ended(&names, run), written)
 }
 
 /// Trains with Ctrl-C and progress.
@@ -64,12 +68,20 @@ pub(crate) fn run_watched(
 }
 
 /// The failure or interruption that a run ended with.
-pub(crate) fn ended(run: Run) -> Result<(), CliError> {
+pub(crate) fn ended(names: &[&str], run: Run) -> Result<(), CliError> {
     match run.failure {
-        Some(error) => Err(error.into()),
+        Some((id, source)) => Err(CliError::Rule { name: watch::title(names, &id), source }),
         None if run.is_interrupted || interrupt::is_asked() => Err(CliError::Interrupted),
         None => Ok(()),
     }
+}
+
+/// Both how a run and how its files ended; where both went wrong the files have the last word.
+pub(crate) fn end(run: Result<(), CliError>, files: Result<(), CliError>) -> Result<(), CliError> {
+    if let (Err(error), Err(_)) = (&run, &files) {
+        message(&format!("error: {error}"));
+    }
+    files.and(run)
 }
 
 fn options(data: &DataArguments) -> TaskOptions {
@@ -99,7 +111,7 @@ pub(crate) fn jobs(
     backend: &BackendArguments,
 ) -> Result<usize, CliError> {
     let is_device = backend.placement()? != nosc_runtime::Placement::Cpu;
-    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
     let usual = || if is_device { 1 } else { cores() };
     Ok(protocol.jobs.map_or_else(usual, usize::from))
 }
@@ -112,6 +124,14 @@ fn protocol(
 ) -> Result<Protocol, CliError> {
     let usual = Protocol::of(task, arguments.seed);
     let is_sweep = rates.lr == "sweep";
+    if rates.full_sweep && !is_sweep {
+        let message = "learning rates of `--lr` train to the end anyway: leave `--full-sweep` out";
+        return Err(CliError::Usage(message.to_owned()));
+    }
+    if arguments.sweep_examples.is_some() && task.description().examples.is_none() {
+        let message = format!("`{}` has no examples: leave `--sweep-examples` out", task.name());
+        return Err(CliError::Usage(message));
+    }
     let learning_rates = match (is_sweep, arguments.sweep_rates.is_empty()) {
         (true, true) => usual.learning_rates,
         (true, false) => arguments.sweep_rates.clone(),
@@ -129,12 +149,24 @@ fn protocol(
         probe => probe.filter(|_| is_sweep && !rates.full_sweep),
     };
     Ok(Protocol {
-        learning_rates,
+        learning_rates: distinct(learning_rates),
         probe,
         steps: steps(arguments, task),
         seeds: seeds(arguments),
         patience: arguments.give_up_after.map_or(usual.patience, |patience| patience.0),
+        goal: Goal::Children,
     })
+}
+
+/// The numbers without those that came before.
+pub(crate) fn distinct(numbers: Vec<f64>) -> Vec<f64> {
+    let mut distinct: Vec<f64> = Vec::new();
+    for number in numbers {
+        if !distinct.contains(&number) {
+            distinct.push(number);
+        }
+    }
+    distinct
 }
 
 fn is_probe_given(arguments: &ProtocolArguments) -> bool {
@@ -145,8 +177,8 @@ fn is_probe_given(arguments: &ProtocolArguments) -> bool {
 pub(crate) fn probe(arguments: &ProtocolArguments, usual: Option<Probe>) -> Option<Probe> {
     let longest = || is_probe_given(arguments).then_some(Probe { examples: usize::MAX, epochs: 1 });
     usual.or_else(longest).map(|usual| Probe {
-        examples: arguments.sweep_examples.unwrap_or(usual.examples),
-        epochs: arguments.sweep_epochs.unwrap_or(usual.epochs),
+        examples: arguments.sweep_examples.map_or(usual.examples, NonZero::get),
+        epochs: arguments.sweep_epochs.map_or(usual.epochs, NonZero::get),
     })
 }
 
@@ -166,7 +198,9 @@ fn parsed(text: &str) -> Result<Vec<f64>, CliError> {
     let parse = |text: &str| {
         let text = text.trim();
         text.parse().map_err(|_| {
-            let message = format!("`{text}` is no learning rate; expected numbers or `sweep`");
+            let message = format!(
+                "`{text}` is no learning rate; expected numbers with commas, or `sweep` alone"
+            );
             CliError::Usage(message)
         })
     };

@@ -2,11 +2,14 @@
 
 mod report;
 
+use std::cell::RefCell;
 use std::path::Path;
 
 use nosc_controller::stepper::MakeStepper;
-use nosc_controller::task::{Task, TaskOptions, open_with};
-use nosc_controller::transfer::{Conditions, Entry, Judgement, Rates, Runner, best_rates, judge};
+use nosc_controller::task::{IMAGES, Task, TaskOptions, check_options, open_with};
+use nosc_controller::transfer::{
+    Conditions, Entry, FACTOR, Judgement, Rates, Runner, best_rates, judge,
+};
 use nosc_controller::trials::{Candidate, Run};
 
 use crate::arguments::{Colour, TransferArguments, TransferTarget as Target};
@@ -14,7 +17,9 @@ use crate::error::CliError;
 use crate::output::{check_writable, message, print, print_json, write_file};
 use crate::source::{select_named, warn};
 use crate::train::makers::{NamedMaker, Over};
-use crate::train::{ended, image_options, jobs, probe, run_watched, seeds, steps};
+use crate::train::{
+    distinct as numbers, end, ended, image_options, jobs, probe, run_watched, seeds, steps,
+};
 
 /// A rule with an optimizer for each weight decay.
 struct Rule {
@@ -32,24 +37,38 @@ pub(crate) fn transfer(arguments: &TransferArguments, colour: Colour) -> Result<
     check(arguments)?;
     let rules = rules(arguments, colour)?;
     let jobs = jobs(&arguments.protocol, &arguments.backend)?;
+    // Of the run at hand: what failed is named.
+    let running = RefCell::new(Vec::new());
     let mut runner = |task: &dyn Task, names: &[&str], candidates: &[Candidate<'_>]| {
+        running.replace(names.iter().map(|name| (*name).to_owned()).collect());
         run_watched(task, names, candidates, jobs, arguments.quiet)
+    };
+    let ended = |run: Run| {
+        let names = running.borrow();
+        ended(&names.iter().map(String::as_str).collect::<Vec<_>>(), run)
     };
     let found = match search_rates(arguments, &rules, &mut runner)? {
         Ok(found) => found,
-        Err(cut_short) => return ended(*cut_short),
+        Err(cut_short) => return early(ended(*cut_short)),
     };
     let mut sections = Vec::new();
     let mut cut_short = None;
-    for target in &arguments.to {
-        let task = open(arguments, *target)?;
+    for target in distinct(&arguments.to) {
+        let task = open(arguments, target)?;
         announce(arguments, &task.description().title);
         let judgement = judged(arguments, task.as_ref(), &rules, &found, &mut runner)?;
-        sections.push((task, judgement.rules));
-        if judgement.cut_short.is_some() {
-            cut_short = judgement.cut_short;
+        cut_short = judgement.cut_short;
+        if !judgement.rules.is_empty() {
+            sections.push((task, judgement.rules));
+        }
+        if cut_short.is_some() {
             break;
         }
+    }
+    if sections.is_empty()
+        && let Some(run) = cut_short
+    {
+        return early(ended(run));
     }
     let json = report::json(&sections);
     let written = arguments
@@ -61,8 +80,25 @@ pub(crate) fn transfer(arguments: &TransferArguments, colour: Colour) -> Result<
     } else {
         print(&report::tables(&sections, &found))?;
     }
-    written?;
-    cut_short.map_or(Ok(()), ended)
+    end(cut_short.map_or(Ok(()), ended), written)
+}
+
+/// How a run ended that came before any rule was judged.
+fn early(ended: Result<(), CliError>) -> Result<(), CliError> {
+    match ended {
+        Err(CliError::Interrupted) => Err(CliError::InterruptedEarly),
+        end => end,
+    }
+}
+
+fn distinct(targets: &[Target]) -> Vec<Target> {
+    let mut distinct = Vec::new();
+    for target in targets {
+        if !distinct.contains(target) {
+            distinct.push(*target);
+        }
+    }
+    distinct
 }
 
 /// What would only come up after hours.
@@ -80,10 +116,20 @@ fn check(arguments: &TransferArguments) -> Result<(), CliError> {
         return Err(CliError::Usage(message));
     }
     let is_rate = |rate: &f64| rate.is_finite() && *rate > 0.0;
-    if let Some(rate) = arguments.around.filter(|rate| !is_rate(rate)) {
-        return Err(CliError::Usage(format!("`--around {rate}`: expected a positive number")));
+    let around = |rate: &f64| is_rate(&(rate / FACTOR)) && is_rate(&(rate * FACTOR));
+    if let Some(rate) = arguments.around.filter(|rate| !around(rate)) {
+        let message = format!("`--around {rate}`: expected a positive number with room around it");
+        return Err(CliError::Usage(message));
     }
-    Ok(())
+    let mut rates = arguments.protocol.sweep_rates.iter();
+    if let Some(rate) = rates.find(|rate| !is_rate(rate)) {
+        return Err(CliError::Usage(format!("`--sweep-rates {rate}`: expected positive numbers")));
+    }
+    if !IMAGES.contains(&arguments.on.as_str()) {
+        let message = format!("`--on {}`: expected one of {}", arguments.on, IMAGES.join(", "));
+        return Err(CliError::Usage(message));
+    }
+    Ok(check_options(&arguments.on, &image_options(&arguments.images))?)
 }
 
 /// The found rules, then the baselines.
@@ -91,11 +137,14 @@ fn rules(arguments: &TransferArguments, colour: Colour) -> Result<Vec<Rule>, Cli
     let over = Over::parse(&arguments.protocol)?;
     let mut rules = Vec::new();
     let found = arguments.rules.iter().map(|text| (text, false));
-    for (text, is_baseline) in found.chain(arguments.baselines.iter().map(|text| (text, true))) {
+    let is_none = arguments.baselines == ["none"];
+    let baselines = arguments.baselines.iter().filter(|_| !is_none);
+    let weight_decays = numbers(arguments.weight_decays.clone());
+    for (text, is_baseline) in found.chain(baselines.map(|text| (text, true))) {
         let selected = select_named(text, &[], colour)?;
         for rule in &selected.rules {
-            let has_decay = rule.parameters.iter().any(|p| p.name == "weight_decay");
-            let decays = if is_baseline && has_decay { &arguments.weight_decays[..] } else { &[] };
+            let own = rule.parameters.iter().find(|p| p.name == "weight_decay");
+            let decays = if is_baseline && own.is_some() { &weight_decays[..] } else { &[] };
             let usual = || over.maker(rule, selected.settings.clone(), &arguments.backend, colour);
             let mut makers = Vec::new();
             for decay in decays {
@@ -104,7 +153,10 @@ fn rules(arguments: &TransferArguments, colour: Colour) -> Result<Vec<Rule>, Cli
                 makers.push((*decay, named));
             }
             if makers.is_empty() {
-                makers.push((0.0, usual()?));
+                makers.push((own.map_or(0.0, |p| p.default), usual()?));
+            }
+            for (_, named) in &makers {
+                named.check(1)?;
             }
             rules.push(Rule { makers, is_baseline });
         }
@@ -181,7 +233,7 @@ fn judged(
 
 fn sweep_rates(arguments: &TransferArguments, task: &dyn Task) -> Vec<f64> {
     let given = &arguments.protocol.sweep_rates;
-    if given.is_empty() { task.default_learning_rates() } else { given.clone() }
+    if given.is_empty() { task.default_learning_rates() } else { numbers(given.clone()) }
 }
 
 fn conditions(arguments: &TransferArguments, task: &dyn Task) -> Conditions {

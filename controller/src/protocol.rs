@@ -34,6 +34,18 @@ pub struct Protocol {
     pub seeds: Vec<u64>,
     /// [`Budget::patience`] of all children.
     pub patience: Option<u64>,
+    /// What is wanted of it.
+    pub goal: Goal,
+}
+
+/// Where a protocol ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Goal {
+    /// With the best learning rate of the sweep.
+    Rate,
+    /// With children that trained at it.
+    Children,
 }
 
 /// What came of a rule.
@@ -43,6 +55,8 @@ pub struct Trial {
     pub sweep: Vec<Trained>,
     /// Those that trained for their result: for each learning rate one a seed.
     pub children: Vec<Trained>,
+    /// Whether all of them came to an end of their own: nothing was interrupted, failed or was not begun.
+    pub is_complete: bool,
 }
 
 impl Protocol {
@@ -54,6 +68,7 @@ impl Protocol {
             steps: task.default_steps(),
             seeds: vec![seed],
             patience: task.default_patience(),
+            goal: Goal::Children,
         }
     }
 
@@ -91,8 +106,10 @@ impl Protocol {
         self.learning_rates.iter().map(budget).collect()
     }
 
-    /// Budgets of the children that train for their result at these learning rates.
+    /// Budgets of the children that train for their result at these learning rates; none if they are not
+    /// the goal.
     pub fn training(&self, rates: &[f64]) -> Vec<Budget> {
+        let rates = if self.goal == Goal::Children { rates } else { &[] };
         let budget = |rate: f64, seed: u64| Budget {
             patience: self.patience,
             ..Budget::new(rate, self.steps, seed)
@@ -138,7 +155,7 @@ pub fn best_rate(children: &[Trained]) -> Option<f64> {
     finished.min_by(|(_, left), (_, right)| left.compare(right)).map(|(rate, _)| rate)
 }
 
-/// Which of two lists of children, each with the seeds of one setting, is better: `Less` if the left
+/// Which of two lists of children, each with all seeds of one setting, is better: `Less` if the left
 /// one is. One of which no child finished is worse than any.
 pub fn compare(left: &[&Trained], right: &[&Trained]) -> Ordering {
     let mean = |children: &[&Trained]| {
@@ -181,7 +198,7 @@ impl Mean {
 
 #[cfg(test)]
 mod tests {
-    use super::{Protocol, Trial, best_rate};
+    use super::{Goal, Protocol, Trial, best_rate};
     use crate::outcome::{Cost, Divergence, DivergenceReason, End, Outcome, Stage, Trained};
     use crate::task::{Probe, TaskError, open};
 
@@ -240,7 +257,7 @@ mod tests {
         assert_eq!(best_rate(&children), Some(3.0));
         assert_eq!(best_rate(&[lost(1.0), interrupted]), None);
         assert_eq!(best_rate(&[]), None);
-        let trial = Trial { sweep: Vec::new(), children: children.to_vec() };
+        let trial = Trial { sweep: Vec::new(), children: children.to_vec(), is_complete: false };
         assert_eq!(trial.best_children().len(), 1);
     }
 
@@ -259,6 +276,9 @@ mod tests {
             training.iter().map(|child| (child.learning_rate, child.seed)).collect();
         assert_eq!(order, [(0.1, 1), (0.1, 2), (1.0, 1), (1.0, 2)]);
         assert!(training.iter().all(|child| child.steps == 65 && child.examples.is_none()));
+        let protocol = Protocol { goal: Goal::Rate, ..protocol };
+        assert_eq!(protocol.sweep(task.as_ref()).len(), 7);
+        assert!(protocol.training(&[0.1]).is_empty());
     }
 
     #[test]

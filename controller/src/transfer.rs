@@ -7,8 +7,8 @@
 //! to the end at the best rate of the sweep; the three rates are a third of the search's best, itself,
 //! and three times it.
 
-use crate::outcome::Trained;
-use crate::protocol::{Protocol, Trial, compare};
+use crate::outcome::{End, Trained};
+use crate::protocol::{Goal, Protocol, Trial, compare};
 use crate::stepper::MakeStepper;
 use crate::task::{Probe, Task};
 use crate::trials::{Candidate, Run};
@@ -49,7 +49,7 @@ pub struct Conditions {
     pub patience: Option<u64>,
 }
 
-/// What came of a rule on a task.
+/// What came of a rule on a task. Only settings of which every seed came to its end are judged.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judged {
     /// The rule.
@@ -58,10 +58,12 @@ pub struct Judged {
     pub is_baseline: bool,
     /// The weight decay of the best children.
     pub weight_decay: f64,
-    /// The best children, one a seed; empty if no learning rate trains.
+    /// The best children, one a seed; empty if no setting was trained to the end.
     pub children: Vec<Trained>,
     /// How many settings were trained to the end to find it.
     pub settings: usize,
+    /// How many there were to try; 0 if no learning rate of the sweep, or of the search, trains.
+    pub planned: usize,
 }
 
 /// Everything on one task.
@@ -76,6 +78,17 @@ pub struct Judgement {
 /// Trains candidates of these names on a task: [`run`](crate::trials::run), with whatever watches it.
 pub type Runner<'r, E> = dyn FnMut(&dyn Task, &[&str], &[Candidate<'_>]) -> Result<Run, E> + 'r;
 
+impl Entry<'_> {
+    /// The name, with the weight decay if there are several.
+    fn title(&self, weight_decay: f64) -> String {
+        if self.makers.len() > 1 {
+            format!("{} weight_decay={weight_decay:e}", self.name)
+        } else {
+            self.name.to_owned()
+        }
+    }
+}
+
 impl Conditions {
     /// Those of a task when nobody asks for others.
     pub fn of(task: &dyn Task, seeds: Vec<u64>) -> Self {
@@ -87,13 +100,9 @@ impl Conditions {
         }
     }
 
-    /// Short children at these rates, with the first seed.
-    fn sweep(&self, task: &dyn Task, rates: &[f64]) -> Protocol {
-        Protocol {
-            steps: task.steps_of_probe(&self.probe),
-            seeds: self.seeds.iter().take(1).copied().collect(),
-            ..self.training(rates)
-        }
+    /// Short children at these rates.
+    fn sweep(&self, rates: &[f64]) -> Protocol {
+        Protocol { probe: Some(self.probe), goal: Goal::Rate, ..self.training(rates) }
     }
 
     fn training(&self, rates: &[f64]) -> Protocol {
@@ -103,12 +112,13 @@ impl Conditions {
             steps: self.steps,
             seeds: self.seeds.clone(),
             patience: self.patience,
+            goal: Goal::Children,
         }
     }
 }
 
 /// The best learning rate of each rule in a sweep of short children on `task`: none where all were
-/// lost. Shorter than the list of rules, with the run, if that ended before its end.
+/// lost; where there is only one, that one. Empty, with the run, if that ended before its end.
 ///
 /// # Errors
 ///
@@ -119,22 +129,23 @@ pub fn best_rates<E>(
     conditions: &Conditions,
     runner: &mut Runner<'_, E>,
 ) -> Result<(Vec<Option<f64>>, Option<Run>), E> {
+    let has_choice = |(_, _, rates): &&(&str, &dyn MakeStepper, &[f64])| rates.len() > 1;
+    let swept: Vec<_> = rules.iter().filter(has_choice).collect();
     let protocols: Vec<Protocol> =
-        rules.iter().map(|(_, _, rates)| conditions.sweep(task, rates)).collect();
-    let names: Vec<&str> = rules.iter().map(|(name, _, _)| *name).collect();
-    let candidates: Vec<Candidate<'_>> = rules
-        .iter()
-        .zip(&protocols)
-        .map(|((_, maker, _), protocol)| Candidate { maker: *maker, protocol })
-        .collect();
-    if candidates.is_empty() {
-        return Ok((Vec::new(), None));
+        swept.iter().map(|(_, _, rates)| conditions.sweep(rates)).collect();
+    let names: Vec<&str> = swept.iter().map(|(name, _, _)| *name).collect();
+    let makers = swept.iter().zip(&protocols);
+    let candidates: Vec<Candidate<'_>> =
+        makers.map(|((_, maker, _), protocol)| Candidate { maker: *maker, protocol }).collect();
+    let run = if candidates.is_empty() { None } else { Some(runner(task, &names, &candidates)?) };
+    if run.as_ref().is_some_and(is_cut_short) {
+        return Ok((Vec::new(), run));
     }
-    let run = runner(task, &names, &candidates)?;
-    if is_cut_short(&run) {
-        return Ok((Vec::new(), Some(run)));
-    }
-    Ok((run.trials.iter().map(Trial::best).collect(), None))
+    let mut best = run.iter().flat_map(|run| run.trials.iter().map(Trial::best_of_sweep));
+    let rates = rules.iter().map(|rule| {
+        if has_choice(&rule) { best.next().flatten() } else { rule.2.first().copied() }
+    });
+    Ok((rates.collect(), None))
 }
 
 /// Judges rules on a task.
@@ -178,40 +189,68 @@ pub fn judge<E>(
             makers.map(move |(decay, maker)| (index, *decay, Candidate { maker: *maker, protocol }))
         })
         .collect();
-    let names: Vec<&str> = settings.iter().map(|(index, _, _)| entries[*index].name).collect();
+    let names: Vec<String> =
+        settings.iter().map(|(index, decay, _)| entries[*index].title(*decay)).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let candidates: Vec<Candidate<'_>> = settings.iter().map(|(_, _, one)| *one).collect();
     let run = if candidates.is_empty() { None } else { Some(runner(task, &names, &candidates)?) };
     let trials = run.as_ref().map_or(&[][..], |run| &run.trials);
-    let tried: Vec<(usize, f64, &Trial)> = settings
+    let tried: Vec<Tried<'_>> = settings
         .iter()
         .zip(trials)
-        .map(|((index, decay, _), trial)| (*index, *decay, trial))
+        .map(|((entry, weight_decay, candidate), trial)| Tried {
+            entry: *entry,
+            weight_decay: *weight_decay,
+            protocol: candidate.protocol,
+            trial,
+        })
         .collect();
     let rules =
         entries.iter().enumerate().map(|(index, entry)| judged(index, entry, &tried)).collect();
     Ok(Judgement { rules, cut_short: run.filter(is_cut_short) })
 }
 
+/// What was trained of an entry with a weight decay.
+struct Tried<'a> {
+    entry: usize,
+    weight_decay: f64,
+    protocol: &'a Protocol,
+    trial: &'a Trial,
+}
+
+impl Tried<'_> {
+    /// The children of each learning rate of which every seed came to its end.
+    fn settings(&self) -> impl Iterator<Item = Vec<&Trained>> {
+        self.protocol.learning_rates.iter().filter_map(|rate| {
+            let is_of = |child: &&Trained| {
+                let outcome = &child.outcome;
+                outcome.learning_rate == *rate && outcome.end != End::Interrupted
+            };
+            let children: Vec<&Trained> = self.trial.children.iter().filter(is_of).collect();
+            (children.len() == self.protocol.seeds.len()).then_some(children)
+        })
+    }
+}
+
 /// The best of an entry's settings.
-fn judged(index: usize, entry: &Entry<'_>, tried: &[(usize, f64, &Trial)]) -> Judged {
-    let own = tried.iter().filter(|(of, _, _)| *of == index);
-    let settings = own.clone().map(|(_, _, trial)| {
-        let mut rates: Vec<f64> =
-            trial.children.iter().map(|child| child.outcome.learning_rate).collect();
-        rates.dedup();
-        rates.len()
-    });
-    // `min_by` keeps the first of equals: the smaller weight decay.
-    let best = own
-        .map(|(_, decay, trial)| (*decay, trial.best_children()))
-        .min_by(|(_, left), (_, right)| compare(left, right));
-    let (weight_decay, children) = best.unwrap_or((0.0, Vec::new()));
+fn judged(index: usize, entry: &Entry<'_>, tried: &[Tried<'_>]) -> Judged {
+    let own = || tried.iter().filter(|tried| tried.entry == index);
+    let settings: Vec<(f64, Vec<&Trained>)> = own()
+        .flat_map(|tried| tried.settings().map(|children| (tried.weight_decay, children)))
+        .collect();
+    let planned = own().map(|tried| tried.protocol.learning_rates.len()).sum();
+    let count = settings.len();
+    // `min_by` keeps the first of equals: the smaller weight decay and learning rate.
+    let best = settings.into_iter().min_by(|(_, left), (_, right)| compare(left, right));
+    let usual = entry.makers.first().map_or(0.0, |(decay, _)| *decay);
+    let (weight_decay, children) = best.unwrap_or((usual, Vec::new()));
     Judged {
         name: entry.name.to_owned(),
         is_baseline: matches!(entry.rates, Rates::Swept(_)),
         weight_decay,
         children: children.into_iter().cloned().collect(),
-        settings: settings.sum(),
+        settings: count,
+        planned,
     }
 }
 
@@ -221,11 +260,14 @@ fn is_cut_short(run: &Run) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::ControlFlow;
+
     use super::{Conditions, Entry, Judgement, Rates, best_rates, judge};
+    use crate::outcome::Trained;
     use crate::stepper::MakeStepper;
     use crate::stepper::fake::{Ascent, FailingAt, Momentum};
-    use crate::task::{Probe, Task, TaskError, TaskOptions, open_with};
-    use crate::trials::{Candidate, Run, Unwatched, run};
+    use crate::task::{Event, Probe, Task, TaskError, TaskOptions, open_with};
+    use crate::trials::{Candidate, ChildId, Run, Unwatched, Watch, run};
 
     fn digits() -> Box<dyn Task> {
         let child = Some("softmax".to_owned());
@@ -237,12 +279,17 @@ mod tests {
         Conditions { probe, steps: 13, ..Conditions::of(task, vec![5, 6]) }
     }
 
-    fn judgement(entries: &[Entry<'_>], sizes: &mut Vec<usize>) -> Judgement {
+    /// With the numbers of children of each run: of sweeps, and for their result.
+    fn judgement(entries: &[Entry<'_>], sizes: &mut Vec<(usize, usize)>) -> Judgement {
         let task = digits();
         let mut runner = |task: &dyn Task, names: &[&str], candidates: &[Candidate<'_>]| {
             assert_eq!(names.len(), candidates.len());
             let run = run(task, candidates, 2, &Unwatched)?;
-            sizes.push(run.trials.iter().map(|trial| trial.children.len()).sum());
+            let all = || run.trials.iter().flat_map(|trial| &trial.sweep);
+            assert!(all().all(|child| child.outcome.test_accuracy.is_none()));
+            assert!(all().all(|child| child.cost.examples <= 300));
+            let children = run.trials.iter().map(|trial| trial.children.len()).sum();
+            sizes.push((all().count(), children));
             Ok::<Run, TaskError>(run)
         };
         judge(task.as_ref(), entries, &conditions(task.as_ref()), &mut runner).unwrap()
@@ -264,7 +311,7 @@ mod tests {
         let judgement =
             judgement(&[sgd, found("mine", Some(0.1)), found("lost", None)], &mut sizes);
         // Three short children; two decays and three rates, two seeds each.
-        assert_eq!(sizes, [3, 2 * (2 + 3)]);
+        assert_eq!(sizes, [(3, 0), (0, 2 * (2 + 3))]);
         assert!(judgement.cut_short.is_none());
         let [sgd, mine, lost] = &judgement.rules[..] else { panic!("{judgement:?}") };
         assert!(sgd.is_baseline && !mine.is_baseline && !lost.is_baseline);
@@ -283,20 +330,48 @@ mod tests {
         let bad = baseline("bad", &[&FailingAt(0)]);
         let judgement = judgement(&[bad, found("mine", Some(0.1))], &mut sizes);
         assert!(judgement.rules.is_empty() && judgement.cut_short.is_some());
-        assert_eq!(sizes, [0]);
+        assert_eq!(sizes, [(0, 0)]);
+    }
+
+    /// Stops at the first event of the child with this learning rate.
+    struct StopAt(f64);
+
+    impl Watch for StopAt {
+        fn event(&self, child: &ChildId, _: Event<'_>) -> ControlFlow<()> {
+            let is_it = child.budget.learning_rate == self.0;
+            if is_it { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        }
+
+        fn ended(&self, _: &ChildId, _: &Trained) {}
+    }
+
+    #[test]
+    fn only_what_came_to_its_end_is_judged() {
+        let task = digits();
+        let entries = [found("mine", Some(0.1)), found("other", Some(0.2))];
+        let mut runner = |task: &dyn Task, _: &[&str], candidates: &[Candidate<'_>]| {
+            run(task, candidates, 1, &StopAt(0.1))
+        };
+        let conditions = conditions(task.as_ref());
+        let judgement = judge(task.as_ref(), &entries, &conditions, &mut runner).unwrap();
+        assert!(judgement.cut_short.is_some_and(|run| run.is_interrupted));
+        let [mine, other] = &judgement.rules[..] else { panic!("{:?}", judgement.rules) };
+        // The first of three rates is done, the second was stopped.
+        assert_eq!((mine.settings, mine.planned, mine.children.len()), (1, 3, 2));
+        assert_eq!((other.settings, other.planned, other.children.len()), (0, 3, 0));
     }
 
     #[test]
     fn the_best_rate_of_a_search_is_none_if_all_are_lost() {
         let task = digits();
-        let rates: [&[f64]; 2] = [&[1e39], &[1e-3, 0.1]];
+        let rates: [&[f64]; 3] = [&[1e39, 1e40], &[1e-3, 0.1], &[0.5]];
         let rules = rates.map(|rates| ("sgd", &Momentum(0.0) as &dyn MakeStepper, rates));
         let mut runner = |task: &dyn Task, _: &[&str], candidates: &[Candidate<'_>]| {
             run(task, candidates, 1, &Unwatched)
         };
         let conditions = conditions(task.as_ref());
         let (best, run) = best_rates(task.as_ref(), &rules, &conditions, &mut runner).unwrap();
-        assert_eq!(best, [None, Some(0.1)]);
+        assert_eq!(best, [None, Some(0.1), Some(0.5)]);
         assert!(run.is_none());
     }
 }

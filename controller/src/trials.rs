@@ -7,6 +7,8 @@
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::outcome::{End, Stage, Trained};
@@ -47,14 +49,14 @@ pub struct Run {
     /// One for each candidate, in their order. After a failure or an interruption children are
     /// missing.
     pub trials: Vec<Trial>,
-    /// Why it ended before its end, if something failed.
-    pub failure: Option<TaskError>,
+    /// Why it ended before its end, if something failed, and the child that did.
+    pub failure: Option<(ChildId, TaskError)>,
     /// Whether a child was stopped by the caller.
     pub is_interrupted: bool,
 }
 
-/// Tries each candidate, with up to `jobs` children at a time. A failure ends the run; children
-/// that were already done are in it.
+/// Tries each candidate, with up to `jobs` children at a time. A failure, or a panic of a child, ends
+/// the run after the steps at hand; children that were already done are in it.
 ///
 /// # Errors
 ///
@@ -76,19 +78,19 @@ pub fn run(
         (Slots::new(sweep.len(), trainings.len()), sweep.into_iter().chain(trainings))
     });
     let (slots, queues): (Vec<_>, Vec<_>) = progress.unzip();
-    let state = State {
-        queue: queues.into_iter().flatten().collect(),
-        running: 0,
-        is_stopped: false,
-        is_interrupted: false,
-        failure: None,
-        slots,
-    };
-    let pool = Pool { task, candidates, watch, state: Mutex::new(state), change: Condvar::new() };
+    let queue: VecDeque<Job> = queues.into_iter().flatten().collect();
+    let jobs = jobs.min(queue.len());
+    let state = State { queue, running: 0, is_interrupted: false, failure: None, slots };
+    let is_stopped = AtomicBool::new(false);
+    let (state, change) = (Mutex::new(state), Condvar::new());
+    let pool = Pool { task, candidates, watch, is_stopped, state, change };
     std::thread::scope(|scope| {
-        for _ in 0..jobs.max(1) {
-            scope.spawn(|| pool.work());
+        for _ in 1..jobs {
+            // With fewer threads it takes longer, and this one is there.
+            let thread = std::thread::Builder::new().name("child".to_owned());
+            drop(thread.spawn_scoped(scope, || pool.work()));
         }
+        pool.work();
     });
     let state = pool.state.into_inner().unwrap_or_else(PoisonError::into_inner);
     let trials = state.slots.into_iter().map(Slots::into_trial).collect();
@@ -134,8 +136,12 @@ impl Slots {
     }
 
     fn into_trial(self) -> Trial {
+        let is_done = |child: &Option<Trained>| {
+            child.as_ref().is_some_and(|child| child.outcome.end != End::Interrupted)
+        };
+        let is_complete = self.sweep.iter().chain(&self.children).all(is_done);
         let list = |slots: Vec<Option<Trained>>| slots.into_iter().flatten().collect();
-        Trial { sweep: list(self.sweep), children: list(self.children) }
+        Trial { sweep: list(self.sweep), children: list(self.children), is_complete }
     }
 }
 
@@ -144,9 +150,8 @@ impl Slots {
 struct State {
     queue: VecDeque<Job>,
     running: usize,
-    is_stopped: bool,
     is_interrupted: bool,
-    failure: Option<TaskError>,
+    failure: Option<(ChildId, TaskError)>,
     slots: Vec<Slots>,
 }
 
@@ -154,19 +159,20 @@ struct Pool<'a> {
     task: &'a dyn Task,
     candidates: &'a [Candidate<'a>],
     watch: &'a dyn Watch,
+    /// No child begins, and none goes on.
+    is_stopped: AtomicBool,
     state: Mutex<State>,
     /// The queue, or the number of children in training, has changed.
     change: Condvar,
 }
 
-/// Holds a place among the running, until it is dropped, also by a panic.
+/// Holds a place among the running, until it is dropped.
 struct Place<'a, 'p>(&'a Pool<'p>);
 
 impl Drop for Place<'_, '_> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.running -= 1;
-        state.is_stopped |= std::thread::panicking();
         self.0.change.notify_all();
     }
 }
@@ -179,20 +185,28 @@ impl Pool<'_> {
     /// Trains children until there are none, and none in training after which there could be more.
     fn work(&self) {
         while let Some((job, _place)) = self.next() {
-            let mut progress = |event: Event<'_>| self.watch.event(&job.id, event);
-            let maker = self.candidates[job.id.candidate].maker;
-            let trained = self.task.train(maker, &job.id.budget, &mut progress);
-            if let Ok(trained) = &trained {
-                self.watch.ended(&job.id, trained);
-            }
-            self.put(job, trained);
+            let trained = catch_unwind(AssertUnwindSafe(|| self.train(&job.id)));
+            self.put(job, trained.unwrap_or_else(|panic| Err(TaskError::panic(panic.as_ref()))));
         }
+    }
+
+    fn train(&self, id: &ChildId) -> Result<Trained, TaskError> {
+        let mut progress = |event: Event<'_>| match self.watch.event(id, event) {
+            ControlFlow::Continue(()) if self.is_stopped.load(Ordering::Relaxed) => {
+                ControlFlow::Break(())
+            }
+            flow => flow,
+        };
+        let maker = self.candidates[id.candidate].maker;
+        let trained = self.task.train(maker, &id.budget, &mut progress)?;
+        self.watch.ended(id, &trained);
+        Ok(trained)
     }
 
     fn next(&self) -> Option<(Job, Place<'_, '_>)> {
         let mut state = self.lock();
         loop {
-            if state.is_stopped {
+            if self.is_stopped.load(Ordering::Relaxed) {
                 return None;
             }
             if let Some(job) = state.queue.pop_front() {
@@ -211,25 +225,26 @@ impl Pool<'_> {
         let trained = match trained {
             Ok(trained) => trained,
             Err(error) => {
-                state.is_stopped = true;
-                state.failure.get_or_insert(error);
+                self.is_stopped.store(true, Ordering::Relaxed);
+                state.failure.get_or_insert((job.id, error));
                 return;
             }
         };
         if trained.outcome.end == End::Interrupted {
-            state.is_stopped = true;
-            state.is_interrupted = true;
+            // Those that a failure has stopped were interrupted by nobody.
+            state.is_interrupted |= !self.is_stopped.swap(true, Ordering::Relaxed);
         }
         let Job { id: ChildId { candidate, budget }, slot } = job;
         state.slots[candidate].put(budget.stage, slot, trained);
         let slots = &state.slots[candidate];
-        if state.is_stopped || budget.stage == Stage::Training || !slots.is_swept() {
+        if budget.stage == Stage::Training || !slots.is_swept() {
             return;
         }
         let sweep: Vec<Trained> = slots.sweep.iter().flatten().cloned().collect();
         if let Some(rate) = best_rate(&sweep) {
             let trainings =
                 jobs_of(candidate, self.candidates[candidate].protocol.training(&[rate]));
+            // So that it is known that they are missing, if nobody trains them any more.
             state.slots[candidate].children = vec![None; trainings.len()];
             trainings.into_iter().rev().for_each(|job| state.queue.push_front(job));
         }
@@ -256,8 +271,8 @@ mod tests {
     use super::{Candidate, ChildId, Run, Unwatched, Watch, run};
     use crate::outcome::{End, Outcome, Stage, Trained};
     use crate::protocol::{Protocol, Trial};
-    use crate::stepper::MakeStepper;
     use crate::stepper::fake::{FailingAt, Momentum};
+    use crate::stepper::{MakeStepper, Stepper, StepperError, StepperSettings};
     use crate::task::{Budget, Event, Task, TaskError, TaskOptions, open, open_with};
 
     /// Stops everything when a child of the second candidate begins its fifth step.
@@ -283,6 +298,15 @@ mod tests {
 
         fn ended(&self, child: &ChildId, _: &Trained) {
             self.0.lock().unwrap().push((child.candidate, child.budget.stage));
+        }
+    }
+
+    #[derive(Debug)]
+    struct Panicking;
+
+    impl MakeStepper for Panicking {
+        fn make(&self, _: &StepperSettings<'_>) -> Result<Box<dyn Stepper>, StepperError> {
+            panic!("of a test")
         }
     }
 
@@ -347,8 +371,30 @@ mod tests {
     #[test]
     fn a_failure_keeps_what_is_done() {
         let run = tried(&[&Momentum(0.9), &FailingAt(3)], 1, &Unwatched);
-        assert!(matches!(run.failure, Some(TaskError::Step { step: 3, .. })));
+        let Some((id, TaskError::Step { step: 3, .. })) = run.failure else { panic!("{run:?}") };
+        assert_eq!((id.candidate, id.budget.stage), (1, Stage::Sweep));
+        assert!(run.trials[0].is_complete && !run.trials[1].is_complete);
         assert_eq!(run.trials[0].children.len(), 2);
+    }
+
+    #[test]
+    fn a_failure_or_a_panic_stops_the_others_and_loses_nothing() {
+        let task = digits();
+        let long =
+            Protocol { steps: u64::MAX, learning_rates: vec![0.1], ..protocol(task.as_ref()) };
+        let short = Protocol { steps: 13, ..long.clone() };
+        for bad in [&FailingAt(3) as &dyn MakeStepper, &Panicking] {
+            let candidates = [
+                Candidate { maker: &Momentum(0.0), protocol: &short },
+                Candidate { maker: bad, protocol: &long },
+                Candidate { maker: &Momentum(0.9), protocol: &long },
+            ];
+            let run = run(task.as_ref(), &candidates, 3, &Unwatched).unwrap();
+            let (id, _) = run.failure.as_ref().unwrap();
+            assert_eq!(id.candidate, 1);
+            assert!(!run.is_interrupted);
+            assert!(!run.trials[2].is_complete);
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Arguments of the commands that train children.
 
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -48,7 +49,7 @@ pub(crate) struct ImageArguments {
     /// `shapes` and `cifar10`: number of training images
     #[arg(long)]
     pub(crate) count: Option<usize>,
-    /// Examples a step; 100 if left out
+    /// Examples a step; if left out 100 images, or 50 windows of text
     #[arg(long)]
     pub(crate) batch: Option<usize>,
 }
@@ -97,19 +98,19 @@ pub(crate) struct ProtocolArguments {
     pub(crate) sweep_rates: Vec<f64>,
     /// Training examples of a child of the sweep; 10,000 if left out
     #[arg(long, value_name = "N")]
-    pub(crate) sweep_examples: Option<usize>,
+    pub(crate) sweep_examples: Option<NonZeroUsize>,
     /// Passes over them; 1 if left out
     #[arg(long, value_name = "N")]
-    pub(crate) sweep_epochs: Option<u64>,
+    pub(crate) sweep_epochs: Option<NonZeroU64>,
     /// Give a child up if its loss is above the start after so many steps; `never` for not at all
     #[arg(long, value_name = "STEPS|never", value_parser = patience)]
     pub(crate) give_up_after: Option<Patience>,
     /// Over the schedule of each rule: a formula such as 'ld*cd', or 'step(0.1, 50%, 75%)'
     #[arg(long, value_name = "FORMULA")]
     pub(crate) schedule: Option<String>,
-    /// Scale gradients down to this norm where they are longer
-    #[arg(long, value_name = "NORM", allow_hyphen_values = true)]
-    pub(crate) clip_norm: Option<f64>,
+    /// Scale gradients down to this norm where they are longer; `text` does so at 5 if it is left out
+    #[arg(long, value_name = "NORM|never", value_parser = clip_norm, allow_hyphen_values = true)]
+    pub(crate) clip_norm: Option<ClipNorm>,
     /// Seed of initial parameters, data order and draws
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
@@ -132,7 +133,7 @@ pub(crate) struct TransferArguments {
     /// What to judge them on, with commas: deep, residual (nets on the same images), text
     #[arg(long, value_name = "TARGETS", value_delimiter = ',', default_values = ["deep", "residual", "text"])]
     pub(crate) to: Vec<TransferTarget>,
-    /// Rules to tune and compare with
+    /// Rules to tune and compare with; `none` for none
     #[arg(long, value_delimiter = ',', default_values = ["sgd", "momentum", "adam", "rmsprop"])]
     pub(crate) baselines: Vec<String>,
     /// Weight decays that each baseline is tried with, as far as it has the parameter
@@ -193,6 +194,19 @@ pub(crate) struct TrainOutput {
 /// After how many steps a child above its start is given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Patience(pub(crate) Option<u64>);
+
+/// The norm that gradients are clipped to, if they are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct ClipNorm(pub(crate) Option<f64>);
+
+fn clip_norm(text: &str) -> Result<ClipNorm, String> {
+    let is_norm = |norm: &f64| norm.is_finite() && *norm > 0.0;
+    match (text, text.parse().ok().filter(is_norm)) {
+        ("never", _) => Ok(ClipNorm(None)),
+        (_, Some(norm)) => Ok(ClipNorm(Some(norm))),
+        (_, None) => Err("expected a positive number, or `never`".to_owned()),
+    }
+}
 
 /// Values of a parameter; at least one.
 #[derive(Debug, Clone, PartialEq)]

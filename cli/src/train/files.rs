@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{picture, report};
 use crate::arguments::TrainOutput;
 use crate::error::CliError;
-use crate::output::{check_writable, write_file};
+use crate::output::{check_writable, is_same_place, write_file};
 
 /// Where results go; each file can be written, as far as that is known beforehand.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct Files {
 }
 
 /// Columns of a file of results: fields of the JSON.
-const RESULTS: [&str; 15] = [
+const RESULTS: [&str; 16] = [
     "rule",
     "task",
     "child",
@@ -36,6 +36,7 @@ const RESULTS: [&str; 15] = [
     "path",
     "diverged",
     "interrupted",
+    "complete",
 ];
 
 /// Columns of a file of curves.
@@ -63,6 +64,14 @@ impl Files {
                 return Err(CliError::Usage(format!("`{}`: {what}", path.display())));
             }
             check_writable(path)?;
+        }
+        let places = [&output.output, &output.curves, &output.plot];
+        let places: Vec<&PathBuf> = places.into_iter().flatten().collect();
+        for (index, path) in places.iter().enumerate() {
+            if places[..index].iter().any(|other| is_same_place(path, other)) {
+                let message = format!("`{}` is given twice: name a file for each", path.display());
+                return Err(CliError::Usage(message));
+            }
         }
         Ok(Self {
             output: output.output.clone(),
@@ -171,6 +180,6 @@ mod tests {
         let text = rows(&list);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0].split(',').count(), RESULTS.len());
-        assert_eq!(lines[1], "a,,,,3,0.1,true,,,,,,,,");
+        assert_eq!(lines[1], "a,,,,3,0.1,true,,,,,,,,,");
     }
 }

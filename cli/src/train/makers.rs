@@ -3,10 +3,13 @@
 use nosc_compiler::Rule;
 use nosc_controller::compiled_stepper::CompiledMaker;
 use nosc_controller::learning_rate::LearningRate;
-use nosc_controller::task::Task;
+use nosc_controller::stepper::{MakeStepper, StepperSettings};
+use nosc_controller::task::{Task, TaskError};
 use nosc_runtime::CompiledRule;
 
-use crate::arguments::{BackendArguments, Colour, ProtocolArguments, TrainArguments, Values};
+use crate::arguments::{
+    BackendArguments, ClipNorm, Colour, ProtocolArguments, TrainArguments, Values,
+};
 use crate::error::CliError;
 use crate::source::{refused, select_named, warn};
 
@@ -15,12 +18,27 @@ use crate::source::{refused, select_named, warn};
 pub(crate) struct NamedMaker {
     pub(crate) name: String,
     pub(crate) maker: CompiledMaker,
+    clip_is_given: bool,
 }
 
 impl NamedMaker {
+    /// Makes an optimizer and takes a step with it, so that a parameter out of its range, or a missing
+    /// device, is known before other rules have trained for hours.
+    pub(crate) fn check(&self, total_steps: u64) -> Result<(), CliError> {
+        let settings =
+            StepperSettings { tensor_lengths: &[1], learning_rate: 1e-3, total_steps, seed: 0 };
+        let refused = |source| CliError::Rule { name: self.name.clone(), source };
+        let mut stepper =
+            self.maker.make(&settings).map_err(|error| refused(TaskError::Optimizer(error)))?;
+        let step = stepper.step(&mut [&mut [0.5]], &[&[0.5]]);
+        step.map_err(|source| refused(TaskError::Optimizer(source)))
+    }
+
     /// Clips gradients as the task does when nobody asks for another norm.
     pub(crate) fn clip_as(&mut self, task: &dyn Task) {
-        self.maker.clip_norm = self.maker.clip_norm.or_else(|| task.default_clip_norm());
+        if !self.clip_is_given {
+            self.maker.clip_norm = task.default_clip_norm();
+        }
     }
 }
 
@@ -54,7 +72,7 @@ pub(super) fn makers(
                 seen.push(key);
                 let name = with_values(&rule.name, &parameters, &arguments.set);
                 let maker = over.maker(&rule, parameters, &arguments.backend, colour)?;
-                makers.push(NamedMaker { name, ..maker });
+                makers.push((text, NamedMaker { name, ..maker }));
             }
         }
     }
@@ -63,7 +81,21 @@ pub(super) fn makers(
             "none of the rules has a parameter `{name}`; `nosc explain RULE` lists them"
         )));
     }
-    Ok(makers)
+    Ok(told_apart(makers))
+}
+
+/// Rules of one name get what was given in front of it.
+fn told_apart(makers: Vec<(&String, NamedMaker)>) -> Vec<NamedMaker> {
+    let names: Vec<String> = makers.iter().map(|(_, named)| named.name.clone()).collect();
+    let told_apart = |(text, mut named): (&String, NamedMaker)| {
+        let is_alone = names.iter().filter(|name| **name == named.name).count() < 2;
+        if !is_alone && *text != named.name {
+            let file = text.rsplit_once(':').map_or(text.as_str(), |(file, _)| file);
+            named.name = format!("{file}:{}", named.name);
+        }
+        named
+    };
+    makers.into_iter().map(told_apart).collect()
 }
 
 /// Most combinations of values.
@@ -72,7 +104,11 @@ const MAX_COMBINATIONS: usize = 10_000;
 /// Every choice of one value for each parameter; the last parameter changes fastest.
 fn combinations(set: &[(String, Values)]) -> Result<Vec<Vec<(String, f64)>>, CliError> {
     let mut all = vec![Vec::new()];
-    for (name, Values(values)) in set {
+    for (index, (name, Values(values))) in set.iter().enumerate() {
+        if set[..index].iter().any(|(other, _)| other == name) {
+            let message = format!("`--set {name}` is given twice; write `--set {name}=V1,V2`");
+            return Err(CliError::Usage(message));
+        }
         if all.len().saturating_mul(values.len()) > MAX_COMBINATIONS {
             let message =
                 format!("`--set` has more than {MAX_COMBINATIONS} combinations of values");
@@ -107,16 +143,12 @@ fn with_values(name: &str, parameters: &[(String, f64)], set: &[(String, Values)
 pub(crate) struct Over {
     formula: Option<String>,
     decay: Option<LearningRate>,
-    clip_norm: Option<f64>,
+    clip: Option<ClipNorm>,
 }
 
 impl Over {
     pub(crate) fn parse(arguments: &ProtocolArguments) -> Result<Self, CliError> {
-        if let Some(norm) = arguments.clip_norm.filter(|norm| !(norm.is_finite() && *norm > 0.0)) {
-            let message = format!("`--clip-norm {norm}`: expected a positive number");
-            return Err(CliError::Usage(message));
-        }
-        let mut over = Self { formula: None, decay: None, clip_norm: arguments.clip_norm };
+        let mut over = Self { formula: None, decay: None, clip: arguments.clip_norm };
         match &arguments.schedule {
             Some(text) if LearningRate::is_stepwise(text) => {
                 let decay = text.parse().map_err(|error| CliError::Schedule(Box::new(error)))?;
@@ -150,8 +182,8 @@ impl Over {
             parameters,
             placement: backend.placement()?,
             decay: self.decay.clone(),
-            clip_norm: self.clip_norm,
+            clip_norm: self.clip.and_then(|clip| clip.0),
         };
-        Ok(NamedMaker { name: rule.name.clone(), maker })
+        Ok(NamedMaker { name: rule.name.clone(), maker, clip_is_given: self.clip.is_some() })
     }
 }

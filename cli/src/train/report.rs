@@ -44,7 +44,11 @@ fn row(name: &str, trial: &Trial) -> [String; 5] {
     let children = trial.best_children();
     let Some(first) = children.first() else {
         let rate = trial.best_of_sweep().map_or("-".to_owned(), |rate| format!("{rate:e}"));
-        let what = if trial.sweep.is_empty() { "not trained" } else { lost_sweep(trial) };
+        let what = match (trial.sweep.is_empty(), trial.is_complete) {
+            (_, true) => "diverged at every rate",
+            (true, false) => "not trained",
+            (false, false) => "sweep only (stopped)",
+        };
         return [name.to_owned(), rate, what.to_owned(), "-".to_owned(), "-".to_owned()];
     };
     let of = |value: &dyn Fn(&Outcome) -> Option<f64>| {
@@ -52,25 +56,21 @@ fn row(name: &str, trial: &Trial) -> [String; 5] {
         spread(&values)
     };
     let diverged = children.iter().find_map(|child| child.outcome.divergence());
-    let is_interrupted = children.iter().any(|child| child.outcome.end == End::Interrupted);
-    let loss = match (diverged, of(&|outcome| outcome.final_loss)) {
+    let mut loss = match (diverged, of(&|outcome| outcome.final_loss)) {
         (Some(divergence), _) => format!("diverged at step {}", divergence.step),
-        (None, Some(loss)) if is_interrupted => format!("{:.3e} (stopped)", loss.mean),
         (None, Some(Spread { mean, deviation: None })) => format!("{mean:.3e}"),
         (None, Some(Spread { mean, deviation: Some(deviation) })) => {
             format!("{mean:.3e} ± {deviation:.1e}")
         }
-        _ => "-".to_owned(),
+        (None, None) => "-".to_owned(),
     };
+    if !trial.is_complete {
+        loss += " (stopped)";
+    }
     let validation = of(&|outcome| outcome.validation_accuracy);
     let test = of(&|outcome| outcome.test_accuracy);
     let rate = format!("{:e}", first.outcome.learning_rate);
     [name.to_owned(), rate, loss, share(validation), share(test)]
-}
-
-fn lost_sweep(trial: &Trial) -> &'static str {
-    let is_lost = |child: &Trained| child.outcome.divergence().is_some();
-    if trial.sweep.iter().all(is_lost) { "diverged at every rate" } else { "sweep only (stopped)" }
 }
 
 /// Percent.
@@ -100,7 +100,9 @@ pub(super) fn json(task: &dyn Task, results: &[(&str, &Trial)]) -> Value {
         let sweep: Vec<Value> = trial.sweep.iter().map(probe).collect();
         let best = trial.best();
         for trained in &trial.children {
-            let own = child(trained, best == Some(trained.outcome.learning_rate), &sweep);
+            let is_best = trial.is_complete && best == Some(trained.outcome.learning_rate);
+            let mut own = child(trained, is_best, &sweep);
+            own["complete"] = trial.is_complete.into();
             list.push(merged(common(name), own));
         }
         if trial.children.is_empty() {
@@ -131,8 +133,7 @@ fn child(trained: &Trained, is_best: bool, sweep: &[Value]) -> Value {
 
 /// A rule of which no child trained for its result.
 fn no_child(trial: &Trial, sweep: &[Value]) -> Value {
-    let is_lost = !trial.sweep.is_empty()
-        && trial.sweep.iter().all(|child| child.outcome.divergence().is_some());
+    let is_stopped = trial.sweep.iter().any(|child| child.outcome.end == End::Interrupted);
     json!({
         "seed": trial.sweep.first().map(|child| child.outcome.seed),
         "learning_rate": null,
@@ -143,8 +144,9 @@ fn no_child(trial: &Trial, sweep: &[Value]) -> Value {
         "test_accuracy": null,
         "images_per_second": null,
         "path": trial.sweep.first().and_then(|child| child.outcome.path),
-        "diverged": is_lost.then_some("every learning rate of the sweep diverged"),
-        "interrupted": !is_lost,
+        "diverged": trial.is_complete.then_some("every learning rate of the sweep diverged"),
+        "interrupted": is_stopped,
+        "complete": trial.is_complete,
         "sweep": sweep,
         "curve": [],
     })

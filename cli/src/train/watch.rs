@@ -75,14 +75,9 @@ impl Screen {
         }
     }
 
-    /// Which child, in words.
     fn title(&self, id: &ChildId) -> String {
-        let name = self.names.get(id.candidate).map_or("", String::as_str);
-        let what = match id.budget.stage {
-            Stage::Sweep => "sweep".to_owned(),
-            Stage::Training => format!("seed {}", id.budget.seed),
-        };
-        format!("{name}, lr {:e}, {what}", id.budget.learning_rate)
+        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
+        title(&names, id)
     }
 
     fn line(&self, text: &str) {
@@ -187,6 +182,16 @@ impl Bar {
             self.line.set_message(format!("{curve} loss {loss:.4}{}", share(self.accuracy)));
         }
     }
+}
+
+/// Which child, in words.
+pub(super) fn title(names: &[&str], id: &ChildId) -> String {
+    let name = names.get(id.candidate).copied().unwrap_or_default();
+    let what = match id.budget.stage {
+        Stage::Sweep => "sweep".to_owned(),
+        Stage::Training => format!("seed {}", id.budget.seed),
+    };
+    format!("{name}, lr {:e}, {what}", id.budget.learning_rate)
 }
 
 fn share(accuracy: Option<f64>) -> String {

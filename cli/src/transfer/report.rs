@@ -53,14 +53,17 @@ fn row(rank: usize, judged: &Judged) -> Vec<String> {
     let mark = if judged.is_baseline { "" } else { "*" };
     let name = format!("{}{mark}", judged.name);
     let Some(first) = judged.children.first() else {
-        let what = "trains at no learning rate".to_owned();
+        let what = if judged.planned == 0 { "trains at no learning rate" } else { "not trained" };
         let none = || "-".to_owned();
-        return vec![rank.to_string(), name, none(), none(), what, none(), none()];
+        return vec![rank.to_string(), name, none(), none(), what.to_owned(), none(), none()];
     };
-    let loss = match spread_of(judged, |outcome| outcome.final_loss) {
+    let mut loss = match spread_of(judged, |outcome| outcome.final_loss) {
         Some(loss) => format!("{:.4}", loss.mean),
         None => "diverged".to_owned(),
     };
+    if judged.settings < judged.planned {
+        loss += &format!(" ({} of {} settings)", judged.settings, judged.planned);
+    }
     let share = |value: fn(&Outcome) -> Option<f64>| match spread_of(judged, value) {
         Some(Spread { mean, deviation: Some(deviation) }) => {
             format!("{:.1} ± {:.1} %", mean * 100.0, deviation * 100.0)
@@ -104,6 +107,7 @@ pub(super) fn json(sections: &[Section]) -> Value {
                 "learning_rate": first.map(|child| child.outcome.learning_rate),
                 "weight_decay": judged.weight_decay,
                 "settings": judged.settings,
+                "planned": judged.planned,
                 "validation_accuracy": mean(|outcome| outcome.validation_accuracy),
                 "validation_deviation": deviation(|outcome| outcome.validation_accuracy),
                 "test_accuracy": mean(|outcome| outcome.test_accuracy),

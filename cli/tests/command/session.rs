@@ -118,6 +118,30 @@ impl Session {
         }
     }
 
+    /// Runs, and sends Ctrl-C as soon as standard error has a line with this in it.
+    #[cfg(unix)]
+    pub(crate) fn interrupted(&self, arguments: &[&str], line: &str) -> Outcome {
+        use std::io::{BufRead, BufReader, Read};
+        let mut child = self
+            .command()
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut reader = BufReader::new(child.stderr.take().unwrap());
+        let mut err = String::new();
+        while !err.lines().last().is_some_and(|last| last.contains(line)) {
+            assert_ne!(reader.read_line(&mut err).unwrap(), 0, "it ended by itself:\n{err}");
+        }
+        let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+        assert!(kill.unwrap().success());
+        reader.read_to_string(&mut err).unwrap();
+        let mut out = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+        Outcome { code: child.wait().unwrap().code().unwrap_or(-1), out, err }
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }

@@ -94,7 +94,8 @@ fn a_table_has_mean_and_spread_and_files_have_every_child() {
     let run: Vec<&str> = run.split_whitespace().collect();
     let table = session.nosc(&run).ok();
     assert!(table.contains("seeds 0 to 2") && table.contains("after 13 steps each"), "{table}");
-    assert!(table.lines().skip(2).all(|line| line.matches('±').count() == 3), "{table}");
+    let spreads: Vec<usize> = table.lines().map(|line| line.matches('±').count()).collect();
+    assert_eq!(spreads, [0, 0, 3, 3], "{table}");
     let text = |name| String::from_utf8(session.read(name)).unwrap();
     let rows = text("r.csv");
     assert_eq!(rows.lines().count(), 1 + 2 * 3);
@@ -151,6 +152,16 @@ fn each_of_several_values_is_tried() {
 }
 
 #[test]
+fn rules_of_one_name_are_told_apart_and_rates_given_twice_train_once() {
+    let session = Session::new();
+    session.file("mine.nos", "rule sgd = sign(g)\n");
+    let run = "train rosenbrock --rules sgd,mine.nos:sgd --lr 1e-3,1e-3 --steps 9 --json";
+    let list = session.nosc(&run.split(' ').collect::<Vec<_>>()).json();
+    let names: Vec<&Value> = list.as_array().unwrap().iter().map(|child| &child["rule"]).collect();
+    assert_eq!(names, ["sgd", "mine.nos:sgd"]);
+}
+
+#[test]
 fn lines_say_how_far_children_have_come_and_which_rates_are_lost() {
     let session = Session::new();
     let run = "train digits --rules sgd --epochs 2 --jobs 1 --give-up-after 3";
@@ -162,38 +173,20 @@ fn lines_say_how_far_children_have_come_and_which_rates_are_lost() {
     has(" examples/s");
 }
 
-/// Ctrl-C, as soon as standard error has this line.
 #[cfg(unix)]
 #[test]
 fn what_is_done_is_kept_when_somebody_interrupts() {
-    use std::io::{BufRead, BufReader, Read};
-    use std::process::{Command, Stdio};
     let session = Session::new();
-    let mut child = session
-        .command()
-        .args(["train", "digits", "--child", "softmax", "--rules", "sgd,adam", "--lr", "0.1"])
-        .args(["--epochs", "20000", "--jobs", "1", "-o", "r.csv"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut err = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("epoch 3 of") {
-        line.clear();
-        assert_ne!(err.read_line(&mut line).unwrap(), 0, "it ended by itself");
-    }
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(killed.success());
-    let mut rest = String::new();
-    err.read_to_string(&mut rest).unwrap();
-    let mut out = String::new();
-    child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
-    assert!(rest.contains("stopping") && rest.contains("wrote `r.csv`"), "{rest}");
-    assert!(out.contains("(stopped)") && out.contains("not trained"), "{out}");
+    let run =
+        "train digits --child softmax --rules sgd,adam --lr 0.1 --epochs 20000 --jobs 1 -o r.csv";
+    let done = session.interrupted(&run.split(' ').collect::<Vec<_>>(), "epoch 3 of");
+    assert_eq!(done.code, 130, "{}", done.err);
+    assert!(done.err.contains("stopping") && done.err.contains("wrote `r.csv`"), "{}", done.err);
+    assert!(done.out.contains("(stopped)") && done.out.contains("not trained"), "{}", done.out);
     let rows = String::from_utf8(session.read("r.csv")).unwrap();
-    assert!(rows.lines().nth(1).unwrap().ends_with(",true"), "{rows}");
+    let ends: Vec<&str> = rows.lines().skip(1).map(|row| &row[row.len() - 11..]).collect();
+    // Interrupted; not begun.
+    assert_eq!(ends, [",true,false", "false,false"], "{rows}");
 }
 
 #[test]
@@ -226,4 +219,15 @@ fn mistakes_name_the_way_out() {
     assert!(with(&["--lr", "1", "--sweep-epochs", "2"]).fails(2).contains("--sweep-rates"));
     assert!(with(&["--clip-norm", "0"]).fails(2).contains("positive"));
     assert!(with(&["--give-up-after", "soon"]).fails(2).contains("never"));
+    with(&["--sweep-examples", "0"]).fails(2);
+    assert!(with(&["-o", "r.csv", "--curves", "./r.csv"]).fails(2).contains("given twice"));
+    assert!(with(&["--lr", "1", "--full-sweep"]).fails(2).contains("to the end anyway"));
+    let twice = with(&["--set", "weight_decay=0", "--set", "weight_decay=1"]).fails(2);
+    assert!(twice.contains("write `--set weight_decay=V1,V2`"), "{twice}");
+    let run = ["train", "rosenbrock", "--rules", "sgd", "--sweep-examples", "5"];
+    assert!(session.nosc(&run).fails(2).contains("has no examples"));
+    // Before anything is trained: a default run of sgd on shapes takes a minute.
+    let run = ["train", "digits", "--epochs", "1000000", "--rules", "sgd,adam", "--set", "beta1=2"];
+    let err = session.nosc(&run).fails(1);
+    assert!(err.contains("error: adam: no optimizer") && err.contains("beta1"), "{err}");
 }

@@ -11,7 +11,9 @@ fn found_rules_are_ranked_beside_tuned_baselines() {
     let run = "transfer mine.nos:mine --to deep,residual,text --baselines sgd --steps 2 \
                --sweep-rates 1e-3,1e-2 --sweep-examples 100 -q -o r.json";
     let run: Vec<&str> = run.split_whitespace().collect();
-    let tables = session.nosc(&run).ok();
+    let done = session.nosc(&run);
+    assert_eq!((done.code, done.err.as_str()), (0, "wrote `r.json`\n"));
+    let tables = done.out;
     let titles =
         ["a deeper net of convolutions", "a small residual net", "Characters of a novel, LSTM"];
     for title in titles {
@@ -33,6 +35,26 @@ fn found_rules_are_ranked_beside_tuned_baselines() {
     assert_eq!(list[0]["children"].as_array().unwrap().len(), 1);
 }
 
+#[cfg(unix)]
+#[test]
+fn only_what_was_trained_is_judged_when_somebody_interrupts() {
+    let session = Session::new();
+    let run = "transfer sgd --to deep --around 1e-2 --baselines adam --weight-decays 0 --epochs 2000 \
+               --sweep-rates 1e-3,1e-2 --sweep-examples 100 --jobs 1 -o r.json";
+    let run: Vec<&str> = run.split_whitespace().collect();
+    let done = session.interrupted(&run, "epoch 1 of 2000");
+    assert_eq!(done.code, 130, "{}", done.err);
+    assert_eq!(done.out.matches("not trained").count(), 2, "{}", done.out);
+    let list: Value = serde_json::from_slice(&session.read("r.json")).unwrap();
+    let of = |rule: &str| list.as_array().unwrap().iter().find(|judged| judged["rule"] == rule);
+    let sgd = of("sgd").unwrap();
+    assert_eq!((&sgd["settings"], &sgd["planned"]), (&0.into(), &3.into()));
+    let run = [&run[..], &["--sweep-epochs", "100000"]].concat();
+    let early = session.interrupted(&run, "Handwritten digits, a deeper net");
+    assert_eq!((early.code, early.out.as_str()), (130, ""));
+    assert!(early.err.contains("no rule is judged yet"), "{}", early.err);
+}
+
 #[test]
 fn mistakes_name_the_way_out() {
     let session = Session::new();
@@ -41,7 +63,11 @@ fn mistakes_name_the_way_out() {
     fails(&[], 2);
     assert!(fails(&["nosuch"], 1).contains("nosc rules"));
     assert!(fails(&["sgd", "--to", "speech"], 2).contains("deep"));
-    assert!(fails(&["sgd", "--on", "mnist"], 1).contains("the tasks are"));
+    assert!(fails(&["sgd", "--on", "rosenbrock"], 2).contains("expected one of digits, shapes"));
+    assert!(fails(&["sgd", "--on", "digits", "--side", "8"], 1).contains("an option of shapes"));
+    assert!(fails(&["sgd", "--around", "1e308"], 2).contains("room around it"));
+    assert!(fails(&["sgd", "--sweep-rates", "1,-1"], 2).contains("`--sweep-rates -1`"));
+    assert!(fails(&["adam", "--clip-norm", "nan"], 2).contains("never"));
     assert!(fails(&["sgd", "--around", "-1"], 2).contains("positive"));
     assert!(fails(&["sgd", "--clip-norm", "-1"], 2).contains("positive"));
     assert!(fails(&["sgd", "--weight-decays", "nan"], 2).contains("weight decay NaN"));

@@ -1,5 +1,6 @@
 //! The trait that every task implements, and what passes through it.
 
+use std::any::Any;
 use std::fmt::Debug;
 
 use serde::Serialize;
@@ -195,6 +196,12 @@ pub enum TaskError {
     /// The optimizer cannot be made for this child.
     #[error("no optimizer for this task")]
     Optimizer(#[source] StepperError),
+    /// A fault of ours, kept from taking the other children with it.
+    #[error("a child panicked: {message}; please report it")]
+    Panic {
+        /// What was said of it.
+        message: String,
+    },
     /// The optimizer refused a step.
     #[error("step {step} failed")]
     Step {
@@ -204,4 +211,13 @@ pub enum TaskError {
         #[source]
         source: StepperError,
     },
+}
+
+impl TaskError {
+    /// A panic with what it carries.
+    pub(crate) fn panic(carried: &(dyn Any + Send)) -> Self {
+        let text = carried.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| carried.downcast_ref::<String>().map(String::as_str));
+        Self::Panic { message: text.unwrap_or("without a message").to_owned() }
+    }
 }

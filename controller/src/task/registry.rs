@@ -30,7 +30,7 @@ const CIFAR10: &str = "cifar10";
 const TEXT: &str = "text";
 
 /// Those with images, for which there is a choice of children.
-const IMAGES: [&str; 3] = [DIGITS, SHAPES, CIFAR10];
+pub const IMAGES: [&str; 3] = [DIGITS, SHAPES, CIFAR10];
 
 /// The paper's child, which image tasks train if nothing is said.
 const CONVNET: &str = "convnet";
@@ -126,8 +126,12 @@ pub fn open_with(name: &str, options: &TaskOptions) -> Result<Box<dyn Task>, Tas
     }
 }
 
-/// Looks whether the task has all options that are given.
-fn check_options(name: &str, options: &TaskOptions) -> Result<(), TaskError> {
+/// Looks whether there is such a task and it has all options that are given, without loading anything.
+///
+/// # Errors
+///
+/// [`TaskError::UnknownTask`], [`TaskError::Option`].
+pub fn check_options(name: &str, options: &TaskOptions) -> Result<(), TaskError> {
     let given = [
         ("data", options.data.is_some(), &[CIFAR10][..]),
         ("side", options.side.is_some(), &[SHAPES]),
@@ -142,10 +146,11 @@ fn check_options(name: &str, options: &TaskOptions) -> Result<(), TaskError> {
     let mut wrong =
         given.into_iter().filter(|(_, is_given, tasks)| *is_given && !tasks.contains(&name));
     match wrong.next() {
-        Some((option, _, tasks)) if NAMES.contains(&name) => {
+        _ if !NAMES.contains(&name) => Err(TaskError::UnknownTask { name: name.to_owned() }),
+        Some((option, _, tasks)) => {
             Err(TaskError::Option { option, task: name.to_owned(), tasks: tasks.join(", ") })
         }
-        _ => Ok(()),
+        None => Ok(()),
     }
 }
 
@@ -166,6 +171,8 @@ fn images(
     }
     let batch = options.batch.unwrap_or(BATCH_SIZE);
     let data = load()?;
+    // A child has memory for a whole batch.
+    let batch = batch.min(data.sizes().train.max(1));
     let (net, epochs) = match child {
         SOFTMAX => ("softmax regression", 20),
         DEEP => ("a deeper net of convolutions", 5),

@@ -107,7 +107,7 @@ mod tests {
     use super::{Rosenbrock, gradient, value};
     use crate::outcome::{DivergenceReason, End, Outcome};
     use crate::stepper::fake::{FailingAt, Momentum};
-    use crate::task::{Budget, Event, Task, TaskError};
+    use crate::task::{Budget, Event, MAX_POINTS, Task, TaskError};
 
     fn train(momentum: f32, learning_rate: f64, steps: u64) -> Outcome {
         let budget = Budget::new(learning_rate, steps, 0);
@@ -184,6 +184,16 @@ mod tests {
         let budget = Budget::new(1e-3, 9, 0);
         let error = task.train(&FailingAt(4), &budget, &mut progress).unwrap_err();
         assert!(matches!(error, TaskError::Step { step: 4, .. }));
+    }
+
+    #[test]
+    fn a_curve_has_a_bound_and_keeps_its_ends() {
+        let steps = 2 * MAX_POINTS as u64 + 123;
+        let outcome = train(0.0, 1e-3, steps);
+        let taken: Vec<u64> = outcome.curve.iter().map(|point| point.step).collect();
+        assert!(taken.len() <= MAX_POINTS && taken.len() > MAX_POINTS / 4, "{}", taken.len());
+        assert_eq!((taken[0], taken[1], taken.last()), (0, 4, Some(&steps)));
+        assert_eq!(outcome.curve.last().map(|point| point.loss), outcome.final_loss);
     }
 
     #[test]

@@ -43,6 +43,12 @@ pub enum Halt {
 /// The learning rates of the paper's sweep: 10^i for i = -5..1.
 pub(super) const PAPER_LEARNING_RATES: [f64; 7] = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1];
 
+/// Streams of random numbers that order the examples begin here; those below are of initial parameters.
+const EPOCHS: u64 = 1 << 32;
+
+/// Most points of a curve. Where a task takes more, every second one is left out, and so on.
+pub const MAX_POINTS: usize = 10_000;
+
 /// Batches whose mean loss is compared with the start.
 const WINDOW: usize = 10;
 
@@ -56,6 +62,8 @@ pub struct Training<'a, 'p> {
     budget: Budget,
     steps_done: u64,
     curve: Vec<Point>,
+    /// Steps between two points of the curve, at least.
+    stride: u64,
     losses: Losses,
     cost: Cost,
     path: Option<Path>,
@@ -100,6 +108,7 @@ impl<'a, 'p> Training<'a, 'p> {
             budget: *budget,
             steps_done: 0,
             curve: Vec::new(),
+            stride: 1,
             losses: Losses::default(),
             cost: Cost::default(),
             path: None,
@@ -140,6 +149,14 @@ impl<'a, 'p> Training<'a, 'p> {
         }
         let training_loss = self.losses.take_mean();
         let point = Point { step: self.steps_done, loss, training_loss, validation_accuracy };
+        // The last point stays only if its turn has come.
+        if self.curve.last().is_some_and(|last| !last.step.is_multiple_of(self.stride)) {
+            self.curve.pop();
+        }
+        if self.curve.len() == MAX_POINTS {
+            self.stride *= 2;
+            self.curve.retain(|point| point.step.is_multiple_of(self.stride));
+        }
         self.curve.push(point);
         self.show(Event::Point(&point))
     }
@@ -236,7 +253,7 @@ impl<'a, 'p> Training<'a, 'p> {
             if self.is_over() || examples == 0 {
                 break;
             }
-            Random::new(self.budget.seed, epoch).shuffle(&mut order);
+            Random::new(self.budget.seed, EPOCHS + epoch).shuffle(&mut order);
             let start = Instant::now();
             let result = order.chunks(batch_size).try_for_each(|batch| {
                 if self.is_over() {
