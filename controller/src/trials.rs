@@ -273,7 +273,7 @@ mod tests {
     use crate::protocol::{Protocol, Trial};
     use crate::stepper::fake::{FailingAt, Momentum};
     use crate::stepper::{MakeStepper, Stepper, StepperError, StepperSettings};
-    use crate::task::{Budget, Event, Task, TaskError, TaskOptions, open, open_with};
+    use crate::task::{Budget, Event, Probe, Task, TaskError, TaskOptions, open, open_with};
 
     /// Stops everything when a child of the second candidate begins its fifth step.
     struct Stopper;
@@ -316,7 +316,8 @@ mod tests {
     }
 
     fn protocol(task: &dyn Task) -> Protocol {
-        Protocol { steps: 26, seeds: vec![3, 4], ..Protocol::of(task, 0) }
+        let probe = Some(Probe { examples: 10_000, epochs: 1 });
+        Protocol { steps: 26, seeds: vec![3, 4], probe, ..Protocol::of(task, 0) }
     }
 
     fn tried(makers: &[&dyn MakeStepper], jobs: usize, watch: &dyn Watch) -> Run {

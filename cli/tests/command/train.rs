@@ -89,8 +89,8 @@ fn the_papers_child_has_the_same_bits_for_any_number_of_children_and_in_a_fresh_
 #[test]
 fn a_table_has_mean_and_spread_and_files_have_every_child() {
     let session = Session::new();
-    let run = "train digits --child softmax --rules sgd,adam --seeds 3 --epochs 2 -q \
-               -o r.csv --curves c.csv --plot r.svg";
+    let run = "train digits --child softmax --rules sgd,adam --seeds 3 --epochs 2 --sweep-epochs 1 \
+               -q -o r.csv --curves c.csv --plot r.svg";
     let run: Vec<&str> = run.split_whitespace().collect();
     let table = session.nosc(&run).ok();
     assert!(table.contains("seeds 0 to 2") && table.contains("after 13 steps each"), "{table}");

@@ -192,7 +192,8 @@ fn images(
         RESIDUAL => Box::new(ResidualNet::new(&data.normalized(), batch)?),
         _ => Box::new(ConvNetModel::new(data.normalized(), batch, options.path)?),
     };
-    Ok(Box::new(Supervised::new(words, model, batch, epochs)))
+    let task = Supervised::new(words, model, batch, epochs);
+    Ok(Box::new(if child == SOFTMAX { task.with_full_sweep() } else { task }))
 }
 
 /// The recurrent net on the novel.

@@ -41,6 +41,7 @@ pub struct Supervised {
     batch_size: usize,
     epochs: u64,
     clip_norm: Option<f64>,
+    probe: Option<Probe>,
 }
 
 /// A child with its parameters and gradients.
@@ -56,13 +57,21 @@ impl Supervised {
     pub fn new(words: Words, model: Box<dyn Model>, batch_size: usize, epochs: u64) -> Self {
         let parameters = model.initial_parameters(0).len();
         let batch_size = batch_size.max(1);
-        Self { words, model, parameters, batch_size, epochs, clip_norm: None }
+        let probe = Some(PROBE);
+        Self { words, model, parameters, batch_size, epochs, clip_norm: None, probe }
     }
 
     /// The same, with gradients clipped to this norm unless somebody asks for another.
     #[must_use]
     pub fn with_clip_norm(mut self, norm: f64) -> Self {
         self.clip_norm = Some(norm);
+        self
+    }
+
+    /// The same, with sweeps whose children train to the end: where that costs nothing.
+    #[must_use]
+    pub fn with_full_sweep(mut self) -> Self {
+        self.probe = None;
         self
     }
 
@@ -127,7 +136,7 @@ impl Task for Supervised {
     }
 
     fn default_probe(&self) -> Option<Probe> {
-        Some(PROBE)
+        self.probe
     }
 
     fn default_clip_norm(&self) -> Option<f64> {
