@@ -16,10 +16,12 @@ pub(crate) fn listen() {
     static LISTENS: Once = Once::new();
     LISTENS.call_once(|| {
         let result = ctrlc::set_handler(|| {
-            if ASKED.swap(true, Ordering::Relaxed) {
+            if is_asked() {
                 quit();
             }
+            // First, so that it stands before what comes of it.
             message("stopping; what is done is kept. Once more quits at once");
+            ASKED.store(true, Ordering::Relaxed);
         });
         if let Err(error) = result {
             warn(&format!("Ctrl-C will quit at once: {error}"));
