@@ -6,6 +6,7 @@
 mod contract;
 mod error;
 mod matrix;
+mod batch_norm;
 
 pub mod softmax;
 pub mod net;

@@ -279,6 +279,26 @@ fn values_that_are_not_finite_show_in_the_loss_or_the_gradients() {
 }
 
 #[test]
+fn a_variance_beyond_f32_is_not_taken_for_a_constant() {
+    for net in NETS {
+        let units = Case::new(net, (8, 1), 3, 1).plan.units.len();
+        for unit in [0, 1, units - 1] {
+            let mut case = Case::new(net, (8, 1), 3, 1);
+            let planned = case.plan.units[unit].clone();
+            let weights = case.parameters[planned.weights].iter_mut();
+            weights.step_by(planned.sizes.filters).for_each(|weight| *weight = 3e19);
+            for mut child in case.nets() {
+                let (score, _) = case.gradients(&mut child);
+                assert!(score.loss.is_nan(), "{net} {unit} {}: {score:?}", child.path());
+                let validation = case.images(Part::Validation);
+                let score = child.evaluate(&case.parameters, &validation).unwrap();
+                assert!(score.loss.is_nan(), "{net} {unit} {}: {score:?}", child.path());
+            }
+        }
+    }
+}
+
+#[test]
 fn what_does_not_fit_is_refused() {
     let mut random = Random::new(1, 1);
     let mut data = |side| random_data(ImageShape::new(side, 1, 3).unwrap(), 2, &mut random);

@@ -66,12 +66,13 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
-pub use batch_norm::{EPSILON, MOMENTUM, Running};
+pub use batch_norm::Running;
 pub use model::ConvNetModel;
 pub use path::Path;
 pub use prepared::Prepared;
 pub use shape::{FILTERS, MAX_BATCH, MAX_CHANNELS, MAX_CLASSES, MAX_SIDE, Shape, Tensor};
 
+pub use crate::child::batch_norm::{EPSILON, MOMENTUM};
 use crate::child::{ChildError, Score};
 use buffers::Buffers;
 use convolutions::Convolutions;

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! The first batch norm is never gone through backward. Its derivative by the outputs z of the
-//! convolution is a dy + c z + d (see `batch_norm`), so that the one by the weights is
+//! convolution is a dy + c z + d (see `child/batch_norm.rs`), so that the one by the weights is
 //!
 //! ```text
 //! dW_k = a sum(dy p_k) + c sum(z p_k) + d sum(p_k)

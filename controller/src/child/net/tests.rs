@@ -243,6 +243,24 @@ fn values_that_are_not_finite_show_in_the_loss() {
 }
 
 #[test]
+fn a_variance_beyond_f32_is_not_taken_for_a_constant() {
+    let mut case = Case::new(shape(8, 1, 4, 3), 3, 1);
+    let convolution2 = case.shape.tensors()[3].range.clone();
+    case.parameters[convolution2].iter_mut().step_by(32).for_each(|weight| *weight = 3e19);
+    for mut net in case.nets() {
+        let (score, _) = case.gradients(&mut net);
+        assert!(score.loss.is_nan(), "{}: {score:?}", net.path());
+        let score = net.evaluate(&case.parameters, &case.prepared(), &case.batch()).unwrap();
+        assert!(score.loss.is_nan(), "{}: {score:?}", net.path());
+        let mut running = [Running::default(); 2];
+        running[1].variance[5] = f32::INFINITY;
+        net.set_running(running);
+        let score = net.evaluate(&case.parameters, &case.prepared(), &case.batch()).unwrap();
+        assert!(score.loss.is_nan(), "{}: {score:?}", net.path());
+    }
+}
+
+#[test]
 fn logits_may_be_too_large_for_exp() {
     let mut case = Case::new(shape(8, 1, 3, 2), 2, 1);
     case.labels = vec![1, 2];
