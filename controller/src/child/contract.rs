@@ -28,6 +28,13 @@ pub struct Score {
     pub count: usize,
 }
 
+/// Losses and right answers of some examples, added up.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Sums {
+    pub(super) loss: f64,
+    pub(super) correct: usize,
+}
+
 /// A kind of net together with the data that it learns: everything that training does not change,
 /// shared by all children.
 pub trait Model: Debug + Send + Sync {
@@ -70,6 +77,20 @@ pub trait Child {
     ///
     /// [`ChildError`] for parameters of another length.
     fn evaluate(&mut self, parameters: &[f32], part: Part) -> Result<Score, ChildError>;
+}
+
+impl Sums {
+    /// What they are of `count` answers.
+    pub(super) fn score(self, count: usize) -> Score {
+        Score { loss: self.loss / count.max(1) as f64, correct: self.correct, count }
+    }
+}
+
+impl std::ops::AddAssign for Sums {
+    fn add_assign(&mut self, other: Self) {
+        self.loss += other.loss;
+        self.correct += other.correct;
+    }
 }
 
 impl Score {

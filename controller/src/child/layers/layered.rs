@@ -12,8 +12,7 @@ use super::images::Images;
 use super::network::{Input, Network};
 use super::plan::Plan;
 use crate::child::net::Path;
-use crate::child::net::head::Sums;
-use crate::child::{ChildError, Score};
+use crate::child::{ChildError, Score, Sums};
 
 /// Memory and code for one net at a time, and the running statistics of its batch norms.
 #[derive(Debug, Clone)]
@@ -85,19 +84,11 @@ impl Layered {
         batch: &[usize],
         gradients: &mut [f32],
     ) -> Result<Score, ChildError> {
-        self.check_length("the array of parameters", parameters.len())?;
-        self.check_length("the array of gradients", gradients.len())?;
-        let most = self.plan.batch();
-        if batch.is_empty() || batch.len() > most {
-            return Err(ChildError::Size { what: "batch", value: batch.len(), most });
-        }
-        if let Some(index) = batch.iter().find(|index| **index >= images.len()) {
-            return Err(ChildError::Image { index: *index, images: images.len() });
-        }
+        ChildError::check_parameters(parameters, self.plan.parameter_count())?;
+        ChildError::check_gradients(gradients, self.plan.parameter_count())?;
+        ChildError::check_batch(batch, self.plan.batch(), images.len())?;
         let input = Input { parameters, images, batch };
-        let sums = self.pass(input, Some(gradients));
-        let count = batch.len();
-        Ok(Score { loss: sums.loss / count as f64, correct: sums.correct, count })
+        Ok(self.pass(input, Some(gradients)).score(batch.len()))
     }
 
     /// Mean loss and right answers on all images, in evaluation mode: batch norms use the running
@@ -111,25 +102,17 @@ impl Layered {
         parameters: &[f32],
         images: &Images,
     ) -> Result<Score, ChildError> {
-        self.check_length("the array of parameters", parameters.len())?;
+        ChildError::check_parameters(parameters, self.plan.parameter_count())?;
         let mut total = Sums::default();
         let count = images.len();
         let mut indices = std::mem::take(&mut self.indices);
         for start in (0..count).step_by(self.plan.batch()) {
             indices.clear();
             indices.extend(start..(start + self.plan.batch()).min(count));
-            let sums = self.pass(Input { parameters, images, batch: &indices }, None);
-            total.loss += sums.loss;
-            total.correct += sums.correct;
+            total += self.pass(Input { parameters, images, batch: &indices }, None);
         }
         self.indices = indices;
-        let loss = total.loss / count.max(1) as f64;
-        Ok(Score { loss, correct: total.correct, count })
-    }
-
-    fn check_length(&self, what: &'static str, length: usize) -> Result<(), ChildError> {
-        let expected = self.plan.parameter_count();
-        if length == expected { Ok(()) } else { Err(ChildError::Length { what, length, expected }) }
+        Ok(total.score(count))
     }
 
     /// Training if there are gradients to write, evaluation if not.

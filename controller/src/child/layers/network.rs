@@ -21,8 +21,9 @@ use super::elementwise;
 use super::images::Images;
 use super::plan::{Plan, Planned};
 use super::state::State;
+use crate::child::Sums;
 use crate::child::net::aligned::Aligned;
-use crate::child::net::head::{self, Sums};
+use crate::child::net::head;
 use crate::child::net::vectors::vectorize;
 
 /// Memory for the passes of a net.

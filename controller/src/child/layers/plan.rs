@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::convolution::Sizes;
 use crate::child::ChildError;
 use crate::child::net::MAX_BATCH;
+use crate::child::start::uniform;
 use crate::dataset::ImageShape;
 use crate::random::Random;
 
@@ -105,9 +106,7 @@ impl Plan {
         start: Start,
     ) -> Result<Self, ChildError> {
         let (mut side, mut inputs) = (shape.side(), shape.channels());
-        if !side.is_multiple_of(4) {
-            return Err(ChildError::Side { side });
-        }
+        ChildError::check_side(side)?;
         let mut end = 0;
         let mut take = |length: usize| {
             end += length;
@@ -125,9 +124,7 @@ impl Plan {
         let bias = take(shape.classes());
         let activations: usize = planned.iter().map(|unit| unit.sizes.outputs() + unit.out()).sum();
         let most = MAX_BATCH.min(MAX_ACTIVATIONS / activations.max(1));
-        if !(1..=most).contains(&batch) {
-            return Err(ChildError::Size { what: "batch", value: batch, most });
-        }
+        ChildError::check_size("batch", batch, most)?;
         Ok(Self { shape, batch, start, units: planned, linear, bias })
     }
 
@@ -175,10 +172,4 @@ impl Plan {
         }
         parameters
     }
-}
-
-/// Numbers that are uniform in `[-1/sqrt(n), 1/sqrt(n))`.
-fn uniform(values: &mut [f32], n: usize, random: &mut Random) {
-    let bound = 1.0 / libm::sqrt(n as f64);
-    values.fill_with(|| ((2.0 * f64::from(random.uniform()) - 1.0) * bound) as f32);
 }

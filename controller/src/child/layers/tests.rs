@@ -315,7 +315,7 @@ fn what_does_not_fit_is_refused() {
     let mut call = |batch: &[usize]| child.differentiate(&parameters, batch, &mut gradients);
     assert_eq!(call(&[]), Err(size(0, 2)));
     assert_eq!(call(&[0, 1, 0]), Err(size(3, 2)));
-    assert_eq!(call(&[0, 2]), Err(ChildError::Image { index: 2, images: 2 }));
+    assert_eq!(call(&[0, 2]), Err(ChildError::Example { index: 2, examples: 2 }));
     assert!(call(&[1]).unwrap().is_finite());
     assert!(child.differentiate(&parameters, &[0], &mut [0.0]).is_err());
     assert!(child.differentiate(&[], &[0], &mut gradients).is_err());

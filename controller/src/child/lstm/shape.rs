@@ -96,9 +96,7 @@ impl Shape {
             ("batch", batch, MAX_BATCH),
         ];
         for (what, value, most) in sizes {
-            if value == 0 || value > most {
-                return Err(ChildError::Size { what, value, most });
-            }
+            ChildError::check_size(what, value, most)?;
         }
         let value = shape.values();
         if value > MAX_VALUES {

@@ -289,7 +289,7 @@ fn what_does_not_fit_is_refused() {
         |batch: &[usize]| net.forward_backward(&case.parameters, &images, batch, &mut gradients);
     assert_eq!(call(&[]), Err(ChildError::Size { what: "batch", value: 0, most: 2 }));
     assert_eq!(call(&[0, 1, 2]), Err(ChildError::Size { what: "batch", value: 3, most: 2 }));
-    assert_eq!(call(&[0, 3]), Err(ChildError::Image { index: 3, images: 3 }));
+    assert_eq!(call(&[0, 3]), Err(ChildError::Example { index: 3, examples: 3 }));
     let other = Case::new(shape(8, 1, 4, 2), 1, 1).prepared();
     assert_eq!(net.evaluate(&case.parameters, &other, &[0]), Err(ChildError::Prepared));
     assert!(net.evaluate(&[], &images, &[0]).is_err());
