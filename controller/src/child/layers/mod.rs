@@ -26,6 +26,6 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
-pub use layered::Layered;
-pub use model::LayeredModel;
-pub use plan::{After, Plan, Start, Unit};
+pub(in crate::child) use model::LayeredModel;
+pub use plan::Plan;
+pub(in crate::child) use plan::{After, Start, Unit};

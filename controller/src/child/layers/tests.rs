@@ -1,7 +1,7 @@
 //! The nets against their definition in f64, and what they promise.
 
 use super::images::Images;
-use super::layered::Layered;
+use super::layered::{Layered, Vectors};
 use super::plan::Plan;
 use super::reference::{Moments, Reference, reference};
 use crate::child::deep::DeepConvNet;
@@ -22,8 +22,8 @@ const NETS: [&str; 2] = ["deep", "residual"];
 
 fn plan(net: &str, data: &ImageData, batch: usize) -> Plan {
     match net {
-        "deep" => DeepConvNet::new(data, batch).unwrap().plan().clone(),
-        _ => ResidualNet::new(data, batch).unwrap().plan().clone(),
+        "deep" => DeepConvNet::new(data.clone(), batch, None).unwrap().plan().clone(),
+        _ => ResidualNet::new(data.clone(), batch, None).unwrap().plan().clone(),
     }
 }
 
@@ -75,7 +75,7 @@ impl Case {
     }
 
     fn images(&self, part: Part) -> Images {
-        super::images::Parts::new(&self.data).get(part).clone()
+        super::images::Parts::new(self.data.clone()).get(part).clone()
     }
 
     fn reference(&self, parameters: &[f64], part: Part, given: Option<&[Moments]>) -> Reference {
@@ -94,8 +94,8 @@ impl Case {
     }
 
     fn nets(&self) -> Vec<Layered> {
-        let on = |path: &Path| Layered::on_path(&self.plan, *path).ok();
-        let nets: Vec<Layered> = Path::ALL.iter().filter_map(on).collect();
+        let on = |path| Some(Layered::new(&self.plan, Vectors::of_path(path).ok()?));
+        let nets: Vec<Layered> = Path::ALL.into_iter().filter_map(on).collect();
         assert!(nets.iter().any(|net| net.path() == Path::Gemm));
         nets
     }
@@ -225,8 +225,10 @@ fn evaluation_in_runs_is_that_of_all_at_once() {
     for net in NETS {
         let case = Case::new(net, (8, 1), 7, 3);
         let images = case.images(Part::Validation);
-        let whole = Layered::new(&case.plan).evaluate(&case.parameters, &images).unwrap();
-        let mut small = Layered::new(&plan(net, &case.data, 3));
+        let whole = Layered::new(&case.plan, Vectors::fastest())
+            .evaluate(&case.parameters, &images)
+            .unwrap();
+        let mut small = Layered::new(&plan(net, &case.data, 3), Vectors::fastest());
         let parts = small.evaluate(&case.parameters, &images).unwrap();
         assert_eq!(parts.correct, whole.correct);
         assert!((parts.loss - whole.loss).abs() < 1e-6 * whole.loss);
@@ -247,7 +249,7 @@ fn the_same_call_has_the_same_bits() {
                 gradients.clone()
             };
             let used = small(&mut child);
-            let mut fresh = Layered::on_path(&case.plan, child.path()).unwrap();
+            let mut fresh = Layered::new(&case.plan, Vectors::of_path(child.path()).unwrap());
             assert_eq!(small(&mut fresh), used);
             child.evaluate(&case.parameters, &case.images(Part::Validation)).unwrap();
             assert_eq!(case.gradients(&mut child), first);
@@ -269,7 +271,7 @@ fn values_that_are_not_finite_show_in_the_loss_or_the_gradients() {
         for start in starts {
             let mut case = Case::new(net, (8, 1), 3, 1);
             case.parameters[start] = bad;
-            let mut child = Layered::new(&case.plan);
+            let mut child = Layered::new(&case.plan, Vectors::fastest());
             let (score, gradients) = case.gradients(&mut child);
             let seen = !score.loss.is_finite() || gradients.iter().any(|g| !g.is_finite());
             assert!(seen, "{net} {start} {bad}: {score:?}");
@@ -303,10 +305,10 @@ fn what_does_not_fit_is_refused() {
     let mut random = Random::new(1, 1);
     let mut data = |side| random_data(ImageShape::new(side, 1, 3).unwrap(), 2, &mut random);
     let size = |value, most| ChildError::Size { what: "batch", value, most };
-    assert_eq!(DeepConvNet::new(&data(10), 1).unwrap_err(), ChildError::Side { side: 10 });
-    assert_eq!(ResidualNet::new(&data(8), 0).unwrap_err(), size(0, 65_536));
-    assert_eq!(ResidualNet::new(&data(256), 2000).unwrap_err(), size(2000, 113));
-    let model = ResidualNet::new(&data(4), 2).unwrap();
+    assert_eq!(DeepConvNet::new(data(10), 1, None).unwrap_err(), ChildError::Side { side: 10 });
+    assert_eq!(ResidualNet::new(data(8), 0, None).unwrap_err(), size(0, 65_536));
+    assert_eq!(ResidualNet::new(data(256), 2000, None).unwrap_err(), size(2000, 113));
+    let model = ResidualNet::new(data(4), 2, None).unwrap();
     let counts = [Part::Train, Part::Validation, Part::Test].map(|part| model.examples(part));
     assert_eq!(counts, [2, 2, 0]);
     let parameters = model.initial_parameters(0);
@@ -320,6 +322,26 @@ fn what_does_not_fit_is_refused() {
     assert!(child.differentiate(&parameters, &[0], &mut [0.0]).is_err());
     assert!(child.differentiate(&[], &[0], &mut gradients).is_err());
     assert!(child.evaluate(&[], Part::Train).is_err());
+}
+
+#[test]
+fn a_child_is_on_the_path_that_is_asked_for() {
+    let data = random_data(ImageShape::new(4, 1, 3).unwrap(), 1, &mut Random::new(1, 1));
+    let mut fastest = None;
+    for path in Path::ALL {
+        let runs = Vectors::of_path(path).is_ok();
+        fastest = fastest.or(runs.then_some(path));
+        let deep = DeepConvNet::new(data.clone(), 1, Some(path));
+        let residual = ResidualNet::new(data.clone(), 1, Some(path));
+        if runs {
+            assert_eq!(deep.unwrap().child().path(), Some(path));
+            assert_eq!(residual.unwrap().child().path(), Some(path));
+        } else {
+            assert_eq!(deep.unwrap_err(), ChildError::Path { path });
+            assert_eq!(residual.unwrap_err(), ChildError::Path { path });
+        }
+    }
+    assert_eq!(DeepConvNet::new(data, 1, None).unwrap().child().path(), fastest);
 }
 
 #[test]
@@ -350,8 +372,8 @@ fn a_few_steps_lower_the_loss_on_drawn_shapes() {
     let shapes = Shapes { side: 16, classes: 3, difficulty: 0.0, sizes };
     let data = shapes.generate().unwrap().normalized();
     let models: [Box<dyn Model>; 2] = [
-        Box::new(DeepConvNet::new(&data, 32).unwrap()),
-        Box::new(ResidualNet::new(&data, 32).unwrap()),
+        Box::new(DeepConvNet::new(data.clone(), 32, None).unwrap()),
+        Box::new(ResidualNet::new(data, 32, None).unwrap()),
     ];
     for model in models {
         let mut parameters = model.initial_parameters(1);

@@ -116,12 +116,14 @@ impl Shape {
         self.length * self.batch
     }
 
-    /// Floats that a child keeps. No product overflows: the sizes have been checked.
+    /// Floats that a child keeps, or as many as can be counted.
     fn values(&self) -> usize {
         let of_character = self.gates() + 4 * self.hidden + self.symbols;
-        self.characters() * of_character
-            + 2 * self.batch * self.hidden
-            + (2 * self.symbols + self.hidden) * self.gates()
+        // Only this product may be too large for 32 bits, as the limits of the sizes are.
+        let of_batch = self.length.saturating_mul(self.batch).saturating_mul(of_character);
+        let of_state = 2 * self.batch * self.hidden;
+        let of_weights = (2 * self.symbols + self.hidden) * self.gates();
+        of_batch.saturating_add(of_state + of_weights)
     }
 
     /// Number of parameters.
