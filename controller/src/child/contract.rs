@@ -51,14 +51,17 @@ pub trait Model: Debug + Send + Sync {
 /// A net in training: it computes losses and gradients, and keeps what it learns of the data besides
 /// the parameters, such as running statistics. Optimizers move the parameters.
 ///
-/// The same calls with the same values return the same bits on the same [`Path`].
+/// The same calls with the same values, from when the child was made, return the same bits on the same
+/// [`Path`]; on [`Path::Gemm`] on the same machine only.
+///
+/// Parameters are to be finite: training looks at them after every step, and ends with the first that
+/// is not. For others the results mean nothing, but nothing panics.
 pub trait Child {
-    /// The kernels that compute it, if it has any to choose from.
+    /// The kernels that compute it; none only if the bits are the same on every machine.
     fn path(&self) -> Option<Path>;
 
     /// Mean loss, in nats, over training examples, and its derivatives by the parameters, which
-    /// `gradients` becomes. `batch` holds indices of examples, in any order. Where parameters are not
-    /// finite the loss is not a number, or gradients are not.
+    /// `gradients` becomes. `batch` holds indices of examples, in any order.
     ///
     /// # Errors
     ///
@@ -71,7 +74,8 @@ pub trait Child {
         gradients: &mut [f32],
     ) -> Result<f64, ChildError>;
 
-    /// The score on a whole part, in evaluation mode.
+    /// The score on a whole part, in evaluation mode: a function of the parameters, and of what the
+    /// child has kept of the batches before, such as running statistics.
     ///
     /// # Errors
     ///

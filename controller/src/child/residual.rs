@@ -41,9 +41,10 @@ impl ResidualNet {
     /// The net for `data`, whose images are normalized already, and for batches of at most `batch`
     /// images, on `path` or the fastest one that runs here.
     ///
-    /// Images that are not normalized are learned from all the same, but lose digits in the first
-    /// batch norm: the variance is `mean(z^2) - mean(z)^2` of sums in f32, whose error is about 1e-7 of
-    /// `mean(z^2)`. Where the mean is a thousand times the deviation, little of the variance is left.
+    /// Images that are not normalized are learned too, but lose digits in the first batch norm: its
+    /// variance is `mean(z^2) - mean(z)^2`, of sums in f32 whose error is about 1e-7 of `mean(z^2)`. That
+    /// is a tenth of the variance where the mean of z is a thousand times its deviation. Values of
+    /// z beyond 1e19 make the loss one that is not a number.
     ///
     /// # Errors
     ///

@@ -6,7 +6,8 @@
 //! `inline(always)` and must be called from within `vectorize`, so that they are compiled for its
 //! vectors.
 //!
-//! Values that are not numbers pass `ReLU`, so that a lost child is seen in its loss.
+//! Values that are not numbers pass `ReLU`; of four pixels that are pooled one that is a number may win.
+//! In a channel whose batch norm is lost none is one, so that a lost child is seen in its loss.
 
 use pulp::Simd;
 

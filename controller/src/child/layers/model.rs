@@ -24,7 +24,8 @@ struct LayeredChild<'a> {
 
 impl LayeredModel {
     /// The net of these units for `data`, which is normalized already, and for batches of at most
-    /// `batch` images, on `path` or the fastest one that runs here.
+    /// `batch` images, on `path` or the fastest one that runs here. What images lose that are not
+    /// normalized is said at [`DeepConvNet::new`](crate::child::deep::DeepConvNet::new).
     ///
     /// # Errors
     ///

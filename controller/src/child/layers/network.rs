@@ -11,7 +11,9 @@
 //!                       ► by its inputs ► mask of the unit before, its sums
 //! ```
 //!
-//! Sums over images are taken in their order, in f32 within an image and in f64 beyond.
+//! Sums over images are taken in their order. Those of batch norms are in f32 within an image and in f64
+//! beyond; derivatives by weights are in f32 within the few images that are computed at once, and these
+//! sums are added up in f32; the linear layer's derivatives are in f32 over the batch, the loss is in f64.
 
 use std::ops::Range;
 

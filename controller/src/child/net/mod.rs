@@ -15,10 +15,13 @@
 //!
 //! 1. One thread computes a net. The same parameters, images and [`Path`] give the same bits on
 //!    every run. Paths differ in rounding. ([`Path::Gemm`] cuts its products by the sizes of the
-//!    processor's caches, so its bits may differ from machine to machine.)
+//!    processor's caches, so its bits may differ from machine to machine. So are the sums of patch
+//!    moments cut, on all paths, but they are rounded from f64 to f32 afterwards, which hides it all but
+//!    always.) Evaluation depends on the running statistics too.
 //! 2. After construction the direct paths allocate nothing. (`gemm` allocates in its products.)
-//! 3. No value of a parameter or an image makes it panic. Where some are not finite the loss is not
-//!    a number, or the gradients are not.
+//! 3. No value of a parameter or an image makes it panic. Parameters are to be finite; for others
+//!    results mean nothing. A batch norm whose sums of squares overflow makes the loss one that is
+//!    not a number.
 //!
 //! # Example
 //!
