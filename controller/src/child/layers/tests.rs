@@ -83,6 +83,25 @@ impl Case {
             Part::Train => self.data.train(),
             _ => self.data.validation(),
         };
+        self.reference_on(labelled, parameters, given)
+    }
+
+    /// That of a batch of training images.
+    fn reference_of(&self, batch: &[usize]) -> Reference {
+        let train = self.data.train();
+        let mut images = LabelledImages::new(train.image_length());
+        for index in batch {
+            images.push(train.image(*index).iter().copied(), train.label(*index));
+        }
+        self.reference_on(&images, &self.wide(), None)
+    }
+
+    fn reference_on(
+        &self,
+        labelled: &LabelledImages,
+        parameters: &[f64],
+        given: Option<&[Moments]>,
+    ) -> Reference {
         let (pixels, channels) = (self.data.shape().plane_length(), self.data.shape().channels());
         let mut images = Vec::new();
         for planes in labelled.pixels().chunks(pixels * channels) {
@@ -106,6 +125,20 @@ impl Case {
         let mut gradients = vec![f32::NAN; self.parameters.len()];
         let score = net.differentiate(&self.parameters, &images, &batch, &mut gradients).unwrap();
         (score, gradients)
+    }
+
+    /// Loss and gradients of a batch of training images, bit for bit.
+    fn bits(&self, net: &mut Layered, batch: &[usize]) -> (u64, Vec<u32>) {
+        let mut gradients = vec![f32::NAN; self.parameters.len()];
+        let images = self.images(Part::Train);
+        let score = net.differentiate(&self.parameters, &images, batch, &mut gradients).unwrap();
+        (score.loss.to_bits(), gradients.into_iter().map(f32::to_bits).collect())
+    }
+
+    /// Loss, bit for bit, and right answers on the validation images.
+    fn evaluated(&self, net: &mut Layered) -> (u64, usize) {
+        let score = net.evaluate(&self.parameters, &self.images(Part::Validation)).unwrap();
+        (score.loss.to_bits(), score.correct)
     }
 
     /// Slope of the loss along a direction, by central differences in f64.
@@ -172,6 +205,16 @@ fn gradients_of_the_residual_net_agree_with_finite_differences() {
     check_gradients("residual", (12, 3), 2, 0);
 }
 
+/// Runs of four images and of one, patches that end within a run of the kernel, a single pixel.
+#[test]
+fn gradients_are_those_of_the_definition_whatever_the_sizes() {
+    for net in NETS {
+        check_gradients(net, (8, 1), 5, 0);
+        check_gradients(net, (8, 7), 2, 1);
+        check_gradients(net, (4, 2), 1, 1);
+    }
+}
+
 #[test]
 fn paths_differ_in_rounding_only() {
     for (net, size, images) in [("deep", (32, 3), 3), ("residual", (20, 5), 2)] {
@@ -221,6 +264,39 @@ fn running_statistics_are_a_tenth_of_the_batch_and_evaluation_uses_them() {
 }
 
 #[test]
+fn running_statistics_of_two_batches_follow_the_formula() {
+    for net in NETS {
+        let case = Case::new(net, (8, 2), 6, 3);
+        let batches = [&[0, 1, 2, 3][..], &[5, 4]];
+        let references = batches.map(|batch| (batch.len(), case.reference_of(batch).statistics));
+        let expected = |layer: usize, c: usize| {
+            let pixels = case.plan.units[layer].sizes.outputs_side().pow(2);
+            references.iter().fold((0.0, 1.0), |(mean, variance), (images, statistics)| {
+                let count = (images * pixels) as f64;
+                let (batch, sample) = (&statistics[layer], count / (count - 1.0));
+                (0.9 * mean + 0.1 * batch.0[c], 0.9 * variance + 0.1 * batch.1[c] * sample)
+            })
+        };
+        for mut child in case.nets() {
+            let start = child.running().flat_map(|(mean, variance)| [mean[0], variance[0]]);
+            assert!(start.eq([0.0, 1.0].repeat(case.plan.units.len())));
+            for batch in batches {
+                case.bits(&mut child, batch);
+            }
+            for (layer, (mean, variance)) in child.running().enumerate() {
+                for c in 0..mean.len() {
+                    let (of_mean, of_variance) = expected(layer, c);
+                    let error = f64::from(mean[c]) - of_mean;
+                    assert!(error.abs() < 1e-6, "{net} {layer}: {error}");
+                    let error = f64::from(variance[c]) - of_variance;
+                    assert!(error.abs() < 1e-6 * (1.0 + of_variance), "{net}: {error}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn evaluation_in_runs_is_that_of_all_at_once() {
     for net in NETS {
         let case = Case::new(net, (8, 1), 7, 3);
@@ -238,25 +314,31 @@ fn evaluation_in_runs_is_that_of_all_at_once() {
 #[test]
 fn the_same_call_has_the_same_bits() {
     for net in NETS {
+        const ALL: [usize; 6] = [0, 1, 2, 3, 4, 5];
         let case = Case::new(net, (12, 3), 6, 1);
         for mut child in case.nets() {
-            let first = case.gradients(&mut child);
+            let first = case.bits(&mut child, &ALL);
             // What was in memory before is not seen, nor what lies beyond a smaller batch.
-            let images = case.images(Part::Train);
-            let mut gradients = vec![0.0; case.parameters.len()];
-            let mut small = |child: &mut Layered| {
-                child.differentiate(&case.parameters, &images, &[4, 1], &mut gradients).unwrap();
-                gradients.clone()
-            };
-            let used = small(&mut child);
-            let mut fresh = Layered::new(&case.plan, Vectors::of_path(child.path()).unwrap());
-            assert_eq!(small(&mut fresh), used);
-            child.evaluate(&case.parameters, &case.images(Part::Validation)).unwrap();
-            assert_eq!(case.gradients(&mut child), first);
+            let used = case.bits(&mut child, &[4, 1]);
+            let vectors = Vectors::of_path(child.path()).unwrap();
+            let new = || Layered::new(&case.plan, vectors);
+            assert_eq!(case.bits(&mut new(), &[4, 1]), used);
+            let mut fresh = new();
+            assert_eq!(case.bits(&mut fresh, &ALL), first);
+            case.bits(&mut fresh, &[4, 1]);
+            let score = case.evaluated(&mut child);
+            assert_eq!(case.evaluated(&mut fresh), score);
+            assert_eq!(case.evaluated(&mut child), score);
+            assert_eq!(case.bits(&mut child, &ALL), first);
             let other = std::thread::scope(|scope| {
-                scope.spawn(|| case.gradients(&mut fresh.clone())).join().unwrap()
+                let in_thread = || {
+                    let mut fresh = new();
+                    let bits = [&ALL[..], &[4, 1]].map(|batch| case.bits(&mut fresh, batch));
+                    (bits, case.evaluated(&mut fresh))
+                };
+                scope.spawn(in_thread).join().unwrap()
             });
-            assert_eq!(other, first);
+            assert_eq!(other, ([first, used], score));
         }
     }
 }
@@ -362,7 +444,12 @@ fn initial_parameters_have_their_spread_and_follow_the_seed() {
             assert!(parameters[unit.scale.clone()].iter().all(|value| *value == 1.0));
             assert!(parameters[unit.shift.clone()].iter().all(|value| *value == 0.0));
         }
-        assert!(parameters[plan.linear.clone()].iter().all(|value| value.abs() <= 0.125));
+        let (linear, bias) = (&parameters[plan.linear.clone()], &parameters[plan.bias.clone()]);
+        assert!(linear.iter().chain(bias).all(|value| value.abs() <= 0.125));
+        let squares: f32 = linear.iter().map(|weight| weight * weight).sum();
+        let spread = squares / linear.len() as f32 * 64.0;
+        assert!((3.0 * spread - 1.0).abs() < 0.2, "{net}: {spread}");
+        assert!(bias.iter().any(|value| value.abs() > 0.03), "{net}: {bias:?}");
     }
 }
 

@@ -200,18 +200,28 @@ fn evaluation_uses_running_statistics() {
 #[test]
 fn the_same_call_has_the_same_bits() {
     let case = Case::new(shape(12, 3, 10, 9), 9, 1);
+    let bits = |net: &mut ConvNet| {
+        let (score, gradients) = case.gradients(net);
+        (score.loss.to_bits(), gradients.into_iter().map(f32::to_bits).collect::<Vec<u32>>())
+    };
+    let evaluated = |net: &mut ConvNet| {
+        let score = net.evaluate(&case.parameters, &case.prepared(), &case.batch()).unwrap();
+        (score.loss.to_bits(), score.correct)
+    };
     for mut net in case.nets() {
-        let first = case.gradients(&mut net);
+        let first = bits(&mut net);
+        let mut fresh = ConvNet::on_path(case.shape, net.path()).unwrap();
+        assert_eq!(bits(&mut fresh), first);
+        assert_eq!(evaluated(&mut fresh), evaluated(&mut net));
         // What was in memory before is not seen.
         let other = Case::new(case.shape, 5, 2);
         other.gradients(&mut net);
         net.evaluate(&other.parameters, &other.prepared(), &other.batch()).unwrap();
-        assert_eq!(case.gradients(&mut net), first);
-        assert_eq!(case.gradients(&mut ConvNet::on_path(case.shape, net.path()).unwrap()), first);
+        assert_eq!(bits(&mut net), first);
         let threads: Vec<_> = (0..3)
             .map(|_| {
                 let mut net = net.clone();
-                std::thread::scope(|scope| scope.spawn(|| case.gradients(&mut net)).join())
+                std::thread::scope(|scope| scope.spawn(|| bits(&mut net)).join())
             })
             .collect();
         assert!(threads.into_iter().all(|result| result.unwrap() == first));
