@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use nosc_controller::child::deep::DeepConvNet;
 use nosc_controller::child::net::{ConvNet, Path, Prepared, Shape};
 use nosc_controller::child::residual::ResidualNet;
-use nosc_controller::child::{Child, Model, Part};
+use nosc_controller::child::{Model, Part};
 use nosc_controller::compiled_stepper::CompiledMaker;
 use nosc_controller::dataset::{ImageData, ImageShape, LabelledImages};
 use nosc_controller::task::{Budget, Event, TaskOptions, open_with};
@@ -72,10 +72,9 @@ fn passes_of_the_deep_and_the_residual_net_allocate_nothing() {
         images
     };
     let data = ImageData::new("dots", String::new(), shape, [part(), part(), part()]).unwrap();
-    let deep = DeepConvNet::new(&data, 6).unwrap();
-    let residual = ResidualNet::new(&data, 6).unwrap();
     for path in Path::ALL {
-        let check = |parameters: Vec<f32>, mut child: Box<dyn Child + '_>| {
+        let check = |model: &dyn Model| {
+            let (parameters, mut child) = (model.initial_parameters(1), model.child());
             let mut gradients = vec![0.0; parameters.len()];
             let used = allocation_counter::measure(|| {
                 for batch in [&[0, 1, 2, 3, 4, 5][..], &[9, 0, 7]] {
@@ -86,11 +85,11 @@ fn passes_of_the_deep_and_the_residual_net_allocate_nothing() {
             assert_eq!(used.count_total, 0, "{path}: {used:?}");
         };
         // A processor without the vectors of a path has no such child.
-        if let Ok(child) = deep.child_on(path) {
-            check(deep.initial_parameters(1), child);
+        if let Ok(deep) = DeepConvNet::new(data.clone(), 6, Some(path)) {
+            check(&deep);
         }
-        if let Ok(child) = residual.child_on(path) {
-            check(residual.initial_parameters(1), child);
+        if let Ok(residual) = ResidualNet::new(data.clone(), 6, Some(path)) {
+            check(&residual);
         }
     }
 }

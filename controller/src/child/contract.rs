@@ -28,6 +28,13 @@ pub struct Score {
     pub count: usize,
 }
 
+/// Losses and right answers of some examples, added up.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Sums {
+    pub(super) loss: f64,
+    pub(super) correct: usize,
+}
+
 /// A kind of net together with the data that it learns: everything that training does not change,
 /// shared by all children.
 pub trait Model: Debug + Send + Sync {
@@ -44,14 +51,17 @@ pub trait Model: Debug + Send + Sync {
 /// A net in training: it computes losses and gradients, and keeps what it learns of the data besides
 /// the parameters, such as running statistics. Optimizers move the parameters.
 ///
-/// The same calls with the same values return the same bits on the same [`Path`].
+/// The same calls with the same values, from when the child was made, return the same bits on the same
+/// [`Path`]; on [`Path::Gemm`] on the same machine only.
+///
+/// Parameters are to be finite: training looks at them after every step, and ends with the first that
+/// is not. For others the results mean nothing, but nothing panics.
 pub trait Child {
-    /// The kernels that compute it, if it has any to choose from.
+    /// The kernels that compute it; none only if the bits are the same on every machine.
     fn path(&self) -> Option<Path>;
 
     /// Mean loss, in nats, over training examples, and its derivatives by the parameters, which
-    /// `gradients` becomes. `batch` holds indices of examples, in any order. Where parameters are not
-    /// finite the loss is not a number, or gradients are not.
+    /// `gradients` becomes. `batch` holds indices of examples, in any order.
     ///
     /// # Errors
     ///
@@ -64,12 +74,27 @@ pub trait Child {
         gradients: &mut [f32],
     ) -> Result<f64, ChildError>;
 
-    /// The score on a whole part, in evaluation mode.
+    /// The score on a whole part, in evaluation mode: a function of the parameters, and of what the
+    /// child has kept of the batches before, such as running statistics.
     ///
     /// # Errors
     ///
     /// [`ChildError`] for parameters of another length.
     fn evaluate(&mut self, parameters: &[f32], part: Part) -> Result<Score, ChildError>;
+}
+
+impl Sums {
+    /// What they are of `count` answers.
+    pub(super) fn score(self, count: usize) -> Score {
+        Score { loss: self.loss / count.max(1) as f64, correct: self.correct, count }
+    }
+}
+
+impl std::ops::AddAssign for Sums {
+    fn add_assign(&mut self, other: Self) {
+        self.loss += other.loss;
+        self.correct += other.correct;
+    }
 }
 
 impl Score {

@@ -41,16 +41,8 @@ pub enum ChildError {
         /// Number of classes.
         classes: usize,
     },
-    /// A batch names an image that is not there.
-    #[error("there is no image {index}: the set has {images}")]
-    Image {
-        /// The index in the batch.
-        index: usize,
-        /// Number of images.
-        images: usize,
-    },
     /// A batch names an example that is not there.
-    #[error("there is no example {index}: there are {examples} for training")]
+    #[error("there is no example {index}: the part has {examples}, counted from 0")]
     Example {
         /// The index in the batch.
         index: usize,
@@ -63,10 +55,59 @@ pub enum ChildError {
     /// The images were prepared for evaluation only.
     #[error("the images were prepared without the moments that training needs")]
     NoMoments,
-    /// This processor, or this number of channels, has no such path.
-    #[error("path {path} does not run here: no such vectors, or more than 4 channels")]
+    /// This processor has no such vectors, or the net no such kernels: the paper's has them for images
+    /// of at most 4 channels.
+    #[error(
+        "path {path} does not run here: the processor lacks its vectors, or the net its kernels for \
+         images of this many channels; gemm always runs"
+    )]
     Path {
         /// The path that was asked for.
         path: Path,
     },
+}
+
+impl ChildError {
+    /// Whether a size is from 1 to the largest that is allowed.
+    pub(super) fn check_size(what: &'static str, value: usize, most: usize) -> Result<(), Self> {
+        if (1..=most).contains(&value) { Ok(()) } else { Err(Self::Size { what, value, most }) }
+    }
+
+    /// Whether both poolings halve the side of an image.
+    pub(super) fn check_side(side: usize) -> Result<(), Self> {
+        if side.is_multiple_of(4) { Ok(()) } else { Err(Self::Side { side }) }
+    }
+
+    /// Whether there are as many parameters as expected.
+    pub(super) fn check_parameters(parameters: &[f32], expected: usize) -> Result<(), Self> {
+        Self::check_length("the array of parameters", parameters.len(), expected)
+    }
+
+    /// Whether there are as many gradients as expected.
+    pub(super) fn check_gradients(gradients: &[f32], expected: usize) -> Result<(), Self> {
+        Self::check_length("the array of gradients", gradients.len(), expected)
+    }
+
+    /// Whether an array has the length that is expected.
+    pub(super) fn check_length(
+        what: &'static str,
+        length: usize,
+        expected: usize,
+    ) -> Result<(), Self> {
+        if length == expected { Ok(()) } else { Err(Self::Length { what, length, expected }) }
+    }
+
+    /// Whether a batch has 1 to `most` examples, each of them one of the `examples` that are there.
+    pub(super) fn check_batch(batch: &[usize], most: usize, examples: usize) -> Result<(), Self> {
+        Self::check_size("batch", batch.len(), most)?;
+        Self::check_indices(batch, examples)
+    }
+
+    /// Whether each index is one of the `examples` that are there.
+    pub(super) fn check_indices(indices: &[usize], examples: usize) -> Result<(), Self> {
+        match indices.iter().find(|index| **index >= examples) {
+            Some(index) => Err(Self::Example { index: *index, examples }),
+            None => Ok(()),
+        }
+    }
 }

@@ -6,6 +6,8 @@
 mod contract;
 mod error;
 mod matrix;
+mod batch_norm;
+mod start;
 
 pub mod softmax;
 pub mod net;
@@ -14,5 +16,6 @@ pub mod layers;
 pub mod deep;
 pub mod residual;
 
+use contract::Sums;
 pub use contract::{Child, Model, Part, Score};
 pub use error::ChildError;

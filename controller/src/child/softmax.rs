@@ -49,9 +49,7 @@ impl SoftmaxModel {
     ///
     /// [`ChildError::Size`] for a batch of 0 or too many.
     pub fn new(data: ImageData, batch: usize) -> Result<Self, ChildError> {
-        if batch == 0 || batch > MAX_BATCH {
-            return Err(ChildError::Size { what: "batch", value: batch, most: MAX_BATCH });
-        }
+        ChildError::check_size("batch", batch, MAX_BATCH)?;
         Ok(Self { data, batch })
     }
 
@@ -73,11 +71,6 @@ impl SoftmaxModel {
             Part::Validation => self.data.validation(),
             Part::Test => self.data.test(),
         }
-    }
-
-    fn check(&self, what: &'static str, length: usize) -> Result<(), ChildError> {
-        let expected = self.parameter_count();
-        if length == expected { Ok(()) } else { Err(ChildError::Length { what, length, expected }) }
     }
 }
 
@@ -107,16 +100,10 @@ impl Child for SoftmaxChild<'_> {
         gradients: &mut [f32],
     ) -> Result<f64, ChildError> {
         let model = self.model;
-        model.check("the array of parameters", parameters.len())?;
-        model.check("the array of gradients", gradients.len())?;
+        ChildError::check_parameters(parameters, model.parameter_count())?;
+        ChildError::check_gradients(gradients, model.parameter_count())?;
         let images = model.part(Part::Train);
-        if batch.is_empty() || batch.len() > model.batch {
-            let most = model.batch;
-            return Err(ChildError::Size { what: "batch", value: batch.len(), most });
-        }
-        if let Some(index) = batch.iter().find(|index| **index >= images.len()) {
-            return Err(ChildError::Image { index: *index, images: images.len() });
-        }
+        ChildError::check_batch(batch, model.batch, images.len())?;
         let (weights, biases) = parameters.split_at(model.inputs() * model.classes());
         let loss = self.sums.accumulate(weights, biases, images, batch);
         let scale = 1.0 / batch.len() as f64;
@@ -126,7 +113,7 @@ impl Child for SoftmaxChild<'_> {
     }
 
     fn evaluate(&mut self, parameters: &[f32], part: Part) -> Result<Score, ChildError> {
-        self.model.check("the array of parameters", parameters.len())?;
+        ChildError::check_parameters(parameters, self.model.parameter_count())?;
         let (weights, biases) = parameters.split_at(self.model.inputs() * self.model.classes());
         let images = self.model.part(part);
         let (mut loss, mut correct) = (0.0, 0);
@@ -311,7 +298,7 @@ mod tests {
         assert_eq!((score.loss, score.accuracy()), (0.0, 0.0));
         let mut differentiate =
             |batch: &[usize]| child.differentiate(&parameters, batch, &mut gradients).unwrap_err();
-        assert_eq!(differentiate(&[4]), ChildError::Image { index: 4, images: 4 });
+        assert_eq!(differentiate(&[4]), ChildError::Example { index: 4, examples: 4 });
         assert!(matches!(differentiate(&[]), ChildError::Size { value: 0, .. }));
         assert!(matches!(child.evaluate(&[0.0], Part::Test), Err(ChildError::Length { .. })));
     }

@@ -66,7 +66,7 @@ pub struct TaskOptions {
     pub child: Option<String>,
     /// Examples a step; if left out 100 images, or 50 windows of text.
     pub batch: Option<usize>,
-    /// The paper's child: its kernels, the fastest that run here if left out.
+    /// Images, but for `softmax`: the kernels, the fastest that run here if left out.
     pub path: Option<Path>,
     /// `quadratic`: standard deviation of the noise in gradients.
     pub noise: Option<f64>,
@@ -166,7 +166,7 @@ fn images(
     let name = options.child.as_deref().unwrap_or(CONVNET);
     let child = CHILDREN.into_iter().find(|child| *child == name);
     let child = child.ok_or_else(|| TaskError::UnknownChild { name: name.to_owned() })?;
-    if options.path.is_some() && child != CONVNET {
+    if options.path.is_some() && child == SOFTMAX {
         return Err(TaskError::Path { child });
     }
     let batch = options.batch.unwrap_or(BATCH_SIZE);
@@ -188,8 +188,8 @@ fn images(
     };
     let model: Box<dyn Model> = match child {
         SOFTMAX => Box::new(SoftmaxModel::new(data, batch)?),
-        DEEP => Box::new(DeepConvNet::new(&data.normalized(), batch)?),
-        RESIDUAL => Box::new(ResidualNet::new(&data.normalized(), batch)?),
+        DEEP => Box::new(DeepConvNet::new(data.normalized(), batch, options.path)?),
+        RESIDUAL => Box::new(ResidualNet::new(data.normalized(), batch, options.path)?),
         _ => Box::new(ConvNetModel::new(data.normalized(), batch, options.path)?),
     };
     let task = Supervised::new(words, model, batch, epochs);
@@ -278,6 +278,10 @@ mod tests {
             message("digits", &path),
             "the child softmax has no `--path`: there is one way to compute it"
         );
+        for child in ["convnet", "deep", "residual"] {
+            let path = TaskOptions { child: Some(child.to_owned()), ..path.clone() };
+            assert!(open_with("digits", &path).is_ok());
+        }
         let noise = TaskOptions { noise: Some(-1.0), ..none.clone() };
         assert_eq!(
             message("quadratic", &noise),

@@ -6,25 +6,18 @@
 //! `inline(always)` and must be called from within `vectorize`, so that they are compiled for its
 //! vectors.
 //!
-//! Values that are not numbers pass `ReLU`, so that a lost child is seen in its loss.
+//! Values that are not numbers pass `ReLU`; of four pixels that are pooled one that is a number may win.
+//! In a channel whose batch norm is lost none is one, so that a lost child is seen in its loss.
 
 use pulp::Simd;
 
-use crate::child::net::vectors::{of, of_mut, pool, unpool};
+use crate::child::net::vectors::{add_lanes, of, of_mut, pool, unpool};
 
 /// 0 where `value` is not above 0, `kept` elsewhere.
 #[inline(always)]
 fn keep_positive<S: Simd>(simd: S, value: S::f32s, kept: S::f32s) -> S::f32s {
     let zero = simd.splat_f32s(0.0);
     simd.select_f32s(simd.less_than_or_equal_f32s(value, zero), zero, kept)
-}
-
-/// Adds the lanes of the vector of channels `block` to sums in f64.
-#[inline(always)]
-fn add_lanes<S: Simd>(vector: S::f32s, block: usize, sums: &mut [f64]) {
-    let lanes: &[f32] = bytemuck::cast_slice(std::slice::from_ref(&vector));
-    let sums = &mut sums[block * S::F32_LANES..];
-    sums.iter_mut().zip(lanes).for_each(|(sum, lane)| *sum += f64::from(*lane));
 }
 
 /// Adds the sums over an image's pixels, and those of their squares.

@@ -42,10 +42,10 @@ impl Images {
 
 impl Parts {
     /// The images of a data set, which sees to it that their lengths and labels are right.
-    pub(super) fn new(data: &ImageData) -> Self {
+    /// One part after another is given up as soon as it is copied.
+    pub(super) fn new(data: ImageData) -> Self {
         let shape = data.shape();
-        let parts = [data.train(), data.validation(), data.test()];
-        Self(parts.map(|images| Images::new(shape, images)))
+        Self(data.into_parts().map(|images| Images::new(shape, &{ images })))
     }
 
     pub(super) fn get(&self, part: Part) -> &Images {

@@ -12,23 +12,21 @@ use super::images::Images;
 use super::network::{Input, Network};
 use super::plan::Plan;
 use crate::child::net::Path;
-use crate::child::net::head::Sums;
-use crate::child::{ChildError, Score};
+use crate::child::{ChildError, Score, Sums};
 
 /// Memory and code for one net at a time, and the running statistics of its batch norms.
 #[derive(Debug, Clone)]
-pub struct Layered {
+pub(super) struct Layered {
     plan: Plan,
-    path: Path,
     vectors: Vectors,
     network: Network,
     /// Memory for the indices of a run of images.
     indices: Vec<usize>,
 }
 
-/// The vectors of a path.
+/// The vectors of a path, which this processor has.
 #[derive(Debug, Clone, Copy)]
-enum Vectors {
+pub(super) enum Vectors {
     #[cfg(target_arch = "x86_64")]
     Avx512(V4),
     #[cfg(target_arch = "x86_64")]
@@ -37,37 +35,20 @@ enum Vectors {
 }
 
 impl Layered {
-    /// A net on the fastest path that runs here.
-    pub fn new(plan: &Plan) -> Self {
-        let on = |path| Some((path, Vectors::new(path)?));
-        let best = Path::ALL.into_iter().find_map(on);
-        let (path, vectors) = best.unwrap_or((Path::Gemm, Vectors::Any));
-        Self::with(plan, path, vectors)
-    }
-
-    /// A net on a path.
-    ///
-    /// # Errors
-    ///
-    /// [`ChildError::Path`] if this processor has no such vectors.
-    pub fn on_path(plan: &Plan, path: Path) -> Result<Self, ChildError> {
-        let vectors = Vectors::new(path).ok_or(ChildError::Path { path })?;
-        Ok(Self::with(plan, path, vectors))
-    }
-
-    fn with(plan: &Plan, path: Path, vectors: Vectors) -> Self {
+    /// A net on these vectors.
+    pub(super) fn new(plan: &Plan, vectors: Vectors) -> Self {
         let indices = Vec::with_capacity(plan.batch());
-        Self { plan: plan.clone(), path, vectors, network: Network::new(plan), indices }
+        Self { plan: plan.clone(), vectors, network: Network::new(plan), indices }
     }
 
-    /// The kernels that compute it: those for vectors of 512 or 256 bits, or those for any processor,
-    /// which are called [`Path::Gemm`] as they are of other nets.
-    pub fn path(&self) -> Path {
-        self.path
+    /// The kernels that compute it.
+    pub(super) fn path(&self) -> Path {
+        self.vectors.path()
     }
 
     /// Mean and variance of the batch norm of each unit, averaged over past batches.
-    pub fn running(&self) -> impl Iterator<Item = (&[f32], &[f32])> {
+    #[cfg(test)]
+    pub(super) fn running(&self) -> impl Iterator<Item = (&[f32], &[f32])> {
         let layers = self.network.states.iter().map(|state| &state.normalization);
         layers.map(|layer| (&layer.running_mean[..], &layer.running_variance[..]))
     }
@@ -85,19 +66,11 @@ impl Layered {
         batch: &[usize],
         gradients: &mut [f32],
     ) -> Result<Score, ChildError> {
-        self.check_length("the array of parameters", parameters.len())?;
-        self.check_length("the array of gradients", gradients.len())?;
-        let most = self.plan.batch();
-        if batch.is_empty() || batch.len() > most {
-            return Err(ChildError::Size { what: "batch", value: batch.len(), most });
-        }
-        if let Some(index) = batch.iter().find(|index| **index >= images.len()) {
-            return Err(ChildError::Image { index: *index, images: images.len() });
-        }
+        ChildError::check_parameters(parameters, self.plan.parameter_count())?;
+        ChildError::check_gradients(gradients, self.plan.parameter_count())?;
+        ChildError::check_batch(batch, self.plan.batch(), images.len())?;
         let input = Input { parameters, images, batch };
-        let sums = self.pass(input, Some(gradients));
-        let count = batch.len();
-        Ok(Score { loss: sums.loss / count as f64, correct: sums.correct, count })
+        Ok(self.pass(input, Some(gradients)).score(batch.len()))
     }
 
     /// Mean loss and right answers on all images, in evaluation mode: batch norms use the running
@@ -111,25 +84,17 @@ impl Layered {
         parameters: &[f32],
         images: &Images,
     ) -> Result<Score, ChildError> {
-        self.check_length("the array of parameters", parameters.len())?;
+        ChildError::check_parameters(parameters, self.plan.parameter_count())?;
         let mut total = Sums::default();
         let count = images.len();
         let mut indices = std::mem::take(&mut self.indices);
         for start in (0..count).step_by(self.plan.batch()) {
             indices.clear();
             indices.extend(start..(start + self.plan.batch()).min(count));
-            let sums = self.pass(Input { parameters, images, batch: &indices }, None);
-            total.loss += sums.loss;
-            total.correct += sums.correct;
+            total += self.pass(Input { parameters, images, batch: &indices }, None);
         }
         self.indices = indices;
-        let loss = total.loss / count.max(1) as f64;
-        Ok(Score { loss, correct: total.correct, count })
-    }
-
-    fn check_length(&self, what: &'static str, length: usize) -> Result<(), ChildError> {
-        let expected = self.plan.parameter_count();
-        if length == expected { Ok(()) } else { Err(ChildError::Length { what, length, expected }) }
+        Ok(total.score(count))
     }
 
     /// Training if there are gradients to write, evaluation if not.
@@ -149,16 +114,38 @@ impl Layered {
 }
 
 impl Vectors {
-    /// `None` if this processor has no such vectors.
-    fn new(path: Path) -> Option<Self> {
-        match path {
+    /// Those of the fastest path that runs here.
+    pub(super) fn fastest() -> Self {
+        let on = |path| Self::of_path(path).ok();
+        Path::ALL.into_iter().find_map(on).unwrap_or(Self::Any)
+    }
+
+    /// Those of a path.
+    ///
+    /// # Errors
+    ///
+    /// [`ChildError::Path`] if this processor has no such vectors.
+    pub(super) fn of_path(path: Path) -> Result<Self, ChildError> {
+        let vectors = match path {
             #[cfg(target_arch = "x86_64")]
-            Path::Avx512 => Some(Self::Avx512(V4::try_new()?)),
+            Path::Avx512 => V4::try_new().map(Self::Avx512),
             #[cfg(target_arch = "x86_64")]
-            Path::Avx2 => Some(Self::Avx2(V3::try_new()?)),
+            Path::Avx2 => V3::try_new().map(Self::Avx2),
             #[cfg(not(target_arch = "x86_64"))]
             Path::Avx512 | Path::Avx2 => None,
             Path::Gemm => Some(Self::Any),
+        };
+        vectors.ok_or(ChildError::Path { path })
+    }
+
+    /// Their path. Kernels for any processor are called [`Path::Gemm`], as they are of other nets.
+    fn path(self) -> Path {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(_) => Path::Avx512,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => Path::Avx2,
+            Self::Any => Path::Gemm,
         }
     }
 }

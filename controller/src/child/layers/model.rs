@@ -1,7 +1,7 @@
 //! A planned net with its data, as a model.
 
 use super::images::Parts;
-use super::layered::Layered;
+use super::layered::{Layered, Vectors};
 use super::plan::{Plan, Start, Unit};
 use crate::child::net::Path;
 use crate::child::{Child, ChildError, Model, Part, Score};
@@ -9,8 +9,9 @@ use crate::dataset::ImageData;
 
 /// A net and the images that it learns.
 #[derive(Debug, Clone)]
-pub struct LayeredModel {
+pub(in crate::child) struct LayeredModel {
     plan: Plan,
+    vectors: Vectors,
     parts: Parts,
 }
 
@@ -23,29 +24,27 @@ struct LayeredChild<'a> {
 
 impl LayeredModel {
     /// The net of these units for `data`, which is normalized already, and for batches of at most
-    /// `batch` images.
+    /// `batch` images, on `path` or the fastest one that runs here. What images lose that are not
+    /// normalized is said at [`DeepConvNet::new`](crate::child::deep::DeepConvNet::new).
+    ///
+    /// # Errors
+    ///
+    /// As [`Plan::new`]; [`ChildError::Path`] if this processor lacks the vectors of the path.
     pub(in crate::child) fn new(
-        data: &ImageData,
+        data: ImageData,
         batch: usize,
+        path: Option<Path>,
         units: &[Unit],
         start: Start,
     ) -> Result<Self, ChildError> {
         let plan = Plan::new(data.shape(), batch, units, start)?;
-        Ok(Self { plan, parts: Parts::new(data) })
+        let vectors = path.map_or_else(|| Ok(Vectors::fastest()), Vectors::of_path)?;
+        Ok(Self { plan, vectors, parts: Parts::new(data) })
     }
 
     /// What the net is made of.
-    pub fn plan(&self) -> &Plan {
+    pub(in crate::child) fn plan(&self) -> &Plan {
         &self.plan
-    }
-
-    /// A child on a path.
-    ///
-    /// # Errors
-    ///
-    /// [`ChildError::Path`] if the path does not run on this processor.
-    pub fn child_on(&self, path: Path) -> Result<Box<dyn Child + '_>, ChildError> {
-        Ok(Box::new(LayeredChild { parts: &self.parts, net: Layered::on_path(&self.plan, path)? }))
     }
 }
 
@@ -59,7 +58,7 @@ impl Model for LayeredModel {
     }
 
     fn child(&self) -> Box<dyn Child + '_> {
-        Box::new(LayeredChild { parts: &self.parts, net: Layered::new(&self.plan) })
+        Box::new(LayeredChild { parts: &self.parts, net: Layered::new(&self.plan, self.vectors) })
     }
 }
 

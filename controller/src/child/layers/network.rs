@@ -11,7 +11,9 @@
 //!                       ► by its inputs ► mask of the unit before, its sums
 //! ```
 //!
-//! Sums over images are taken in their order, in f32 within an image and in f64 beyond.
+//! Sums over images are taken in their order. Those of batch norms are in f32 within an image and in f64
+//! beyond; derivatives by weights are in f32 within the few images that are computed at once, and these
+//! sums are added up in f32; the linear layer's derivatives are in f32 over the batch, the loss is in f64.
 
 use std::ops::Range;
 
@@ -21,8 +23,9 @@ use super::elementwise;
 use super::images::Images;
 use super::plan::{Plan, Planned};
 use super::state::State;
+use crate::child::Sums;
 use crate::child::net::aligned::Aligned;
-use crate::child::net::head::{self, Sums};
+use crate::child::net::head;
 use crate::child::net::vectors::vectorize;
 
 /// Memory for the passes of a net.

@@ -1,17 +1,7 @@
-//! Batch normalization for any number of channels: from sums over a batch to one multiplication and
-//! addition for each value, forward and backward (Ioffe and Szegedy 2015, section 3).
-//!
-//! ```text
-//! forward   y = gamma (z - mean) / sqrt(var + epsilon) + beta         = a z + b
-//! backward  dz = a (dy - mean(dy) - x mean(dy x)),  x = (z - mean) / sqrt(var + epsilon)
-//!                                                                     = a dy + c z + d
-//! ```
-//!
-//! Means are over all pixels of all images of the batch. What is computed once for a channel is in
-//! f64. Epsilon and the momentum of the running statistics are [`EPSILON`] and [`MOMENTUM`], those of
-//! `PyTorch`.
+//! Batch normalization of a layer of any number of channels: what [`Channel`] computes of each, in the
+//! arrays that the passes read.
 
-use crate::child::net::{EPSILON, MOMENTUM};
+use crate::child::batch_norm::Channel;
 
 /// One layer: its sums over a batch, what follows from them, and its running statistics.
 #[derive(Debug, Clone)]
@@ -20,9 +10,8 @@ pub(super) struct Normalization {
     pub(super) sums: Vec<f64>,
     /// Sums of squares, then of derivatives times values.
     pub(super) products: Vec<f64>,
-    mean: Vec<f64>,
-    /// 1 / standard deviation.
-    inverse: Vec<f64>,
+    /// What the channels of the last batch were normalized with.
+    channels: Vec<Channel>,
     /// Mean of each channel, averaged over past batches; 0 at the start.
     pub(super) running_mean: Vec<f32>,
     /// Variance of each channel, of the population that batches are drawn from; 1 at the start.
@@ -38,9 +27,8 @@ impl Normalization {
         let (wide, narrow) = (vec![0.0; channels], vec![0.0; channels]);
         Self {
             sums: wide.clone(),
-            products: wide.clone(),
-            mean: wide.clone(),
-            inverse: wide,
+            products: wide,
+            channels: vec![Channel::from_running(0.0, 1.0); channels],
             running_mean: narrow.clone(),
             running_variance: vec![1.0; channels],
             affine: [narrow.clone(), narrow.clone()],
@@ -55,42 +43,29 @@ impl Normalization {
     }
 
     /// Statistics and forward map from the sums over `count` values of each channel. The running
-    /// statistics become `(1 - momentum) * running + momentum * batch`; of the variance, the batch's is
-    /// that of a sample: count - 1 in the denominator, or 1 for a single value.
+    /// statistics take the batch's in.
     pub(super) fn take_batch(&mut self, count: usize, gamma: &[f32], beta: &[f32]) {
         let count = count as f64;
-        let mix = |old: f32, new: f64| ((1.0 - MOMENTUM) * f64::from(old) + MOMENTUM * new) as f32;
-        for c in 0..self.sums.len() {
-            let mean = self.sums[c] / count;
-            let mut variance = self.products[c] / count - mean * mean;
-            // Rounding may have made it negative. If it is not a number, it stays so.
-            if variance < 0.0 {
-                variance = 0.0;
-            }
-            self.mean[c] = mean;
-            self.inverse[c] = 1.0 / libm::sqrt(variance + EPSILON);
-            self.running_mean[c] = mix(self.running_mean[c], mean);
-            let sample = variance * (count / (count - 1.0).max(1.0));
-            self.running_variance[c] = mix(self.running_variance[c], sample);
+        for (c, channel) in self.channels.iter_mut().enumerate() {
+            *channel = Channel::from_sums(self.sums[c], self.products[c], count);
+            let (mean, variance) = (&mut self.running_mean[c], &mut self.running_variance[c]);
+            channel.add_to_running(count, mean, variance);
         }
         self.map_forward(gamma, beta);
     }
 
     /// The forward map from the running statistics.
     pub(super) fn take_running(&mut self, gamma: &[f32], beta: &[f32]) {
-        for c in 0..self.sums.len() {
-            self.mean[c] = f64::from(self.running_mean[c]);
-            self.inverse[c] = 1.0 / libm::sqrt(f64::from(self.running_variance[c]) + EPSILON);
+        for (c, channel) in self.channels.iter_mut().enumerate() {
+            *channel = Channel::from_running(self.running_mean[c], self.running_variance[c]);
         }
         self.map_forward(gamma, beta);
     }
 
     fn map_forward(&mut self, gamma: &[f32], beta: &[f32]) {
         let [factors, offsets] = &mut self.affine;
-        for c in 0..self.mean.len() {
-            let factor = f64::from(gamma[c]) * self.inverse[c];
-            factors[c] = factor as f32;
-            offsets[c] = (f64::from(beta[c]) - factor * self.mean[c]) as f32;
+        for (c, channel) in self.channels.iter().enumerate() {
+            [factors[c], offsets[c]] = channel.affine(gamma[c], beta[c]);
         }
     }
 
@@ -105,17 +80,13 @@ impl Normalization {
     ) {
         let count = count as f64;
         let [of_gradient, of_value, constant] = &mut self.maps;
-        for c in 0..self.mean.len() {
-            let (mean, inverse) = (self.mean[c], self.inverse[c]);
+        for (c, channel) in self.channels.iter().enumerate() {
             let of_shift = self.sums[c];
-            let of_scale = (self.products[c] - mean * of_shift) * inverse;
+            let of_scale = channel.of_scale(of_shift, self.products[c]);
             of_beta[c] = of_shift as f32;
             of_gamma[c] = of_scale as f32;
-            let factor = f64::from(gamma[c]) * inverse;
-            let slope = factor * inverse * of_scale / count;
-            of_gradient[c] = factor as f32;
-            of_value[c] = -slope as f32;
-            constant[c] = (slope * mean - factor * of_shift / count) as f32;
+            let maps = channel.backward(gamma[c], of_shift, of_scale, count);
+            [of_gradient[c], of_value[c], constant[c]] = maps.map(|value| value as f32);
         }
     }
 }

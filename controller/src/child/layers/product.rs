@@ -30,6 +30,20 @@ pub(super) struct Rows<'a> {
     pub(super) segments: &'a [Segment],
 }
 
+impl Rows<'_> {
+    /// Elements of a row.
+    fn depth(&self) -> usize {
+        self.segments.iter().map(|segment| segment.length).sum()
+    }
+
+    /// Whether all rows lie in the array.
+    fn are_inside(&self) -> bool {
+        let end = self.segments.iter().map(|segment| segment.start + segment.length).max();
+        let last = self.starts.iter().max();
+        last.is_none_or(|last| last + end.unwrap_or(0) <= self.data.len())
+    }
+}
+
 /// Where the rows of a product go: row `i` to `places[i]`.
 #[derive(Debug)]
 pub(super) struct Product<'a> {
@@ -67,6 +81,9 @@ pub(super) fn pack<S: Simd>(
 /// `product = rows * packed`, or `product += rows * packed`.
 #[inline(always)]
 pub(super) fn multiply<S: Simd>(simd: S, rows: Rows<'_>, packed: &[f32], mut product: Product<'_>) {
+    debug_assert!(rows.are_inside() && rows.starts.len() <= product.places.len());
+    debug_assert_eq!(rows.depth() * product.columns, packed.len());
+    debug_assert!(product.columns.is_multiple_of(width::<S>(product.columns)));
     let two = width::<S>(product.columns) == 2 * S::F32_LANES;
     if S::F32_LANES < 16 && two {
         multiply_blocks::<S, 2, 4>(simd, rows, packed, &mut product);
@@ -171,6 +188,10 @@ pub(super) fn add_transposed<S: Simd>(
     columns: usize,
     sums: &mut [f32],
 ) {
+    debug_assert!(rows.are_inside() && rows.starts.len() <= places.len());
+    debug_assert_eq!(rows.depth() * columns, sums.len());
+    debug_assert!(columns.is_multiple_of(width::<S>(columns)));
+    debug_assert!(places.iter().all(|place| place + columns <= right.len()));
     let right = Right { values: right, places, columns };
     let two = width::<S>(columns) == 2 * S::F32_LANES;
     if S::F32_LANES < 16 && two {

@@ -2,7 +2,7 @@
 //! of the algebra of the fast ones. Derivatives are finite differences of it.
 
 use super::plan::{After, Plan, Planned};
-use crate::child::net::EPSILON;
+use crate::child::batch_norm::EPSILON;
 
 /// Mean and variance of each channel, of one batch norm.
 pub(super) type Moments = (Vec<f64>, Vec<f64>);

@@ -1,7 +1,7 @@
 //! The nets against their definition in f64, and what they promise.
 
 use super::images::Images;
-use super::layered::Layered;
+use super::layered::{Layered, Vectors};
 use super::plan::Plan;
 use super::reference::{Moments, Reference, reference};
 use crate::child::deep::DeepConvNet;
@@ -22,8 +22,8 @@ const NETS: [&str; 2] = ["deep", "residual"];
 
 fn plan(net: &str, data: &ImageData, batch: usize) -> Plan {
     match net {
-        "deep" => DeepConvNet::new(data, batch).unwrap().plan().clone(),
-        _ => ResidualNet::new(data, batch).unwrap().plan().clone(),
+        "deep" => DeepConvNet::new(data.clone(), batch, None).unwrap().plan().clone(),
+        _ => ResidualNet::new(data.clone(), batch, None).unwrap().plan().clone(),
     }
 }
 
@@ -75,7 +75,7 @@ impl Case {
     }
 
     fn images(&self, part: Part) -> Images {
-        super::images::Parts::new(&self.data).get(part).clone()
+        super::images::Parts::new(self.data.clone()).get(part).clone()
     }
 
     fn reference(&self, parameters: &[f64], part: Part, given: Option<&[Moments]>) -> Reference {
@@ -83,6 +83,25 @@ impl Case {
             Part::Train => self.data.train(),
             _ => self.data.validation(),
         };
+        self.reference_on(labelled, parameters, given)
+    }
+
+    /// That of a batch of training images.
+    fn reference_of(&self, batch: &[usize]) -> Reference {
+        let train = self.data.train();
+        let mut images = LabelledImages::new(train.image_length());
+        for index in batch {
+            images.push(train.image(*index).iter().copied(), train.label(*index));
+        }
+        self.reference_on(&images, &self.wide(), None)
+    }
+
+    fn reference_on(
+        &self,
+        labelled: &LabelledImages,
+        parameters: &[f64],
+        given: Option<&[Moments]>,
+    ) -> Reference {
         let (pixels, channels) = (self.data.shape().plane_length(), self.data.shape().channels());
         let mut images = Vec::new();
         for planes in labelled.pixels().chunks(pixels * channels) {
@@ -94,8 +113,8 @@ impl Case {
     }
 
     fn nets(&self) -> Vec<Layered> {
-        let on = |path: &Path| Layered::on_path(&self.plan, *path).ok();
-        let nets: Vec<Layered> = Path::ALL.iter().filter_map(on).collect();
+        let on = |path| Some(Layered::new(&self.plan, Vectors::of_path(path).ok()?));
+        let nets: Vec<Layered> = Path::ALL.into_iter().filter_map(on).collect();
         assert!(nets.iter().any(|net| net.path() == Path::Gemm));
         nets
     }
@@ -106,6 +125,20 @@ impl Case {
         let mut gradients = vec![f32::NAN; self.parameters.len()];
         let score = net.differentiate(&self.parameters, &images, &batch, &mut gradients).unwrap();
         (score, gradients)
+    }
+
+    /// Loss and gradients of a batch of training images, bit for bit.
+    fn bits(&self, net: &mut Layered, batch: &[usize]) -> (u64, Vec<u32>) {
+        let mut gradients = vec![f32::NAN; self.parameters.len()];
+        let images = self.images(Part::Train);
+        let score = net.differentiate(&self.parameters, &images, batch, &mut gradients).unwrap();
+        (score.loss.to_bits(), gradients.into_iter().map(f32::to_bits).collect())
+    }
+
+    /// Loss, bit for bit, and right answers on the validation images.
+    fn evaluated(&self, net: &mut Layered) -> (u64, usize) {
+        let score = net.evaluate(&self.parameters, &self.images(Part::Validation)).unwrap();
+        (score.loss.to_bits(), score.correct)
     }
 
     /// Slope of the loss along a direction, by central differences in f64.
@@ -172,6 +205,16 @@ fn gradients_of_the_residual_net_agree_with_finite_differences() {
     check_gradients("residual", (12, 3), 2, 0);
 }
 
+/// Runs of four images and of one, patches that end within a run of the kernel, a single pixel.
+#[test]
+fn gradients_are_those_of_the_definition_whatever_the_sizes() {
+    for net in NETS {
+        check_gradients(net, (8, 1), 5, 0);
+        check_gradients(net, (8, 7), 2, 1);
+        check_gradients(net, (4, 2), 1, 1);
+    }
+}
+
 #[test]
 fn paths_differ_in_rounding_only() {
     for (net, size, images) in [("deep", (32, 3), 3), ("residual", (20, 5), 2)] {
@@ -221,12 +264,47 @@ fn running_statistics_are_a_tenth_of_the_batch_and_evaluation_uses_them() {
 }
 
 #[test]
+fn running_statistics_of_two_batches_follow_the_formula() {
+    for net in NETS {
+        let case = Case::new(net, (8, 2), 6, 3);
+        let batches = [&[0, 1, 2, 3][..], &[5, 4]];
+        let references = batches.map(|batch| (batch.len(), case.reference_of(batch).statistics));
+        let expected = |layer: usize, c: usize| {
+            let pixels = case.plan.units[layer].sizes.outputs_side().pow(2);
+            references.iter().fold((0.0, 1.0), |(mean, variance), (images, statistics)| {
+                let count = (images * pixels) as f64;
+                let (batch, sample) = (&statistics[layer], count / (count - 1.0));
+                (0.9 * mean + 0.1 * batch.0[c], 0.9 * variance + 0.1 * batch.1[c] * sample)
+            })
+        };
+        for mut child in case.nets() {
+            let start = child.running().flat_map(|(mean, variance)| [mean[0], variance[0]]);
+            assert!(start.eq([0.0, 1.0].repeat(case.plan.units.len())));
+            for batch in batches {
+                case.bits(&mut child, batch);
+            }
+            for (layer, (mean, variance)) in child.running().enumerate() {
+                for c in 0..mean.len() {
+                    let (of_mean, of_variance) = expected(layer, c);
+                    let error = f64::from(mean[c]) - of_mean;
+                    assert!(error.abs() < 1e-6, "{net} {layer}: {error}");
+                    let error = f64::from(variance[c]) - of_variance;
+                    assert!(error.abs() < 1e-6 * (1.0 + of_variance), "{net}: {error}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn evaluation_in_runs_is_that_of_all_at_once() {
     for net in NETS {
         let case = Case::new(net, (8, 1), 7, 3);
         let images = case.images(Part::Validation);
-        let whole = Layered::new(&case.plan).evaluate(&case.parameters, &images).unwrap();
-        let mut small = Layered::new(&plan(net, &case.data, 3));
+        let whole = Layered::new(&case.plan, Vectors::fastest())
+            .evaluate(&case.parameters, &images)
+            .unwrap();
+        let mut small = Layered::new(&plan(net, &case.data, 3), Vectors::fastest());
         let parts = small.evaluate(&case.parameters, &images).unwrap();
         assert_eq!(parts.correct, whole.correct);
         assert!((parts.loss - whole.loss).abs() < 1e-6 * whole.loss);
@@ -236,25 +314,31 @@ fn evaluation_in_runs_is_that_of_all_at_once() {
 #[test]
 fn the_same_call_has_the_same_bits() {
     for net in NETS {
+        const ALL: [usize; 6] = [0, 1, 2, 3, 4, 5];
         let case = Case::new(net, (12, 3), 6, 1);
         for mut child in case.nets() {
-            let first = case.gradients(&mut child);
+            let first = case.bits(&mut child, &ALL);
             // What was in memory before is not seen, nor what lies beyond a smaller batch.
-            let images = case.images(Part::Train);
-            let mut gradients = vec![0.0; case.parameters.len()];
-            let mut small = |child: &mut Layered| {
-                child.differentiate(&case.parameters, &images, &[4, 1], &mut gradients).unwrap();
-                gradients.clone()
-            };
-            let used = small(&mut child);
-            let mut fresh = Layered::on_path(&case.plan, child.path()).unwrap();
-            assert_eq!(small(&mut fresh), used);
-            child.evaluate(&case.parameters, &case.images(Part::Validation)).unwrap();
-            assert_eq!(case.gradients(&mut child), first);
+            let used = case.bits(&mut child, &[4, 1]);
+            let vectors = Vectors::of_path(child.path()).unwrap();
+            let new = || Layered::new(&case.plan, vectors);
+            assert_eq!(case.bits(&mut new(), &[4, 1]), used);
+            let mut fresh = new();
+            assert_eq!(case.bits(&mut fresh, &ALL), first);
+            case.bits(&mut fresh, &[4, 1]);
+            let score = case.evaluated(&mut child);
+            assert_eq!(case.evaluated(&mut fresh), score);
+            assert_eq!(case.evaluated(&mut child), score);
+            assert_eq!(case.bits(&mut child, &ALL), first);
             let other = std::thread::scope(|scope| {
-                scope.spawn(|| case.gradients(&mut fresh.clone())).join().unwrap()
+                let in_thread = || {
+                    let mut fresh = new();
+                    let bits = [&ALL[..], &[4, 1]].map(|batch| case.bits(&mut fresh, batch));
+                    (bits, case.evaluated(&mut fresh))
+                };
+                scope.spawn(in_thread).join().unwrap()
             });
-            assert_eq!(other, first);
+            assert_eq!(other, ([first, used], score));
         }
     }
 }
@@ -269,7 +353,7 @@ fn values_that_are_not_finite_show_in_the_loss_or_the_gradients() {
         for start in starts {
             let mut case = Case::new(net, (8, 1), 3, 1);
             case.parameters[start] = bad;
-            let mut child = Layered::new(&case.plan);
+            let mut child = Layered::new(&case.plan, Vectors::fastest());
             let (score, gradients) = case.gradients(&mut child);
             let seen = !score.loss.is_finite() || gradients.iter().any(|g| !g.is_finite());
             assert!(seen, "{net} {start} {bad}: {score:?}");
@@ -279,14 +363,34 @@ fn values_that_are_not_finite_show_in_the_loss_or_the_gradients() {
 }
 
 #[test]
+fn a_variance_beyond_f32_is_not_taken_for_a_constant() {
+    for net in NETS {
+        let units = Case::new(net, (8, 1), 3, 1).plan.units.len();
+        for unit in [0, 1, units - 1] {
+            let mut case = Case::new(net, (8, 1), 3, 1);
+            let planned = case.plan.units[unit].clone();
+            let weights = case.parameters[planned.weights].iter_mut();
+            weights.step_by(planned.sizes.filters).for_each(|weight| *weight = 3e19);
+            for mut child in case.nets() {
+                let (score, _) = case.gradients(&mut child);
+                assert!(score.loss.is_nan(), "{net} {unit} {}: {score:?}", child.path());
+                let validation = case.images(Part::Validation);
+                let score = child.evaluate(&case.parameters, &validation).unwrap();
+                assert!(score.loss.is_nan(), "{net} {unit} {}: {score:?}", child.path());
+            }
+        }
+    }
+}
+
+#[test]
 fn what_does_not_fit_is_refused() {
     let mut random = Random::new(1, 1);
     let mut data = |side| random_data(ImageShape::new(side, 1, 3).unwrap(), 2, &mut random);
     let size = |value, most| ChildError::Size { what: "batch", value, most };
-    assert_eq!(DeepConvNet::new(&data(10), 1).unwrap_err(), ChildError::Side { side: 10 });
-    assert_eq!(ResidualNet::new(&data(8), 0).unwrap_err(), size(0, 65_536));
-    assert_eq!(ResidualNet::new(&data(256), 2000).unwrap_err(), size(2000, 113));
-    let model = ResidualNet::new(&data(4), 2).unwrap();
+    assert_eq!(DeepConvNet::new(data(10), 1, None).unwrap_err(), ChildError::Side { side: 10 });
+    assert_eq!(ResidualNet::new(data(8), 0, None).unwrap_err(), size(0, 65_536));
+    assert_eq!(ResidualNet::new(data(256), 2000, None).unwrap_err(), size(2000, 113));
+    let model = ResidualNet::new(data(4), 2, None).unwrap();
     let counts = [Part::Train, Part::Validation, Part::Test].map(|part| model.examples(part));
     assert_eq!(counts, [2, 2, 0]);
     let parameters = model.initial_parameters(0);
@@ -295,11 +399,31 @@ fn what_does_not_fit_is_refused() {
     let mut call = |batch: &[usize]| child.differentiate(&parameters, batch, &mut gradients);
     assert_eq!(call(&[]), Err(size(0, 2)));
     assert_eq!(call(&[0, 1, 0]), Err(size(3, 2)));
-    assert_eq!(call(&[0, 2]), Err(ChildError::Image { index: 2, images: 2 }));
+    assert_eq!(call(&[0, 2]), Err(ChildError::Example { index: 2, examples: 2 }));
     assert!(call(&[1]).unwrap().is_finite());
     assert!(child.differentiate(&parameters, &[0], &mut [0.0]).is_err());
     assert!(child.differentiate(&[], &[0], &mut gradients).is_err());
     assert!(child.evaluate(&[], Part::Train).is_err());
+}
+
+#[test]
+fn a_child_is_on_the_path_that_is_asked_for() {
+    let data = random_data(ImageShape::new(4, 1, 3).unwrap(), 1, &mut Random::new(1, 1));
+    let mut fastest = None;
+    for path in Path::ALL {
+        let runs = Vectors::of_path(path).is_ok();
+        fastest = fastest.or(runs.then_some(path));
+        let deep = DeepConvNet::new(data.clone(), 1, Some(path));
+        let residual = ResidualNet::new(data.clone(), 1, Some(path));
+        if runs {
+            assert_eq!(deep.unwrap().child().path(), Some(path));
+            assert_eq!(residual.unwrap().child().path(), Some(path));
+        } else {
+            assert_eq!(deep.unwrap_err(), ChildError::Path { path });
+            assert_eq!(residual.unwrap_err(), ChildError::Path { path });
+        }
+    }
+    assert_eq!(DeepConvNet::new(data, 1, None).unwrap().child().path(), fastest);
 }
 
 #[test]
@@ -320,7 +444,12 @@ fn initial_parameters_have_their_spread_and_follow_the_seed() {
             assert!(parameters[unit.scale.clone()].iter().all(|value| *value == 1.0));
             assert!(parameters[unit.shift.clone()].iter().all(|value| *value == 0.0));
         }
-        assert!(parameters[plan.linear.clone()].iter().all(|value| value.abs() <= 0.125));
+        let (linear, bias) = (&parameters[plan.linear.clone()], &parameters[plan.bias.clone()]);
+        assert!(linear.iter().chain(bias).all(|value| value.abs() <= 0.125));
+        let squares: f32 = linear.iter().map(|weight| weight * weight).sum();
+        let spread = squares / linear.len() as f32 * 64.0;
+        assert!((3.0 * spread - 1.0).abs() < 0.2, "{net}: {spread}");
+        assert!(bias.iter().any(|value| value.abs() > 0.03), "{net}: {bias:?}");
     }
 }
 
@@ -330,8 +459,8 @@ fn a_few_steps_lower_the_loss_on_drawn_shapes() {
     let shapes = Shapes { side: 16, classes: 3, difficulty: 0.0, sizes };
     let data = shapes.generate().unwrap().normalized();
     let models: [Box<dyn Model>; 2] = [
-        Box::new(DeepConvNet::new(&data, 32).unwrap()),
-        Box::new(ResidualNet::new(&data, 32).unwrap()),
+        Box::new(DeepConvNet::new(data.clone(), 32, None).unwrap()),
+        Box::new(ResidualNet::new(data, 32, None).unwrap()),
     ];
     for model in models {
         let mut parameters = model.initial_parameters(1);

@@ -109,7 +109,8 @@ mod tests {
     use pulp::{Arch, Scalar, Simd};
 
     use super::{Cells, backward, forward};
-    use crate::child::lstm::output::{Sums, cross_entropy};
+    use crate::child::Sums;
+    use crate::child::lstm::output::cross_entropy;
     use crate::random::Random;
 
     const HIDDEN: usize = 37;

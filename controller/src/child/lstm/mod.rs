@@ -28,10 +28,12 @@
 //!
 //! 1. One thread computes a net. The same parameters and windows give the same bits on every run. The
 //!    functions of the gates have the same bits whatever the vectors; products are those of `gemm`, which
-//!    chooses kernels and cuts by processor, so bits may differ from machine to machine.
+//!    chooses kernels and cuts by processor, so bits may differ from machine to machine. Sums are in
+//!    f32 within a batch, in one order; only losses are added up in f64.
 //! 2. Memory is taken once, when a child is made. (`gemm` allocates in its products.)
 //! 3. No value of a parameter makes it panic. Where some are not finite the loss is not a number and
-//!    no gradient is one.
+//!    no gradient is one. Where all are, but sums of the gates overflow, the gates are 0 or 1, and the loss
+//!    need not show it.
 //!
 //! # Example
 //!

@@ -11,16 +11,10 @@
 //! sixteen lanes, which are then added in turn, whatever vectors the processor has.
 
 use super::functions::exp;
+use crate::child::Sums;
 
 /// Sums and largest values are taken in so many lanes.
 const LANES: usize = 16;
-
-/// Losses and right answers of some characters.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Sums {
-    pub(super) loss: f64,
-    pub(super) correct: usize,
-}
 
 /// Adds up the losses of `targets`; their logits, a row for each, become the derivatives.
 #[inline(always)]
@@ -75,7 +69,8 @@ fn in_lanes(row: &[f32], start: f32, combine: impl Fn(f32, f32) -> f32) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Sums, cross_entropy};
+    use super::cross_entropy;
+    use crate::child::Sums;
 
     fn computed(mut logits: Vec<f32>, target: u8) -> (Vec<f32>, Sums) {
         let mut sums = Sums::default();

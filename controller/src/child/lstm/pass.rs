@@ -7,8 +7,9 @@
 use pulp::Arch;
 
 use super::cell::{self, Cells};
-use super::output::{Sums, cross_entropy};
+use super::output::cross_entropy;
 use super::shape::{Parts, PartsMut, Shape};
+use crate::child::Sums;
 use crate::child::matrix::{View, multiply};
 
 /// Memory for a batch, and the vectors that compute it.

@@ -96,9 +96,7 @@ impl Shape {
             ("batch", batch, MAX_BATCH),
         ];
         for (what, value, most) in sizes {
-            if value == 0 || value > most {
-                return Err(ChildError::Size { what, value, most });
-            }
+            ChildError::check_size(what, value, most)?;
         }
         let value = shape.values();
         if value > MAX_VALUES {
@@ -118,12 +116,14 @@ impl Shape {
         self.length * self.batch
     }
 
-    /// Floats that a child keeps. No product overflows: the sizes have been checked.
+    /// Floats that a child keeps, or as many as can be counted.
     fn values(&self) -> usize {
         let of_character = self.gates() + 4 * self.hidden + self.symbols;
-        self.characters() * of_character
-            + 2 * self.batch * self.hidden
-            + (2 * self.symbols + self.hidden) * self.gates()
+        // Only this product may be too large for 32 bits, as the limits of the sizes are.
+        let of_batch = self.length.saturating_mul(self.batch).saturating_mul(of_character);
+        let of_state = 2 * self.batch * self.hidden;
+        let of_weights = (2 * self.symbols + self.hidden) * self.gates();
+        of_batch.saturating_add(of_state + of_weights)
     }
 
     /// Number of parameters.

@@ -1,21 +1,8 @@
-//! Batch normalization of one layer: from sums over a batch to one multiplication and addition
-//! for each value, forward and backward (Ioffe and Szegedy 2015, section 3).
-//!
-//! ```text
-//! forward   y = gamma (z - mean) / sqrt(var + epsilon) + beta         = a z + b
-//! backward  dz = a (dy - mean(dy) - x mean(dy x)),  x = (z - mean) / sqrt(var + epsilon)
-//!                                                                     = a dy + c z + d
-//! ```
-//!
-//! Means are over all pixels of all images of the batch. What is computed once for a channel is
-//! in f64.
+//! Batch normalization of a layer of 32 channels: what [`Channel`] computes of each, in the arrays
+//! that the passes read.
 
 use super::shape::FILTERS;
-
-/// Added to the variance, as `PyTorch` does by default.
-pub const EPSILON: f64 = 1e-5;
-/// Share of a batch in the running statistics, as `PyTorch` has it by default.
-pub const MOMENTUM: f64 = 0.1;
+use crate::child::batch_norm::Channel;
 
 /// One f64 for each channel.
 pub(super) type Channels = [f64; FILTERS];
@@ -35,13 +22,12 @@ pub(super) struct Backward {
     pub(super) constant: [f32; FILTERS],
 }
 
-/// Mean and variance of each channel.
+/// What the channels are normalized with.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Statistics {
-    pub(super) mean: Channels,
-    /// Of the values themselves: their mean squared distance from the mean.
-    pub(super) variance: Channels,
-    pub(super) count: f64,
+    channels: [Channel; FILTERS],
+    /// Values of each channel.
+    count: f64,
 }
 
 /// Mean and variance of a layer's outputs, averaged over past batches: what evaluation uses.
@@ -61,70 +47,41 @@ impl Default for Running {
 }
 
 impl Running {
-    /// `running = (1 - momentum) * running + momentum * batch`. The batch's variance is that of a
-    /// sample: count - 1 in the denominator.
+    /// Adds the statistics of a batch.
     pub(super) fn update(&mut self, batch: &Statistics) {
-        let sample = batch.count / (batch.count - 1.0);
-        for channel in 0..FILTERS {
-            let mix =
-                |old: f32, new: f64| ((1.0 - MOMENTUM) * f64::from(old) + MOMENTUM * new) as f32;
-            self.mean[channel] = mix(self.mean[channel], batch.mean[channel]);
-            self.variance[channel] = mix(self.variance[channel], batch.variance[channel] * sample);
+        let running = self.mean.iter_mut().zip(&mut self.variance);
+        for (channel, (mean, variance)) in batch.channels.iter().zip(running) {
+            channel.add_to_running(batch.count, mean, variance);
         }
     }
 
     /// What evaluation normalizes with.
     pub(super) fn statistics(&self) -> Statistics {
-        Statistics {
-            mean: self.mean.map(f64::from),
-            variance: self.variance.map(f64::from),
-            count: 1.0,
-        }
+        let channel = |c: usize| Channel::from_running(self.mean[c], self.variance[c]);
+        Statistics { channels: std::array::from_fn(channel), count: 1.0 }
     }
 }
 
 impl Statistics {
-    /// From the sums of `count` values and of their squares. A variance that rounding has made
-    /// negative is 0; one that is not a number stays so.
+    /// From the sums of `count` values and of their squares.
     pub(super) fn from_sums(sums: &Channels, squares: &Channels, count: f64) -> Self {
-        let mean = sums.map(|sum| sum / count);
-        let mut variance = [0.0; FILTERS];
-        for (channel, value) in variance.iter_mut().enumerate() {
-            *value = squares[channel] / count - mean[channel] * mean[channel];
-            if *value < 0.0 {
-                *value = 0.0;
-            }
-        }
-        Self { mean, variance, count }
-    }
-
-    /// 1 / standard deviation.
-    pub(super) fn inverse_deviation(&self) -> Channels {
-        self.variance.map(|variance| 1.0 / libm::sqrt(variance + EPSILON))
+        let channel = |c: usize| Channel::from_sums(sums[c], squares[c], count);
+        Self { channels: std::array::from_fn(channel), count }
     }
 
     /// The forward map for parameters gamma and beta.
     pub(super) fn affine(&self, gamma: &[f32], beta: &[f32]) -> Affine {
-        let inverse = self.inverse_deviation();
         let mut affine = Affine { factor: [0.0; FILTERS], offset: [0.0; FILTERS] };
-        for channel in 0..FILTERS {
-            let factor = f64::from(gamma[channel]) * inverse[channel];
-            affine.factor[channel] = factor as f32;
-            affine.offset[channel] =
-                (f64::from(beta[channel]) - factor * self.mean[channel]) as f32;
+        for (c, channel) in self.channels.iter().enumerate() {
+            [affine.factor[c], affine.offset[c]] = channel.affine(gamma[c], beta[c]);
         }
         affine
     }
 
     /// Derivative of the loss by gamma, from the sums of `dy` and of `dy z`.
     pub(super) fn scale_gradient(&self, gradients: &Channels, with_values: &Channels) -> Channels {
-        let inverse = self.inverse_deviation();
-        let mut of_scale = [0.0; FILTERS];
-        for (channel, value) in of_scale.iter_mut().enumerate() {
-            let centred = with_values[channel] - self.mean[channel] * gradients[channel];
-            *value = centred * inverse[channel];
-        }
-        of_scale
+        let of_scale = |c: usize| self.channels[c].of_scale(gradients[c], with_values[c]);
+        std::array::from_fn(of_scale)
     }
 
     /// The backward map, from the derivatives by beta (the sum of `dy`) and by gamma.
@@ -134,15 +91,10 @@ impl Statistics {
         of_shift: &Channels,
         of_scale: &Channels,
     ) -> [Channels; 3] {
-        let inverse = self.inverse_deviation();
         let mut maps = [[0.0; FILTERS]; 3];
-        for channel in 0..FILTERS {
-            let of_gradient = f64::from(gamma[channel]) * inverse[channel];
-            let slope = of_gradient * inverse[channel] * of_scale[channel] / self.count;
-            maps[0][channel] = of_gradient;
-            maps[1][channel] = -slope;
-            maps[2][channel] =
-                slope * self.mean[channel] - of_gradient * of_shift[channel] / self.count;
+        for (c, channel) in self.channels.iter().enumerate() {
+            [maps[0][c], maps[1][c], maps[2][c]] =
+                channel.backward(gamma[c], of_shift[c], of_scale[c], self.count);
         }
         maps
     }

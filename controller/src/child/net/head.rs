@@ -14,6 +14,7 @@
 use pulp::Simd;
 
 use super::vectors::{of, of_mut};
+use crate::child::Sums;
 
 /// Images whose sums are taken side by side.
 const IMAGES: usize = 4;
@@ -65,13 +66,6 @@ fn dots<S: Simd, const N: usize>(simd: S, rows: [&[f32]; N], with: &[f32]) -> [f
         *dot = simd.reduce_sum_f32s(sum);
     }
     dots
-}
-
-/// Losses and right answers of some images.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(in crate::child) struct Sums {
-    pub(in crate::child) loss: f64,
-    pub(in crate::child) correct: usize,
 }
 
 /// Cross-entropy of one image. The logits become its derivatives, times `share`. The lower class

@@ -15,10 +15,13 @@
 //!
 //! 1. One thread computes a net. The same parameters, images and [`Path`] give the same bits on
 //!    every run. Paths differ in rounding. ([`Path::Gemm`] cuts its products by the sizes of the
-//!    processor's caches, so its bits may differ from machine to machine.)
+//!    processor's caches, so its bits may differ from machine to machine. So are the sums of patch
+//!    moments cut, on all paths, but they are rounded from f64 to f32 afterwards, which hides it all but
+//!    always.) Evaluation depends on the running statistics too.
 //! 2. After construction the direct paths allocate nothing. (`gemm` allocates in its products.)
-//! 3. No value of a parameter or an image makes it panic. Where some are not finite the loss is not
-//!    a number, or the gradients are not.
+//! 3. No value of a parameter or an image makes it panic. Parameters are to be finite; for others
+//!    results mean nothing. A batch norm whose sums of squares overflow makes the loss one that is
+//!    not a number.
 //!
 //! # Example
 //!
@@ -66,18 +69,18 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
-pub use batch_norm::{EPSILON, MOMENTUM, Running};
+pub use batch_norm::Running;
 pub use model::ConvNetModel;
 pub use path::Path;
 pub use prepared::Prepared;
 pub use shape::{FILTERS, MAX_BATCH, MAX_CHANNELS, MAX_CLASSES, MAX_SIDE, Shape, Tensor};
 
-use crate::child::{ChildError, Score};
+pub use crate::child::batch_norm::{EPSILON, MOMENTUM};
+use crate::child::{ChildError, Score, Sums};
 use buffers::Buffers;
 use convolutions::Convolutions;
 #[cfg(target_arch = "x86_64")]
 use direct::Direct;
-use head::Sums;
 use products::Products;
 #[cfg(target_arch = "x86_64")]
 use pulp::x86::{V3, V4};
@@ -167,19 +170,14 @@ impl ConvNet {
         batch: &[usize],
         gradients: &mut [f32],
     ) -> Result<Score, ChildError> {
-        self.check(parameters, images, batch)?;
-        self.check_length("the array of gradients", gradients.len())?;
-        if batch.is_empty() || batch.len() > self.shape.batch() {
-            let most = self.shape.batch();
-            return Err(ChildError::Size { what: "batch", value: batch.len(), most });
-        }
+        self.check(parameters, images)?;
+        ChildError::check_gradients(gradients, self.shape.parameter_count())?;
+        ChildError::check_batch(batch, self.shape.batch(), images.len())?;
         if !images.has_moments() {
             return Err(ChildError::NoMoments);
         }
         let gradients = Some(self.shape.parts_mut(gradients));
-        let sums = self.pass(parameters, images, batch, gradients);
-        let count = batch.len();
-        Ok(Score { loss: sums.loss / count as f64, correct: sums.correct, count })
+        Ok(self.pass(parameters, images, batch, gradients).score(batch.len()))
     }
 
     /// Mean loss and right answers on any number of images, in evaluation mode: batch norms use the
@@ -194,36 +192,18 @@ impl ConvNet {
         images: &Prepared,
         indices: &[usize],
     ) -> Result<Score, ChildError> {
-        self.check(parameters, images, indices)?;
+        self.check(parameters, images)?;
+        ChildError::check_indices(indices, images.len())?;
         let mut total = Sums::default();
         for batch in indices.chunks(self.shape.batch()) {
-            let sums = self.pass(parameters, images, batch, None);
-            total.loss += sums.loss;
-            total.correct += sums.correct;
+            total += self.pass(parameters, images, batch, None);
         }
-        let loss = total.loss / (indices.len() as f64).max(1.0);
-        Ok(Score { loss, correct: total.correct, count: indices.len() })
+        Ok(total.score(indices.len()))
     }
 
-    fn check(
-        &self,
-        parameters: &[f32],
-        images: &Prepared,
-        indices: &[usize],
-    ) -> Result<(), ChildError> {
-        self.check_length("the array of parameters", parameters.len())?;
-        if !images.fits(&self.shape) {
-            return Err(ChildError::Prepared);
-        }
-        match indices.iter().find(|index| **index >= images.len()) {
-            Some(index) => Err(ChildError::Image { index: *index, images: images.len() }),
-            None => Ok(()),
-        }
-    }
-
-    fn check_length(&self, what: &'static str, length: usize) -> Result<(), ChildError> {
-        let expected = self.shape.parameter_count();
-        if length == expected { Ok(()) } else { Err(ChildError::Length { what, length, expected }) }
+    fn check(&self, parameters: &[f32], images: &Prepared) -> Result<(), ChildError> {
+        ChildError::check_parameters(parameters, self.shape.parameter_count())?;
+        if images.fits(&self.shape) { Ok(()) } else { Err(ChildError::Prepared) }
     }
 
     /// Training if there are gradients to write, evaluation if not.

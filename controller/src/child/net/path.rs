@@ -14,7 +14,8 @@ use super::shape::Shape;
 const MAX_DIRECT_CHANNELS: usize = 4;
 
 /// How the convolutions are computed. Results of two paths differ in rounding only; those of one
-/// path are the same on every run, whatever else the machine does.
+/// path are the same on every run, whatever else the machine does. [`Path::Gemm`] may round
+/// otherwise on another machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Path {

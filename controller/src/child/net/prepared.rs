@@ -57,11 +57,8 @@ impl Prepared {
     /// As [`new`](Self::new).
     pub fn for_evaluation(shape: Shape, images: &LabelledImages) -> Result<Self, ChildError> {
         let image = |index| images.image(index);
-        let expected = shape.image_length();
-        if let Some(length) =
-            (0..images.len()).map(|index| image(index).len()).find(|length| *length != expected)
-        {
-            return Err(ChildError::Length { what: "an image", length, expected });
+        for index in 0..images.len() {
+            ChildError::check_length("an image", image(index).len(), shape.image_length())?;
         }
         let classes = shape.classes();
         let mut labels = images.labels().iter().enumerate();

@@ -1,8 +1,8 @@
 //! The net in f64 and plain loops, for tests: written from its definition, with none of the algebra
 //! of the fast one.
 
-use super::batch_norm::EPSILON;
 use super::shape::{FILTERS, Shape};
+use crate::child::batch_norm::EPSILON;
 
 /// Everything that one pass computes.
 #[derive(Debug, Clone)]

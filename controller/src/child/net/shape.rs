@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::child::ChildError;
+use crate::child::start::uniform;
 use crate::random::Random;
 
 /// Filters of both convolutions, as in the paper.
@@ -105,9 +106,7 @@ impl Shape {
         classes: usize,
         batch: usize,
     ) -> Result<Self, ChildError> {
-        if !side.is_multiple_of(4) {
-            return Err(ChildError::Side { side });
-        }
+        ChildError::check_side(side)?;
         let sizes = [
             ("image side", side, MAX_SIDE),
             ("channels", channels, MAX_CHANNELS),
@@ -115,9 +114,7 @@ impl Shape {
             ("batch", batch, MAX_BATCH),
         ];
         for (what, value, most) in sizes {
-            if value == 0 || value > most {
-                return Err(ChildError::Size { what, value, most });
-            }
+            ChildError::check_size(what, value, most)?;
         }
         Ok(Self { side, channels, classes, batch })
     }
@@ -254,14 +251,5 @@ impl Shape {
                 taken
             });
         PartsMut { convolution1, scale1, shift1, convolution2, scale2, shift2, linear, bias }
-    }
-}
-
-/// Numbers that are uniform in `[-1/sqrt(n), 1/sqrt(n))`.
-fn uniform(values: &mut [f32], n: usize, random: &mut Random) {
-    let bound = 1.0 / libm::sqrt(n as f64);
-    for value in values {
-        let unit = (random.next_u64() >> 40) as f64 / f64::from(1_u32 << 23) - 1.0;
-        *value = (unit * bound) as f32;
     }
 }

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! The first batch norm is never gone through backward. Its derivative by the outputs z of the
-//! convolution is a dy + c z + d (see `batch_norm`), so that the one by the weights is
+//! convolution is a dy + c z + d (see `child/batch_norm.rs`), so that the one by the weights is
 //!
 //! ```text
 //! dW_k = a sum(dy p_k) + c sum(z p_k) + d sum(p_k)
@@ -28,10 +28,11 @@ use pulp::Simd;
 use super::batch_norm::{Affine, Backward, Channels, Running, Statistics};
 use super::buffers::Buffers;
 use super::convolutions::{Convolutions, FirstLayer, reverse};
-use super::head::{self, Sums};
+use super::head;
 use super::prepared::Prepared;
 use super::shape::{FILTERS, Parts, PartsMut, Shape};
 use super::vectors::{Grid, add_sums, mask_first, mask_second, vectorize};
+use crate::child::Sums;
 
 /// Parts of a batch.
 const CHUNKS: usize = 4;
@@ -84,9 +85,7 @@ impl<S: Simd, C: Convolutions> Pass<'_, S, C> {
         let (mut of_shift, mut products) = ([0.0; FILTERS], [0.0; FILTERS]);
         for chunk in chunks(self.batch.len()) {
             self.pool_second(&chunk, &affine);
-            let part = self.loss(&chunk);
-            sums.loss += part.loss;
-            sums.correct += part.correct;
+            sums += self.loss(&chunk);
             self.linear_backward(&chunk, &mut gradients);
             self.mask_second(&chunk, &mut of_shift, &mut products);
         }

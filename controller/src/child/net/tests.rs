@@ -200,18 +200,28 @@ fn evaluation_uses_running_statistics() {
 #[test]
 fn the_same_call_has_the_same_bits() {
     let case = Case::new(shape(12, 3, 10, 9), 9, 1);
+    let bits = |net: &mut ConvNet| {
+        let (score, gradients) = case.gradients(net);
+        (score.loss.to_bits(), gradients.into_iter().map(f32::to_bits).collect::<Vec<u32>>())
+    };
+    let evaluated = |net: &mut ConvNet| {
+        let score = net.evaluate(&case.parameters, &case.prepared(), &case.batch()).unwrap();
+        (score.loss.to_bits(), score.correct)
+    };
     for mut net in case.nets() {
-        let first = case.gradients(&mut net);
+        let first = bits(&mut net);
+        let mut fresh = ConvNet::on_path(case.shape, net.path()).unwrap();
+        assert_eq!(bits(&mut fresh), first);
+        assert_eq!(evaluated(&mut fresh), evaluated(&mut net));
         // What was in memory before is not seen.
         let other = Case::new(case.shape, 5, 2);
         other.gradients(&mut net);
         net.evaluate(&other.parameters, &other.prepared(), &other.batch()).unwrap();
-        assert_eq!(case.gradients(&mut net), first);
-        assert_eq!(case.gradients(&mut ConvNet::on_path(case.shape, net.path()).unwrap()), first);
+        assert_eq!(bits(&mut net), first);
         let threads: Vec<_> = (0..3)
             .map(|_| {
                 let mut net = net.clone();
-                std::thread::scope(|scope| scope.spawn(|| case.gradients(&mut net)).join())
+                std::thread::scope(|scope| scope.spawn(|| bits(&mut net)).join())
             })
             .collect();
         assert!(threads.into_iter().all(|result| result.unwrap() == first));
@@ -239,6 +249,24 @@ fn values_that_are_not_finite_show_in_the_loss() {
             assert!(seen, "{} tensor {tensor} {bad}", net.path());
             net.evaluate(&case.parameters, &case.prepared(), &case.batch()).unwrap();
         }
+    }
+}
+
+#[test]
+fn a_variance_beyond_f32_is_not_taken_for_a_constant() {
+    let mut case = Case::new(shape(8, 1, 4, 3), 3, 1);
+    let convolution2 = case.shape.tensors()[3].range.clone();
+    case.parameters[convolution2].iter_mut().step_by(32).for_each(|weight| *weight = 3e19);
+    for mut net in case.nets() {
+        let (score, _) = case.gradients(&mut net);
+        assert!(score.loss.is_nan(), "{}: {score:?}", net.path());
+        let score = net.evaluate(&case.parameters, &case.prepared(), &case.batch()).unwrap();
+        assert!(score.loss.is_nan(), "{}: {score:?}", net.path());
+        let mut running = [Running::default(); 2];
+        running[1].variance[5] = f32::INFINITY;
+        net.set_running(running);
+        let score = net.evaluate(&case.parameters, &case.prepared(), &case.batch()).unwrap();
+        assert!(score.loss.is_nan(), "{}: {score:?}", net.path());
     }
 }
 
@@ -271,7 +299,7 @@ fn what_does_not_fit_is_refused() {
         |batch: &[usize]| net.forward_backward(&case.parameters, &images, batch, &mut gradients);
     assert_eq!(call(&[]), Err(ChildError::Size { what: "batch", value: 0, most: 2 }));
     assert_eq!(call(&[0, 1, 2]), Err(ChildError::Size { what: "batch", value: 3, most: 2 }));
-    assert_eq!(call(&[0, 3]), Err(ChildError::Image { index: 3, images: 3 }));
+    assert_eq!(call(&[0, 3]), Err(ChildError::Example { index: 3, examples: 3 }));
     let other = Case::new(shape(8, 1, 4, 2), 1, 1).prepared();
     assert_eq!(net.evaluate(&case.parameters, &other, &[0]), Err(ChildError::Prepared));
     assert!(net.evaluate(&[], &images, &[0]).is_err());

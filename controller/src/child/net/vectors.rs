@@ -309,7 +309,7 @@ fn masked<S: Simd>(simd: S, gradient: S::f32s, code: S::f32s) -> S::f32s {
 
 /// Adds the lanes of the vector of channels `block` to sums in f64.
 #[inline(always)]
-fn add_lanes<S: Simd>(vector: S::f32s, block: usize, sums: &mut Channels) {
+pub(in crate::child) fn add_lanes<S: Simd>(vector: S::f32s, block: usize, sums: &mut [f64]) {
     let lanes: &[f32] = bytemuck::cast_slice(std::slice::from_ref(&vector));
     let sums = &mut sums[block * S::F32_LANES..];
     sums.iter_mut().zip(lanes).for_each(|(sum, lane)| *sum += f64::from(*lane));
