@@ -10,8 +10,9 @@
 //!
 //! # What holds
 //!
-//! 1. **Same seed, same bits**, on every machine and for any number of children at once: all random
-//!    numbers come from [`random`], `exp` and `log` from the `libm` crate, and sums have one order.
+//! 1. **Same seed, same bits**, for any number of children at once and on any run, by the same kernels
+//!    ([`child::net::Path`], which an outcome names): all random numbers come from [`random`], `exp` and
+//!    `log` from the `libm` crate, and sums have one order.
 //! 2. **The test set is for the report.** It is looked at once, after training; no reward, no sweep
 //!    and no choice of a rule reads it.
 //! 3. **A lost child stops at once**, with the step and the reason ([`outcome::Divergence`]).

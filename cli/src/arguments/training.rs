@@ -66,7 +66,7 @@ pub(crate) struct DataArguments {
     /// What learns the images: convnet, which is the paper's, softmax, deep or residual
     #[arg(long, value_name = "NAME")]
     pub(crate) child: Option<String>,
-    /// Kernels of the child convnet; the fastest that run here if left out
+    /// Kernels of a net; the fastest that run here if left out
     #[arg(long, value_name = "avx512|avx2|gemm")]
     pub(crate) path: Option<ChildPath>,
 }
