@@ -3,9 +3,9 @@
 //! A rule that was found is judged beside baselines that were tuned. As in the paper's section 6.2,
 //! the baselines get the wider choice: a sweep of seven learning rates, and weight decay; a found rule
 //! gets three rates around the one that was best in the search. Choices where the paper is silent: the
-//! sweep's children are short, as those of the search; weight decay is chosen among children that train
-//! to the end at the best rate of the sweep; the three rates are a third of the search's best, itself,
-//! and three times it.
+//! sweep's children are short, as those of the search; children train to the end at the best rate of the
+//! sweep and at the next lower one, since what is best for a short time may not last, with each weight
+//! decay; the three rates are a third of the search's best, itself, and three times it.
 
 use crate::outcome::{End, Trained};
 use crate::protocol::{Goal, Protocol, Trial, compare};
@@ -172,7 +172,9 @@ pub fn judge<E>(
     }
     let mut best = best.into_iter();
     let rates = entries.iter().map(|entry| match entry.rates {
-        Rates::Swept(_) => best.next().flatten().into_iter().collect(),
+        Rates::Swept(ref rates) => {
+            best.next().flatten().map_or_else(Vec::new, |best| with_lower(best, rates))
+        }
         Rates::Around(centre) => {
             centre.map_or_else(Vec::new, |rate| vec![rate / FACTOR, rate, rate * FACTOR])
         }
@@ -208,6 +210,12 @@ pub fn judge<E>(
     let rules =
         entries.iter().enumerate().map(|(index, entry)| judged(index, entry, &tried)).collect();
     Ok(Judgement { rules, cut_short: run.filter(is_cut_short) })
+}
+
+/// The best rate of a sweep and the next lower one, the lower one first.
+fn with_lower(best: f64, rates: &[f64]) -> Vec<f64> {
+    let lower = rates.iter().copied().filter(|rate| *rate < best).max_by(f64::total_cmp);
+    lower.into_iter().chain([best]).collect()
 }
 
 /// What was trained of an entry with a weight decay.
@@ -262,7 +270,7 @@ fn is_cut_short(run: &Run) -> bool {
 mod tests {
     use std::ops::ControlFlow;
 
-    use super::{Conditions, Entry, Judgement, Rates, best_rates, judge};
+    use super::{Conditions, Entry, Judgement, Rates, best_rates, judge, with_lower};
     use crate::outcome::Trained;
     use crate::stepper::MakeStepper;
     use crate::stepper::fake::{Ascent, FailingAt, Momentum};
@@ -322,6 +330,16 @@ mod tests {
         assert_eq!(seeds, [5, 6]);
         assert!(sgd.children.iter().all(|child| child.outcome.learning_rate == 1e-3));
         assert!(lost.children.is_empty());
+    }
+
+    #[test]
+    fn a_baseline_trains_at_the_next_lower_rate_too() {
+        assert_eq!(with_lower(0.1, &[1.0, 1e-3, 0.1, 0.01]), [0.01, 0.1]);
+        assert_eq!(with_lower(0.1, &[0.1, 1.0]), [0.1]);
+        let mut sizes = Vec::new();
+        let judgement = judgement(&[baseline("sgd", &[&Momentum(0.0)])], &mut sizes);
+        assert_eq!(sizes, [(3, 0), (0, 2 * 2)]);
+        assert_eq!((judgement.rules[0].settings, judgement.rules[0].planned), (2, 2));
     }
 
     #[test]
