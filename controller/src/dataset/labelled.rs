@@ -1,5 +1,8 @@
 //! Labelled images in memory, the form that children read.
 
+use rayon::iter::{IndexedParallelIterator, ParallelIterator};
+use rayon::slice::ParallelSliceMut;
+
 /// Images of one size with a class each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LabelledImages {
@@ -21,6 +24,21 @@ impl LabelledImages {
             pixels: Vec::with_capacity(image_length.saturating_mul(images)),
             labels: Vec::with_capacity(images),
         }
+    }
+
+    /// As many images as there are labels, black at first, and then each as `paint` leaves it: called with
+    /// an image's index and its values, for many images at once.
+    pub(super) fn painted(
+        image_length: usize,
+        labels: Vec<u8>,
+        paint: impl Fn(usize, &mut [f32]) + Sync,
+    ) -> Self {
+        let mut pixels = vec![0.0; image_length.saturating_mul(labels.len())];
+        if image_length > 0 {
+            let images = pixels.par_chunks_exact_mut(image_length).enumerate();
+            images.for_each(|(index, image)| paint(index, image));
+        }
+        Self { image_length, pixels, labels }
     }
 
     /// Values of each image.

@@ -10,7 +10,10 @@
 //! ```
 //!
 //! which are sums over the images of the batch. So no output of the first convolution is ever
-//! stored.
+//! stored. Images are prepared on all cores; each depends on nothing else.
+
+use rayon::iter::{IndexedParallelIterator, ParallelIterator};
+use rayon::slice::{ParallelSlice, ParallelSliceMut};
 
 use super::shape::Shape;
 use crate::child::ChildError;
@@ -41,11 +44,11 @@ impl Prepared {
         let mut prepared = Self::for_evaluation(shape, images)?;
         let length = moments_length(&shape);
         prepared.moments = vec![0.0; images.len() * length];
-        let mut scratch = Scratch::new(&shape);
-        let images = prepared.images.chunks_exact(shape.padded_image());
-        for (image, moments) in images.zip(prepared.moments.chunks_exact_mut(length)) {
-            scratch.take_moments(&shape, image, moments);
-        }
+        let images = prepared.images.par_chunks_exact(shape.padded_image());
+        images.zip(prepared.moments.par_chunks_exact_mut(length)).for_each_init(
+            || Scratch::new(&shape),
+            |scratch, (image, moments)| scratch.take_moments(&shape, image, moments),
+        );
         Ok(prepared)
     }
 
@@ -71,9 +74,8 @@ impl Prepared {
             moments: Vec::new(),
             labels: images.labels().to_vec(),
         };
-        for (index, padded) in prepared.images.chunks_exact_mut(shape.padded_image()).enumerate() {
-            pad(&shape, image(index), padded);
-        }
+        let padded = prepared.images.par_chunks_exact_mut(shape.padded_image()).enumerate();
+        padded.for_each(|(index, padded)| pad(&shape, image(index), padded));
         Ok(prepared)
     }
 

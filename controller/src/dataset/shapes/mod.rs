@@ -128,16 +128,13 @@ impl Shapes {
 
     fn part(&self, shape: ImageShape, count: usize, part: &str) -> LabelledImages {
         let seed = self.seed(part);
-        let mut images = LabelledImages::with_capacity(shape.image_length(), count);
-        let mut image = vec![0.0; shape.image_length()];
-        for (index, label) in (0..count).zip((0..self.classes).cycle()) {
+        let labels: Vec<u8> = (0..self.classes as u8).cycle().take(count).collect();
+        LabelledImages::painted(shape.image_length(), labels, |index, image| {
             let mut random = Random::new(seed, index as u64);
-            let class = figures::CLASSES[label];
+            let class = figures::CLASSES[index % self.classes];
             Scene::draw(&mut random, class, self.side, self.difficulty as f32)
-                .paint(&mut random, &mut image);
-            images.push(image.iter().copied(), label as u8);
-        }
-        images
+                .paint(&mut random, image);
+        })
     }
 
     /// A function of everything that an image depends on but its index.
