@@ -98,12 +98,8 @@ pub(super) fn json(task: &dyn Task, results: &[(&str, &Trial)]) -> Value {
     let mut list = Vec::new();
     for (name, trial) in results {
         let sweep: Vec<Value> = trial.sweep.iter().map(probe).collect();
-        let best = trial.best();
         for trained in &trial.children {
-            let is_best = trial.is_complete && best == Some(trained.outcome.learning_rate);
-            let mut own = child(trained, is_best, &sweep);
-            own["complete"] = trial.is_complete.into();
-            list.push(merged(common(name), own));
+            list.push(merged(common(name), child(trained, trial, &sweep)));
         }
         if trial.children.is_empty() {
             list.push(merged(common(name), no_child(trial, &sweep)));
@@ -112,8 +108,9 @@ pub(super) fn json(task: &dyn Task, results: &[(&str, &Trial)]) -> Value {
     Value::Array(list)
 }
 
-fn child(trained: &Trained, is_best: bool, sweep: &[Value]) -> Value {
+fn child(trained: &Trained, trial: &Trial, sweep: &[Value]) -> Value {
     let outcome = &trained.outcome;
+    let is_best = trial.is_complete && trial.best() == Some(outcome.learning_rate);
     json!({
         "seed": outcome.seed,
         "learning_rate": outcome.learning_rate,
@@ -126,6 +123,7 @@ fn child(trained: &Trained, is_best: bool, sweep: &[Value]) -> Value {
         "path": outcome.path,
         "diverged": outcome.divergence().map(|divergence| divergence.to_string()),
         "interrupted": outcome.end == End::Interrupted,
+        "complete": trial.is_complete,
         "sweep": sweep,
         "curve": outcome.curve,
     })

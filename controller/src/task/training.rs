@@ -123,11 +123,6 @@ impl<'a, 'p> Training<'a, 'p> {
         self
     }
 
-    /// What the child may use.
-    pub fn budget(&self) -> &Budget {
-        &self.budget
-    }
-
     /// Steps done so far.
     pub fn steps_done(&self) -> u64 {
         self.steps_done
@@ -149,15 +144,7 @@ impl<'a, 'p> Training<'a, 'p> {
         }
         let training_loss = self.losses.take_mean();
         let point = Point { step: self.steps_done, loss, training_loss, validation_accuracy };
-        // The last point stays only if its turn has come.
-        if self.curve.last().is_some_and(|last| !last.step.is_multiple_of(self.stride)) {
-            self.curve.pop();
-        }
-        if self.curve.len() == MAX_POINTS {
-            self.stride *= 2;
-            self.curve.retain(|point| point.step.is_multiple_of(self.stride));
-        }
-        self.curve.push(point);
+        push_thinned(&mut self.curve, &mut self.stride, point);
         self.show(Event::Point(&point))
     }
 
@@ -307,6 +294,19 @@ impl<'a, 'p> Training<'a, 'p> {
     }
 }
 
+/// Adds a point. A curve that is full keeps the points at multiples of a stride, which doubles until there is room.
+fn push_thinned(curve: &mut Vec<Point>, stride: &mut u64, point: Point) {
+    // The last point stays only if its turn has come.
+    if curve.last().is_some_and(|last| !last.step.is_multiple_of(*stride)) {
+        curve.pop();
+    }
+    while curve.len() >= MAX_POINTS {
+        *stride = stride.saturating_mul(2);
+        curve.retain(|point| point.step.is_multiple_of(*stride));
+    }
+    curve.push(point);
+}
+
 impl Losses {
     fn watch(&mut self, loss: f64) {
         self.start.get_or_insert(loss);
@@ -338,5 +338,29 @@ impl fmt::Debug for Training<'_, '_> {
             .field("budget", &self.budget)
             .field("steps_done", &self.steps_done)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_POINTS, push_thinned};
+    use crate::outcome::Point;
+
+    #[test]
+    fn a_curve_stays_bounded_however_far_apart_its_points_are() {
+        // Epochs of so many steps: the stride has to pass all factors of two.
+        for epoch in [1, 13, 450, 4096] {
+            let (mut curve, mut stride) = (Vec::new(), 1);
+            let last = 3 * MAX_POINTS as u64 * epoch;
+            for step in (0..=last).step_by(epoch as usize) {
+                let point =
+                    Point { step, loss: 1.0, training_loss: None, validation_accuracy: None };
+                push_thinned(&mut curve, &mut stride, point);
+                assert!(curve.len() <= MAX_POINTS, "{epoch}");
+            }
+            assert!(curve.len() > MAX_POINTS / 4, "{epoch}: {}", curve.len());
+            assert_eq!((curve[0].step, curve[curve.len() - 1].step), (0, last));
+            assert!(curve.is_sorted_by(|left, right| left.step < right.step));
+        }
     }
 }
