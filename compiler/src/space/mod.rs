@@ -7,6 +7,7 @@
 //! ```text
 //! TOML text ─► read ─► SearchSpace ─┬─ count    ─► exact size
 //!                                   ├─ sampler  ─► random token strings
+//!                                   ├─ vocabulary ─► choices, position by position
 //!                                   └─ meaning  ─► a string's Rule
 //! ```
 //!
@@ -26,6 +27,7 @@ mod meaning;
 mod count;
 mod philox;
 mod sampler;
+mod vocabulary;
 #[cfg(test)]
 mod tests;
 
@@ -39,6 +41,7 @@ use crate::primitive::{BINARY_TOKENS, OPERAND_TOKENS, UNARY_TOKENS};
 pub use constraints::{Constraints, UnknownConstraint};
 pub use problem::{SpaceErrors, SpaceProblem, SpaceReport};
 pub use sampler::{SampleError, Sampler};
+pub use vocabulary::Vocabulary;
 
 use definition::Definition;
 

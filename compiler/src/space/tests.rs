@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use num_bigint::BigUint;
 
-use super::{Constraints, Kind, SampleError, Sampler, SearchSpace, SpaceProblem};
+use super::{Constraints, Kind, SampleError, Sampler, SearchSpace, SpaceProblem, Vocabulary};
 use crate::Rule;
 use crate::arbitrary::token_text_from_seed;
 use crate::primitive::{BINARY_TOKENS, OPERAND_TOKENS, UNARY_TOKENS};
@@ -432,4 +432,48 @@ fn long_lists_are_read_and_of_many_mistakes_a_hundred_are_told() {
     // Decays take any number, so a list has no end that the language gives it.
     let decays = SearchSpace::parse("any", &list(|n| format!("cd_{n}")));
     assert!(decays.is_err_and(|errors| errors.problems.len() <= 100));
+}
+
+/// The choices that are never forbidden are the strings that meet the constraints, no more and no fewer;
+/// and none leads to where nothing is left.
+#[test]
+fn choices_that_are_allowed_are_the_strings_that_meet_the_constraints() {
+    let space = tiny("'g', 'm'", "'id'", "'add', 'mul'");
+    for constraints in all_constraints() {
+        for groups in 1..=3 {
+            let Ok(vocabulary) = Vocabulary::new(&space, groups, constraints) else {
+                assert_eq!(space.size(groups, constraints), BigUint::ZERO);
+                continue;
+            };
+            let mut prefixes: Vec<Vec<u16>> = vec![Vec::new()];
+            for _ in 0..vocabulary.positions() {
+                let mut longer = Vec::new();
+                for prefix in prefixes {
+                    let allowed = vocabulary.allowed(&prefix);
+                    assert!(allowed.contains(&true), "{constraints}: {prefix:?}");
+                    let choices = (0..allowed.len()).filter(|choice| allowed[*choice]);
+                    longer.extend(choices.map(|c| [prefix.clone(), vec![c as u16]].concat()));
+                }
+                prefixes = longer;
+            }
+            let found: Vec<String> = prefixes.iter().map(|c| vocabulary.text(c)).collect();
+            let wanted = every_string(&space, groups).into_iter();
+            let mut wanted: Vec<String> =
+                wanted.filter(|s| meets(s, constraints)).map(|s| s.join(" ")).collect();
+            for (text, choices) in found.iter().zip(&prefixes) {
+                assert_eq!(vocabulary.choices(text).as_ref(), Some(choices));
+                assert!(vocabulary.is_string(choices));
+            }
+            let mut found = found;
+            found.sort();
+            wanted.sort();
+            assert_eq!(found, wanted, "{groups} groups, {constraints}");
+        }
+    }
+    let vocabulary = Vocabulary::new(&space, 1, Constraints::NONE).unwrap();
+    assert_eq!(vocabulary.choices("g m id id"), None);
+    assert_eq!(vocabulary.choices("g m id id mul g m id id mul"), None);
+    assert_eq!(vocabulary.choices("g w id id mul"), None);
+    assert!(!vocabulary.is_string(&[0, 1, 0, 0]) && !vocabulary.is_string(&[0, 9, 0, 0, 0]));
+    assert!(vocabulary.allowed(&[0, 1, 0, 0, 0]).is_empty());
 }
