@@ -67,3 +67,4 @@ pub mod protocol;
 pub mod trials;
 pub mod transfer;
 pub mod plot;
+pub mod search;

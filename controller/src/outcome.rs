@@ -1,11 +1,11 @@
 //! What the training of one child leaves behind: its curve, its accuracies and how it ended.
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::child::net::Path;
 
 /// One point of a training curve.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Point {
     /// Steps done before the point was taken; 0 is before the first.
     pub step: u64,
@@ -18,13 +18,14 @@ pub struct Point {
 }
 
 /// Why a child was given up.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub enum DivergenceReason {
     /// The loss is infinite or not a number.
     #[error("the loss is {loss}")]
     Loss {
-        /// The loss (`null` in JSON, which has no such numbers).
+        /// The loss (`null` in JSON, which has no such numbers: read back as NaN).
+        #[serde(deserialize_with = "number_or_nan")]
         loss: f64,
     },
     /// A parameter is infinite or not a number.
@@ -34,7 +35,8 @@ pub enum DivergenceReason {
         tensor: usize,
         /// Index of the first such element in it.
         element: usize,
-        /// Its value (`null` in JSON).
+        /// Its value (`null` in JSON: read back as NaN).
+        #[serde(deserialize_with = "number_or_nan")]
         value: f32,
     },
     /// After the steps that it was given, the loss is still a tenth above that of the first batch.
@@ -47,8 +49,17 @@ pub enum DivergenceReason {
     },
 }
 
+/// A number, or NaN where JSON has `null`.
+fn number_or_nan<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + From<f32>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_else(|| T::from(f32::NAN)))
+}
+
 /// When and why a child was given up.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[error("diverged after {step} steps: {reason}")]
 pub struct Divergence {
     /// Steps done when it was noticed.
@@ -58,7 +69,7 @@ pub struct Divergence {
 }
 
 /// How the training of a child ended.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum End {
     /// All steps of the budget were done.
@@ -70,7 +81,7 @@ pub enum End {
 }
 
 /// What a child was trained for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// To choose a learning rate: short, and never tested.
@@ -80,7 +91,7 @@ pub enum Stage {
 }
 
 /// The result of training one child: the same for the same rule, task, budget and [`Path`].
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// What it was trained for.
     pub stage: Stage,

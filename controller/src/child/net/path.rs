@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 #[cfg(target_arch = "x86_64")]
 use pulp::x86::{V3, V4};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::shape::Shape;
 
@@ -16,7 +16,7 @@ const MAX_DIRECT_CHANNELS: usize = 4;
 /// How the convolutions are computed. Results of two paths differ in rounding only; those of one
 /// path are the same on every run, whatever else the machine does. [`Path::Gemm`] may round
 /// otherwise on another machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Path {
     /// Direct kernels on vectors of 512 bits.

@@ -1,0 +1,5 @@
+//! What every sampler does: it proposes token strings, and learns from their rewards.
+
+mod contract;
+
+pub use contract::{Judged, Proposal, Sampler, SamplerError, Update};
