@@ -67,4 +67,5 @@ pub mod protocol;
 pub mod trials;
 pub mod transfer;
 pub mod plot;
+#[cfg(feature = "search")]
 pub mod search;

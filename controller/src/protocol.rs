@@ -16,13 +16,13 @@
 
 use std::cmp::Ordering;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::outcome::{Outcome, Stage, Trained};
 use crate::task::{Budget, Probe, Task, TaskError};
 
 /// What is done with a rule.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Protocol {
     /// Learning rates to try, in the order of training; each positive and finite.
     pub learning_rates: Vec<f64>,
@@ -39,7 +39,7 @@ pub struct Protocol {
 }
 
 /// Where a protocol ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Goal {
     /// With the best learning rate of the sweep.

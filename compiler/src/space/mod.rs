@@ -209,6 +209,11 @@ impl SearchSpace {
         self.own.get(token).map(Definition::formula)
     }
 
+    /// Whether the space has tokens of its own.
+    pub fn has_definitions(&self) -> bool {
+        !self.own.is_empty()
+    }
+
     /// The numbers of groups that the space file asks for.
     pub fn groups(&self) -> Option<RangeInclusive<usize>> {
         self.groups.clone()

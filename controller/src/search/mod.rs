@@ -5,5 +5,10 @@
 //!                                        └────────────── ledger ───────────────────────┘
 //! ```
 
+pub mod engine;
+pub mod ledger;
+pub mod queue;
 pub mod record;
+pub mod reward;
 pub mod sampler;
+pub mod status;

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt::Debug;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::training::Progress;
 use crate::child::ChildError;
@@ -71,7 +71,7 @@ pub trait Task: Debug + Send + Sync {
 }
 
 /// How far a child of a sweep trains.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probe {
     /// The first so many training examples.
     pub examples: usize,

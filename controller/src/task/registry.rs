@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use super::contract::{Task, TaskError};
 use super::quadratic::Quadratic;
 use super::rosenbrock::Rosenbrock;
@@ -50,7 +52,8 @@ const TEXT_NORM: f64 = 5.0;
 const BATCH_SIZE: usize = 100;
 
 /// What a task may be told about its data and its child; each takes what it has.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct TaskOptions {
     /// `cifar10`: the folder or the archive of the official binary files.
     pub data: Option<PathBuf>,

@@ -1,0 +1,121 @@
+//! The trait of every queue of trials, and what passes through it.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::outcome::{Cost, Outcome, Trained};
+
+/// A trial to carry out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Work {
+    /// Number of the trial.
+    pub trial: u64,
+    /// The rule, as text that parses.
+    pub rule: String,
+    /// Seed of its children.
+    pub seed: u64,
+}
+
+/// The children of a trial, those of the sweep first.
+pub type Children = Vec<Trained>;
+
+/// Something that happened to a trial.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Notice {
+    /// A worker begins it.
+    Began {
+        /// Number of the trial.
+        trial: u64,
+        /// Which worker: its process, or a number.
+        worker: u64,
+    },
+    /// A worker has carried it out.
+    Done {
+        /// Number of the trial.
+        trial: u64,
+        /// What it trained.
+        children: Children,
+        /// Wall time of it, seconds.
+        seconds: f64,
+    },
+    /// It came to no end: the rule fails, or the worker died or was silent for too long.
+    Failed {
+        /// Number of the trial.
+        trial: u64,
+        /// What happened.
+        reason: String,
+    },
+}
+
+/// Carries trials out, several at a time, in the order in which they are submitted.
+///
+/// A trial that was submitted is begun by one worker and ends once: [`Notice::Done`] or [`Notice::Failed`]. Whether a failed one
+/// is tried again is up to who submits.
+pub trait Queue: Debug {
+    /// Adds a trial.
+    fn submit(&mut self, work: Work);
+
+    /// What happens next, waiting for it no longer than this; none if nothing does.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueError`] if no trial can be carried out any more.
+    fn wait(&mut self, limit: Duration) -> Result<Option<Notice>, QueueError>;
+
+    /// Takes back the trials that no worker has begun.
+    fn withdraw(&mut self);
+}
+
+/// Why no trial can be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum QueueError {
+    /// The program of workers cannot be started.
+    #[error("cannot start a worker, {program}")]
+    Start {
+        /// The program.
+        program: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A worker cannot do any work, and says why.
+    #[error("a worker cannot begin: {reason}")]
+    Unable {
+        /// What it says.
+        reason: String,
+    },
+    /// Workers end before they begin, one after another.
+    #[error("workers end before they begin ({reason}); what they said last is in {log}")]
+    Dying {
+        /// How the last one ended.
+        reason: String,
+        /// Where it is written what they say.
+        log: String,
+    },
+}
+
+/// A child as a message: what came of it and what it cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChildMessage {
+    outcome: Outcome,
+    examples: u64,
+    seconds: f64,
+}
+
+impl From<&Trained> for ChildMessage {
+    fn from(trained: &Trained) -> Self {
+        let Cost { examples, seconds } = trained.cost;
+        Self { outcome: trained.outcome.clone(), examples, seconds }
+    }
+}
+
+impl From<ChildMessage> for Trained {
+    fn from(message: ChildMessage) -> Self {
+        let ChildMessage { outcome, examples, seconds } = message;
+        Self { outcome, cost: Cost { examples, seconds } }
+    }
+}

@@ -1,0 +1,62 @@
+//! From a rule to its children: what a worker does with a trial.
+
+use std::error::Error;
+use std::fmt::Debug;
+
+use nosc_compiler::Rule;
+use nosc_runtime::{Backend, CompiledRule};
+
+use super::contract::{Children, Work};
+use crate::compiled_stepper::CompiledMaker;
+use crate::protocol::Protocol;
+use crate::task::Task;
+use crate::trials::{Candidate, Unwatched, run};
+
+/// Carries trials out.
+pub trait Evaluate: Debug + Send + Sync {
+    /// The children of a trial. The same work gives the same outcomes.
+    ///
+    /// # Errors
+    ///
+    /// Why it came to no end, for people.
+    fn evaluate(&self, work: &Work) -> Result<Children, String>;
+}
+
+/// Trains the children of a task.
+#[derive(Debug)]
+pub struct TaskEvaluator {
+    /// What is trained.
+    pub task: Box<dyn Task>,
+    /// How; seeds are those of the trials.
+    pub protocol: Protocol,
+}
+
+impl Evaluate for TaskEvaluator {
+    fn evaluate(&self, work: &Work) -> Result<Children, String> {
+        let rule = Rule::parse(&work.rule).map_err(|errors| errors.to_string())?;
+        let compiled =
+            CompiledRule::new(&rule, Backend::default()).map_err(|error| explained(&error))?;
+        let clip_norm = self.task.default_clip_norm();
+        let maker = CompiledMaker { clip_norm, ..CompiledMaker::new(compiled) };
+        let protocol = Protocol { seeds: vec![work.seed], ..self.protocol.clone() };
+        let candidates = [Candidate { maker: &maker, protocol: &protocol }];
+        let run = run(self.task.as_ref(), &candidates, 1, &Unwatched);
+        let run = run.map_err(|error| explained(&error))?;
+        if let Some((_, error)) = run.failure {
+            return Err(explained(&error));
+        }
+        let trial = run.trials.into_iter().next().unwrap_or_default();
+        Ok(trial.sweep.into_iter().chain(trial.children).collect())
+    }
+}
+
+/// An error with what caused it.
+fn explained(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
+}
