@@ -12,6 +12,8 @@
 mod parts;
 mod proposals;
 mod resume;
+#[cfg(test)]
+mod tests;
 mod trials;
 
 use std::collections::VecDeque;
