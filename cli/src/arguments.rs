@@ -11,8 +11,8 @@ use nosc_runtime::{ElementType, NonFinite, Placement, Rounding};
 
 use crate::error::CliError;
 pub(crate) use training::{
-    ClipNorm, DataArguments, ImageArguments, ProtocolArguments, RateArguments, TrainArguments,
-    TrainOutput, TransferArguments, TransferTarget, Values,
+    ChildArguments, ClipNorm, DataArguments, ImageArguments, ProtocolArguments, RateArguments,
+    TrainArguments, TrainOutput, TransferArguments, TransferTarget, Values,
 };
 
 /// Compile, explain, run and train with update rules for neural-network optimizers.

@@ -15,8 +15,8 @@ use nosc_controller::task::{Probe, Task, TaskOptions, open_with};
 use nosc_controller::trials::{Candidate, Run, run};
 
 use crate::arguments::{
-    BackendArguments, Colour, DataArguments, ImageArguments, ProtocolArguments, RateArguments,
-    TrainArguments,
+    BackendArguments, ChildArguments, Colour, DataArguments, ImageArguments, ProtocolArguments,
+    RateArguments, TrainArguments,
 };
 use crate::error::CliError;
 use crate::interrupt;
@@ -84,7 +84,7 @@ pub(crate) fn end(run: Result<(), CliError>, files: Result<(), CliError>) -> Res
     files.and(run)
 }
 
-fn options(data: &DataArguments) -> TaskOptions {
+pub(crate) fn options(data: &DataArguments) -> TaskOptions {
     TaskOptions {
         child: data.child.clone(),
         path: data.path,
@@ -128,21 +128,22 @@ fn protocol(
         let message = "learning rates of `--lr` train to the end anyway: leave `--full-sweep` out";
         return Err(CliError::Usage(message.to_owned()));
     }
-    if arguments.sweep_examples.is_some() && task.description().examples.is_none() {
+    let children = &arguments.children;
+    if children.sweep_examples.is_some() && task.description().examples.is_none() {
         let message = format!("`{}` has no examples: leave `--sweep-examples` out", task.name());
         return Err(CliError::Usage(message));
     }
-    let learning_rates = match (is_sweep, arguments.sweep_rates.is_empty()) {
+    let learning_rates = match (is_sweep, children.sweep_rates.is_empty()) {
         (true, true) => usual.learning_rates,
-        (true, false) => arguments.sweep_rates.clone(),
+        (true, false) => children.sweep_rates.clone(),
         (false, true) => parsed(&rates.lr)?,
         (false, false) => {
             let message = "`--sweep-rates` are those of `--lr sweep`: leave one of them out";
             return Err(CliError::Usage(message.to_owned()));
         }
     };
-    let probe = match probe(arguments, usual.probe) {
-        Some(_) if !is_sweep && is_probe_given(arguments) => {
+    let probe = match probe(children, usual.probe) {
+        Some(_) if !is_sweep && is_probe_given(children) => {
             let message = "learning rates of `--lr` train to the end; give them as `--sweep-rates` for short children";
             return Err(CliError::Usage(message.to_owned()));
         }
@@ -151,9 +152,9 @@ fn protocol(
     Ok(Protocol {
         learning_rates: distinct(learning_rates),
         probe,
-        steps: steps(arguments, task),
+        steps: steps(children, task),
         seeds: seeds(arguments),
-        patience: arguments.give_up_after.map_or(usual.patience, |patience| patience.0),
+        patience: children.give_up_after.map_or(usual.patience, |patience| patience.0),
         goal: Goal::Children,
     })
 }
@@ -169,12 +170,12 @@ pub(crate) fn distinct(numbers: Vec<f64>) -> Vec<f64> {
     distinct
 }
 
-fn is_probe_given(arguments: &ProtocolArguments) -> bool {
+fn is_probe_given(arguments: &ChildArguments) -> bool {
     arguments.sweep_examples.is_some() || arguments.sweep_epochs.is_some()
 }
 
 /// The usual short children with what the arguments say otherwise.
-pub(crate) fn probe(arguments: &ProtocolArguments, usual: Option<Probe>) -> Option<Probe> {
+pub(crate) fn probe(arguments: &ChildArguments, usual: Option<Probe>) -> Option<Probe> {
     let longest = || is_probe_given(arguments).then_some(Probe { examples: usize::MAX, epochs: 1 });
     usual.or_else(longest).map(|usual| Probe {
         examples: arguments.sweep_examples.map_or(usual.examples, NonZero::get),
@@ -182,7 +183,7 @@ pub(crate) fn probe(arguments: &ProtocolArguments, usual: Option<Probe>) -> Opti
     })
 }
 
-pub(crate) fn steps(arguments: &ProtocolArguments, task: &dyn Task) -> u64 {
+pub(crate) fn steps(arguments: &ChildArguments, task: &dyn Task) -> u64 {
     match (arguments.steps, arguments.epochs) {
         (Some(steps), _) => steps,
         (None, Some(epochs)) => epochs.saturating_mul(task.steps_per_epoch()),

@@ -121,7 +121,7 @@ fn check(arguments: &TransferArguments) -> Result<(), CliError> {
         let message = format!("`--around {rate}`: expected a positive number with room around it");
         return Err(CliError::Usage(message));
     }
-    let mut rates = arguments.protocol.sweep_rates.iter();
+    let mut rates = arguments.protocol.children.sweep_rates.iter();
     if let Some(rate) = rates.find(|rate| !is_rate(rate)) {
         return Err(CliError::Usage(format!("`--sweep-rates {rate}`: expected positive numbers")));
     }
@@ -232,16 +232,20 @@ fn judged(
 }
 
 fn sweep_rates(arguments: &TransferArguments, task: &dyn Task) -> Vec<f64> {
-    let given = &arguments.protocol.sweep_rates;
+    let given = &arguments.protocol.children.sweep_rates;
     if given.is_empty() { task.default_learning_rates() } else { numbers(given.clone()) }
 }
 
 fn conditions(arguments: &TransferArguments, task: &dyn Task) -> Conditions {
     let usual = Conditions::of(task, seeds(&arguments.protocol));
     Conditions {
-        probe: probe(&arguments.protocol, Some(usual.probe)).unwrap_or(usual.probe),
-        steps: steps(&arguments.protocol, task),
-        patience: arguments.protocol.give_up_after.map_or(usual.patience, |patience| patience.0),
+        probe: probe(&arguments.protocol.children, Some(usual.probe)).unwrap_or(usual.probe),
+        steps: steps(&arguments.protocol.children, task),
+        patience: arguments
+            .protocol
+            .children
+            .give_up_after
+            .map_or(usual.patience, |patience| patience.0),
         ..usual
     }
 }

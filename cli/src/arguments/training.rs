@@ -83,10 +83,10 @@ pub(crate) struct RateArguments {
     pub(crate) full_sweep: bool,
 }
 
-/// How each rule is tried.
+/// How long children train.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Training")]
-pub(crate) struct ProtocolArguments {
+pub(crate) struct ChildArguments {
     /// Steps of each child
     #[arg(long, conflicts_with = "epochs")]
     pub(crate) steps: Option<u64>,
@@ -105,6 +105,14 @@ pub(crate) struct ProtocolArguments {
     /// Give a child up if its loss is above the start after so many steps; `never` for not at all
     #[arg(long, value_name = "STEPS|never", value_parser = patience)]
     pub(crate) give_up_after: Option<Patience>,
+}
+
+/// How each rule is tried.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Training")]
+pub(crate) struct ProtocolArguments {
+    #[command(flatten)]
+    pub(crate) children: ChildArguments,
     /// Over the schedule of each rule: a formula such as 'ld*cd', or 'step(0.1, 50%, 75%)'
     #[arg(long, value_name = "FORMULA")]
     pub(crate) schedule: Option<String>,
