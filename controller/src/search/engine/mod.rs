@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use nosc_compiler::canonical::Canonicalizer;
 use nosc_compiler::dedup::Dedup;
 
-use super::ledger::{LedgerError, SavedSampler};
+use super::ledger::{LedgerError, Rows, SavedSampler};
 use super::queue::QueueError;
 use super::sampler::{Judged, SamplerError};
 use super::status::{Event, Observe, Status};
@@ -142,6 +142,11 @@ impl Search {
     /// How far it has come.
     pub fn status(&self) -> &Status {
         &self.status
+    }
+
+    /// The rows of its ledger.
+    pub fn rows(&self) -> Rows<'_> {
+        self.parts.ledger.rows()
     }
 
     /// Searches until a limit is reached, or who watches stops it. What was reached is in the ledger, and

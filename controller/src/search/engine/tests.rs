@@ -126,6 +126,7 @@ impl Queue for Cut {
 
 fn parts(folder: &Path, jobs: usize) -> Parts {
     let ledger = Ledger::open(folder).or_else(|_| Ledger::create(folder)).unwrap();
+    ledger.set_about("task", "fake").unwrap();
     let space = SearchSpace::small();
     let strings = Strings::new(&space, 2..=2, Constraints::PAPER, 5).unwrap();
     Parts {

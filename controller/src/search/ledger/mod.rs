@@ -14,6 +14,6 @@ mod write;
 
 pub use error::LedgerError;
 pub use folder::FILE;
-pub use read::LedgerReader;
+pub use read::{LedgerReader, Rows};
 pub use schema::LAYOUT;
 pub use write::{Content, Ended, Ledger, SavedSampler};

@@ -61,11 +61,15 @@ impl Ledger {
             schema::check(&connection, &folder::file(folder))?;
             Err(LedgerError::from(error))
         })?;
-        if !is_blank {
+        if is_blank {
+            schema::create(&mut connection)?;
+        } else {
             schema::check(&connection, &folder::file(folder))?;
-            return Err(LedgerError::Exists { folder: folder.to_owned() });
+            // One that says nothing of itself was cut off before it was begun.
+            if !Rows(&connection).all_about()?.is_empty() {
+                return Err(LedgerError::Exists { folder: folder.to_owned() });
+            }
         }
-        schema::create(&mut connection)?;
         Self::begun(connection, lock)
     }
 
@@ -84,6 +88,9 @@ impl Ledger {
             return Err(LedgerError::Absent { folder: folder.to_owned() });
         }
         schema::check(&connection, &folder::file(folder))?;
+        if Rows(&connection).all_about()?.is_empty() {
+            return Err(LedgerError::Absent { folder: folder.to_owned() });
+        }
         Self::begun(connection, lock)
     }
 

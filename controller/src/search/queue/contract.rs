@@ -101,7 +101,7 @@ pub enum QueueError {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChildMessage {
-    outcome: Outcome,
+    pub(super) outcome: Outcome,
     examples: u64,
     seconds: f64,
 }

@@ -4,6 +4,8 @@ mod contract;
 mod evaluate;
 mod message;
 mod processes;
+#[cfg(test)]
+mod tests;
 mod threads;
 mod worker;
 

@@ -35,7 +35,7 @@ pub struct WorkerCommand {
 /// A queue whose workers are processes.
 #[derive(Debug)]
 pub struct Processes {
-    command: WorkerCommand,
+    pub(super) command: WorkerCommand,
     /// The first line to each worker.
     begin: String,
     jobs: usize,
@@ -56,8 +56,6 @@ struct Worker {
     input: Option<ChildStdin>,
     doing: Doing,
     last_heard: Instant,
-    /// Why it was killed.
-    fault: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,24 +136,22 @@ impl Processes {
         }
         let input = process.stdin.take();
         let (doing, last_heard) = (Doing::Starting, Instant::now());
-        let mut worker = Worker { number, process, input, doing, last_heard, fault: None };
+        let mut worker = Worker { number, process, input, doing, last_heard };
         worker.send(&self.begin);
         Ok(worker)
     }
 
-    /// Kills workers that have been silent for too long, and says when the next one will have been.
-    fn silence(&mut self) -> Duration {
+    /// Ends workers that have been silent for too long, and says when the next one will have been.
+    fn silence(&mut self) -> Result<Duration, QueueError> {
         let lease = self.command.lease;
-        let mut next = lease;
-        for worker in self.workers.iter_mut().filter(|worker| worker.fault.is_none()) {
-            let silent = worker.last_heard.elapsed();
-            if silent >= lease {
-                worker.kill(format!("silent for {:.0} s", silent.as_secs_f64()));
-            } else {
-                next = next.min(lease - silent);
-            }
+        while let Some(place) =
+            self.workers.iter().position(|worker| worker.last_heard.elapsed() >= lease)
+        {
+            let silent = self.workers[place].last_heard.elapsed().as_secs_f64();
+            self.end(place, Some(format!("silent for {silent:.1} s")))?;
         }
-        next
+        let left = |worker: &Worker| lease.saturating_sub(worker.last_heard.elapsed());
+        Ok(self.workers.iter().map(left).min().unwrap_or(lease))
     }
 
     fn hear(&mut self, number: u64, heard: Heard) -> Result<(), QueueError> {
@@ -166,11 +162,8 @@ impl Processes {
         worker.last_heard = Instant::now();
         let answer = match heard {
             Heard::Answer(answer) => answer,
-            Heard::Noise(text) => {
-                worker.kill(format!("it said `{text}`"));
-                return Ok(());
-            }
-            Heard::End => return self.ended(place),
+            Heard::Noise(text) => return self.end(place, Some(format!("it said `{text}`"))),
+            Heard::End => return self.end(place, None),
         };
         match answer {
             Answer::Beat => {}
@@ -189,20 +182,20 @@ impl Processes {
                 self.notices.push_back(Notice::Failed { trial, reason });
             }
             Answer::Done { trial, .. } | Answer::Failed { trial, .. } => {
-                worker.kill(format!("it answered trial {trial}, which it was not given"));
+                let fault = format!("it answered trial {trial}, which it was not given");
+                return self.end(place, Some(fault));
             }
         }
         Ok(())
     }
 
-    /// A worker is no more.
-    fn ended(&mut self, place: usize) -> Result<(), QueueError> {
+    /// Ends a worker for a fault, or since its output has ended. It may live on, stopped or without output.
+    fn end(&mut self, place: usize, fault: Option<String>) -> Result<(), QueueError> {
         let mut worker = self.workers.swap_remove(place);
-        // It may have closed its output and live on.
         drop(worker.process.kill());
         let status = worker.process.wait();
         let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-        let reason = worker.fault.take().unwrap_or(status);
+        let reason = fault.unwrap_or(status);
         match worker.doing {
             Doing::Trial(trial) => {
                 let reason = format!("its worker ended: {reason}");
@@ -237,7 +230,10 @@ impl Queue for Processes {
             if left.is_zero() {
                 return Ok(None);
             }
-            let patience = self.silence().min(left);
+            let patience = self.silence()?.min(left);
+            if !self.notices.is_empty() {
+                continue;
+            }
             match self.heard.recv_timeout(patience) {
                 Ok((number, heard)) => self.hear(number, heard)?,
                 // The queue itself holds a sender.
@@ -257,12 +253,6 @@ impl Worker {
         if let Some(input) = &mut self.input {
             drop(input.write_all(line.as_bytes()).and_then(|()| input.flush()));
         }
-    }
-
-    /// Its end is noticed like any other.
-    fn kill(&mut self, fault: String) {
-        self.fault = Some(fault);
-        drop(self.process.kill());
     }
 }
 
