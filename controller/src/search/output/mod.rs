@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!              ┌─► table ────────► CSV, JSON lines, Parquet
+//! ledger ─► RunRecord ─► tensorboard ──► an event file
 //!              └─► report ───────► a page of HTML
 //! ```
 //!
@@ -11,6 +12,7 @@
 mod record;
 mod rule_facts;
 pub mod table;
+pub mod tensorboard;
 #[cfg(test)]
 mod sample;
 
