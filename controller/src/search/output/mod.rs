@@ -3,6 +3,7 @@
 //! ```text
 //!              ┌─► table ────────► CSV, JSON lines, Parquet
 //! ledger ─► RunRecord ─► tensorboard ──► an event file
+//!              ├─► optuna ───────► a journal
 //!              └─► report ───────► a page of HTML
 //! ```
 //!
@@ -13,6 +14,7 @@ mod record;
 mod rule_facts;
 pub mod table;
 pub mod tensorboard;
+pub mod optuna;
 #[cfg(test)]
 mod sample;
 
