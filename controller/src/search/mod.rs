@@ -12,3 +12,4 @@ pub mod record;
 pub mod reward;
 pub mod sampler;
 pub mod status;
+pub mod output;
