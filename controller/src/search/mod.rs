@@ -7,3 +7,4 @@
 
 pub mod record;
 pub mod sampler;
+pub mod screen;
