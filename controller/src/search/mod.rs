@@ -5,11 +5,12 @@
 //!                                        └────────────── ledger ───────────────────────┘
 //! ```
 
-pub mod engine;
-pub mod ledger;
-pub mod queue;
-pub mod record;
-pub mod reward;
 pub mod sampler;
+pub mod screen;
+pub mod queue;
+pub mod reward;
+pub mod record;
+pub mod ledger;
 pub mod status;
+pub mod engine;
 pub mod output;

@@ -1,5 +1,11 @@
 //! What every sampler does: it proposes token strings, and learns from their rewards.
 
 mod contract;
+mod pending;
+mod unseen;
+mod random;
+mod evolution;
 
 pub use contract::{Judged, Proposal, Sampler, SamplerError, Update};
+pub use evolution::{Evolution, EvolutionSettings};
+pub use random::RandomSampler;
