@@ -1,5 +1,7 @@
 //! The command line: what can be asked, and how it is written.
 
+#[cfg(feature = "search")]
+mod search;
 mod training;
 
 use std::path::PathBuf;
@@ -10,6 +12,11 @@ use nosc_kernels::cuda::Architecture;
 use nosc_runtime::{ElementType, NonFinite, Placement, Rounding};
 
 use crate::error::CliError;
+#[cfg(feature = "search")]
+pub(crate) use search::{
+    BestArguments, ExportArguments, ExportFormat, LimitArguments, Preset, ReportArguments, SamplerName, ScreenName,
+    SearchArguments,
+};
 pub(crate) use training::{
     ChildArguments, ClipNorm, DataArguments, ImageArguments, ProtocolArguments, RateArguments,
     TrainArguments, TrainOutput, TransferArguments, TransferTarget, Values,
@@ -48,6 +55,22 @@ pub(crate) enum Command {
     Train(TrainArguments),
     /// Judge rules on what they were not searched on, beside tuned baselines
     Transfer(TransferArguments),
+    /// Search for rules
+    #[cfg(feature = "search")]
+    Search(Box<SearchArguments>),
+    /// Make a page with plots of a search
+    #[cfg(feature = "search")]
+    Report(ReportArguments),
+    /// List the best rules of a search, or write them as rule files
+    #[cfg(feature = "search")]
+    Best(BestArguments),
+    /// Write a search as a table, or for other programs
+    #[cfg(feature = "search")]
+    Export(ExportArguments),
+    /// Carry out trials of a search, which starts it
+    #[cfg(feature = "search")]
+    #[command(hide = true)]
+    SearchWorker,
     /// Time steps and compilations of rules
     Bench(crate::bench::BenchArguments),
     /// Print canonical forms and keys

@@ -38,6 +38,18 @@ pub(crate) enum CliError {
     /// Ctrl-C.
     #[error("interrupted; what was done is above")]
     Interrupted,
+    /// Something that this program was built without.
+    #[cfg(feature = "search")]
+    #[error("{0}")]
+    Absent(String),
+    /// Ctrl-C in a search.
+    #[cfg(feature = "search")]
+    #[error("stopped; `nosc search --resume {}` goes on from here", .folder.display())]
+    Paused { folder: PathBuf },
+    /// A run that cannot be begun, taken up or read.
+    #[cfg(feature = "search")]
+    #[error(transparent)]
+    Run(#[from] nosc_controller::search::run::RunError),
     /// Ctrl-C, before there was anything to show.
     #[error("interrupted in the sweep of learning rates; no rule is judged yet")]
     InterruptedEarly,
@@ -79,6 +91,10 @@ impl CliError {
         match self {
             CliError::Usage(_) => 2,
             CliError::Interrupted | CliError::InterruptedEarly => crate::interrupt::EXIT_CODE,
+            #[cfg(feature = "search")]
+            CliError::Paused { .. } => crate::interrupt::EXIT_CODE,
+            #[cfg(feature = "search")]
+            CliError::Absent(_) => 3,
             CliError::Cpu(error) => of_cpu(error),
             CliError::Bench(BenchError::Array { .. } | BenchError::Pool(_)) => 3,
             _ => match self.runtime() {

@@ -18,6 +18,8 @@ mod arrays;
 mod run;
 mod train;
 mod transfer;
+#[cfg(feature = "search")]
+mod search;
 mod bench;
 mod lines;
 mod canon;
@@ -50,6 +52,19 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(arguments, colour),
         Command::Train(arguments) => train::train(arguments, colour),
         Command::Transfer(arguments) => transfer::transfer(arguments, colour),
+        #[cfg(feature = "search")]
+        Command::Search(arguments) => search::search(arguments, colour),
+        #[cfg(feature = "search")]
+        Command::Report(arguments) => search::report(arguments),
+        #[cfg(feature = "search")]
+        Command::Best(arguments) => search::best(arguments),
+        #[cfg(feature = "search")]
+        Command::Export(arguments) => search::export(arguments),
+        #[cfg(feature = "search")]
+        Command::SearchWorker => {
+            search::worker();
+            Ok(())
+        }
         Command::Bench(arguments) => bench::bench(arguments, colour),
         Command::Canon(arguments) => canon::canon(arguments, colour),
         Command::Eq(arguments) => eq::eq(arguments, colour),

@@ -7,6 +7,8 @@ use std::path::Path;
 use nosc_compiler::nearest;
 use nosc_compiler::source::MAX_SOURCE_BYTES;
 use nosc_compiler::space::{SearchSpace, SpaceErrors, SpaceProblem, SpaceReport};
+#[cfg(feature = "search")]
+use nosc_controller::search::settings::SpaceText;
 
 use crate::arguments::Colour;
 use crate::error::CliError;
@@ -14,11 +16,30 @@ use crate::output::{errors, show_reports};
 
 /// The space of a name, or of a file.
 pub(crate) fn select(text: &str, colour: Colour) -> Result<SearchSpace, CliError> {
+    Ok(select_file(text, colour)?.0)
+}
+
+/// The same with what a search keeps of it.
+#[cfg(feature = "search")]
+pub(crate) fn select_with_text(
+    text: &str,
+    colour: Colour,
+) -> Result<(SearchSpace, SpaceText), CliError> {
+    let (space, text) = select_file(text, colour)?;
+    let kept = SpaceText { name: space.name().to_owned(), text };
+    Ok((space, kept))
+}
+
+/// The same with the text of the file, if it is one.
+fn select_file(text: &str, colour: Colour) -> Result<(SearchSpace, Option<String>), CliError> {
     let path = Path::new(text);
     let is_file = path.exists() || path.extension().is_some() || text.contains(['/', '\\']);
     match SearchSpace::built_in(text) {
-        Some(space) => Ok(space),
-        None if is_file => read(path, text, colour),
+        Some(space) => Ok((space, None)),
+        None if is_file => {
+            let (space, text) = read(path, text, colour)?;
+            Ok((space, Some(text)))
+        }
         None => {
             let hint = match nearest(text, SearchSpace::BUILT_IN.iter().copied()) {
                 Some(name) => format!("did you mean `{name}`?"),
@@ -31,7 +52,7 @@ pub(crate) fn select(text: &str, colour: Colour) -> Result<SearchSpace, CliError
     }
 }
 
-fn read(path: &Path, name: &str, colour: Colour) -> Result<SearchSpace, CliError> {
+fn read(path: &Path, name: &str, colour: Colour) -> Result<(SearchSpace, String), CliError> {
     let fail = |source| CliError::Read { path: path.to_owned(), source };
     let file = std::fs::File::open(path).map_err(fail)?;
     let mut bytes = Vec::new();
@@ -49,11 +70,12 @@ fn read(path: &Path, name: &str, colour: Colour) -> Result<SearchSpace, CliError
         ))
     })?;
     let stem = path.file_stem().map_or_else(|| "space".into(), |stem| stem.to_string_lossy());
-    SearchSpace::parse(&stem, &text).map_err(|mistakes| {
+    let space = SearchSpace::parse(&stem, &text).map_err(|mistakes| {
         show(&mistakes, name, colour);
         let count = errors(mistakes.problems.len());
         CliError::Problems(format!("`{name}` is not a search space: {count}"))
-    })
+    })?;
+    Ok((space, text))
 }
 
 fn show(errors: &SpaceErrors, name: &str, colour: Colour) {

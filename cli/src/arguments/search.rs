@@ -1,0 +1,227 @@
+//! Arguments of the commands that search for rules.
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use nosc_compiler::canonical::Level;
+use nosc_compiler::space::Constraints;
+
+use super::{ChildArguments, DataArguments};
+use crate::space;
+
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("folder").required(true).args(["run", "resume"])))]
+pub(crate) struct SearchArguments {
+    /// `paper`, `small`, or a space file; `paper` if left out
+    pub(crate) space: Option<String>,
+    /// Begin a run in this folder, which is made
+    #[arg(long, value_name = "DIR")]
+    pub(crate) run: Option<PathBuf>,
+    /// Go on with the run of this folder: its settings are those it was begun with
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["space", "preset", "task"])]
+    pub(crate) resume: Option<PathBuf>,
+    /// Settings for all that is left out: `quick` takes less than two minutes, `paper` are those of the paper
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub(crate) preset: Option<Preset>,
+    /// What children are trained on: digits, shapes, cifar10, text, rosenbrock or quadratic
+    #[arg(long, value_name = "NAME")]
+    pub(crate) task: Option<String>,
+    #[command(flatten)]
+    pub(crate) limits: LimitArguments,
+    #[command(flatten)]
+    pub(crate) sampling: SamplingArguments,
+    #[command(flatten)]
+    pub(crate) data: DataArguments,
+    #[command(flatten)]
+    pub(crate) children: ChildArguments,
+    /// Children at once, each in a process; one a core if left out. The result does not depend on it
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Running")]
+    pub(crate) jobs: Option<u16>,
+    /// Seconds without a sign of life after which a worker is given up
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(2..=86_400), help_heading = "Running")]
+    pub(crate) lease: u64,
+    /// With `--resume`: try trials again that came to no end
+    #[arg(long, requires = "resume", help_heading = "Running")]
+    pub(crate) retry_failed: bool,
+    /// Print JSON about the run at its end
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+    /// Say nothing while it searches
+    #[arg(short, long, help_heading = "Output")]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BestArguments {
+    /// Folder of the run
+    pub(crate) folder: PathBuf,
+    /// How many rules
+    #[arg(short = 'n', long, default_value_t = 10)]
+    pub(crate) count: usize,
+    /// Write each as a rule file into this folder, which is made
+    #[arg(long, value_name = "DIR")]
+    pub(crate) emit: Option<PathBuf>,
+    /// Print a JSON list
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What a run is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// A line a trial
+    Csv,
+    /// A JSON object a line
+    Jsonl,
+    /// For data frames
+    Parquet,
+    /// An event file, into a folder
+    Tensorboard,
+    /// A journal that Optuna loads
+    Optuna,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArguments {
+    /// Folder of the run
+    pub(crate) folder: PathBuf,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = ExportFormat::Csv)]
+    pub(crate) format: ExportFormat,
+    /// Columns of a table, with commas; all if left out
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub(crate) columns: Vec<String>,
+    /// The best first
+    #[arg(long)]
+    pub(crate) best_first: bool,
+    /// Where to; standard output if left out, for `tensorboard` the folder `tensorboard` in that of the run
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArguments {
+    /// Folder of the run
+    pub(crate) folder: PathBuf,
+    /// The page; `report.html` in the folder of the run if left out
+    #[arg(short, long, value_name = "FILE.html")]
+    pub(crate) output: Option<PathBuf>,
+    /// How many rules are shown with curves and times
+    #[arg(short = 'n', long, default_value_t = 10)]
+    pub(crate) count: usize,
+    /// Leave times of steps out, which need a quiet machine
+    #[arg(long)]
+    pub(crate) no_times: bool,
+}
+
+/// Settings by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Preset {
+    /// The handwritten digits, the small space, two minutes at most.
+    Quick,
+    /// Section 4.2 of the paper: CIFAR-10, the paper's space and controller.
+    Paper,
+}
+
+/// Where a search ends.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Budget")]
+pub(crate) struct LimitArguments {
+    /// End when so many different rules are trained
+    #[arg(long, value_name = "RULES")]
+    pub(crate) budget: Option<u64>,
+    /// End when so many strings are sampled, rules seen before among them
+    #[arg(long, value_name = "STRINGS")]
+    pub(crate) samples: Option<u64>,
+    /// End after this time, such as 90s, 30m, 12h; children in training are trained to their end
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) time: Option<Duration>,
+}
+
+/// What is sampled, and how.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Sampling")]
+pub(crate) struct SamplingArguments {
+    /// What proposes strings
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub(crate) sampler: Option<SamplerName>,
+    /// Sets a number or truth value of the sampler or, as screen.NAME, of the screening; may be given several times
+    #[arg(long = "with", value_name = "NAME=VALUE", value_parser = setting, allow_hyphen_values = true)]
+    pub(crate) with: Vec<(String, String)>,
+    /// Groups of five tokens in a string
+    #[arg(short = 'n', long, value_parser = space::groups, value_name = "N")]
+    pub(crate) groups: Option<RangeInclusive<usize>>,
+    /// `paper`, `none`, or names with commas: operands-differ, last-not-add, reuse, all-used
+    #[arg(long, value_parser = constraints)]
+    pub(crate) constraints: Option<Constraints>,
+    /// Which rules are trained once: those equal in every bit, over the real numbers, or up to the size of steps
+    #[arg(long, value_name = "exact|real|scale", value_parser = level)]
+    pub(crate) dedup: Option<Level>,
+    /// Strings that are sampled together and learnt from together
+    #[arg(long, value_name = "STRINGS")]
+    pub(crate) batch: Option<usize>,
+    /// Batches that are sampled before an earlier one is learnt from, so that workers have work
+    #[arg(long, value_name = "BATCHES")]
+    pub(crate) lag: Option<u64>,
+    /// Turn down no rule untrained; or train those that climb with the opposite sign
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub(crate) screen: Option<ScreenName>,
+    /// Standard rules to compare with; `none` for none
+    #[arg(long, value_delimiter = ',', value_name = "RULES")]
+    pub(crate) baselines: Vec<String>,
+    /// How often a trial is begun whose worker dies or whose rule fails
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) attempts: Option<u32>,
+    /// Seed of all samples, and of the seeds of the children
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+}
+
+/// A sampler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SamplerName {
+    /// The paper's recurrent controller, by policy gradients
+    Ppo,
+    /// Equally likely strings, none twice
+    Random,
+    /// Regularized evolution
+    Evolution,
+}
+
+/// What is done with rules before they are trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ScreenName {
+    /// Turn down those that cannot train anything
+    Usual,
+    /// The same, but those that climb are trained with the opposite sign
+    Flip,
+    /// Train all
+    None,
+}
+
+fn constraints(text: &str) -> Result<Constraints, String> {
+    text.parse().map_err(|error: nosc_compiler::space::UnknownConstraint| {
+        format!("{error}; {}", error.help())
+    })
+}
+
+fn level(text: &str) -> Result<Level, String> {
+    text.parse().map_err(|_| "expected exact, real or scale".to_owned())
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+/// A whole number of seconds, minutes, hours or days.
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is not a time; write a number and s, m, h or d, such as 90s");
+    let unit = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
+    let found = unit.into_iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)));
+    let (number, seconds) = found.ok_or_else(wrong)?;
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
+}

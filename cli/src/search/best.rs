@@ -1,0 +1,83 @@
+//! `nosc best`: the best rules of a search, as a list or as rule files.
+
+use std::fs;
+
+use nosc_compiler::Rule;
+use nosc_controller::search::record::{TrialKind, TrialRow};
+use serde_json::{Value, json};
+
+use super::summary::{formula, ranked};
+use crate::arguments::BestArguments;
+use crate::error::CliError;
+use crate::output::{aligned, print, print_json, write_file};
+
+pub(crate) fn best(arguments: &BestArguments) -> Result<(), CliError> {
+    let run = super::read(&arguments.folder)?;
+    let best: Vec<&TrialRow> =
+        ranked(&run.trials, TrialKind::Sampled).into_iter().take(arguments.count).collect();
+    if let Some(folder) = &arguments.emit {
+        let failed = |source| CliError::Write { path: folder.clone(), source };
+        fs::create_dir_all(folder).map_err(failed)?;
+        for trial in &best {
+            let name = name(trial);
+            write_file(&folder.join(format!("{name}.nos")), file(&name, trial).as_bytes())?;
+        }
+    }
+    if arguments.json {
+        return print_json(&Value::Array(best.iter().map(|trial| object(trial)).collect()));
+    }
+    if best.is_empty() {
+        return print("no rule has been trained to the end yet\n");
+    }
+    let head = ["", "trial", "reward", "test", "rate", "rule"].map(str::to_owned);
+    let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.4}"));
+    let row = |(rank, trial): (usize, &&TrialRow)| {
+        [
+            (rank + 1).to_string(),
+            trial.number.to_string(),
+            number(trial.reward),
+            number(trial.test_accuracy),
+            trial.learning_rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:e}")),
+            formula(&trial.rule),
+        ]
+    };
+    let lines: Vec<[String; 6]> =
+        std::iter::once(head).chain(best.iter().enumerate().map(row)).collect();
+    print(&aligned(&lines, &[0, 5]))
+}
+
+/// Name of a rule and of its file.
+fn name(trial: &TrialRow) -> String {
+    format!("trial_{}", trial.number)
+}
+
+/// A rule file with one rule, and where it comes from.
+fn file(name: &str, trial: &TrialRow) -> String {
+    let number = |value: Option<f64>| value.map_or_else(|| "none".to_owned(), |v| format!("{v}"));
+    let text = match Rule::parse(&trial.rule) {
+        Ok(rule) => Rule { name: name.to_owned(), ..rule }.to_text(),
+        Err(_) => trial.rule.clone(),
+    };
+    format!(
+        "# Found by a search: reward {}, at the learning rate {}, with the seed {}.\n{}\n",
+        number(trial.reward),
+        trial.learning_rate.map_or_else(|| "none".to_owned(), |rate| format!("{rate:e}")),
+        trial.seed,
+        text.trim_end()
+    )
+}
+
+fn object(trial: &TrialRow) -> Value {
+    json!({
+        "trial": trial.number,
+        "rule": formula(&trial.rule),
+        "key": trial.key,
+        "reward": trial.reward,
+        "learning_rate": trial.learning_rate,
+        "validation_accuracy": trial.validation_accuracy,
+        "test_accuracy": trial.test_accuracy,
+        "final_loss": trial.final_loss,
+        "seed": trial.seed,
+        "flipped": trial.is_flipped,
+    })
+}

@@ -1,0 +1,195 @@
+//! A run in a folder: its ledger with its settings, from which it is begun and taken up.
+
+use std::path::Path;
+
+use super::engine::{Parts, Search, SearchError};
+use super::ledger::{Ledger, LedgerError, Rows};
+use super::output::{RunRecord, TaskFacts};
+use super::queue::{Assignment, Queue, VERSION};
+use super::settings::{SearchSettings, SettingsError};
+use crate::task::Description;
+
+/// What a run says about itself: names in [`Rows::about`].
+pub mod about {
+    /// The settings, JSON.
+    pub const SETTINGS: &str = "settings";
+    /// The version of nosc that began it.
+    pub const VERSION: &str = "version";
+    /// The processor it was begun on.
+    pub const PROCESSOR: &str = "processor";
+    /// The digest of the task's data, hexadecimal.
+    pub const DATA: &str = "data";
+    /// Title of plots of the task.
+    pub const TITLE: &str = "title";
+    /// What is trained on what.
+    pub const SUMMARY: &str = "summary";
+    /// What the loss is.
+    pub const LOSS: &str = "loss";
+    /// Number of parameters of a child.
+    pub const PARAMETERS: &str = "parameters";
+    /// When it was begun, seconds since 1970.
+    pub const BEGUN: &str = "begun";
+}
+
+/// Why a run cannot be begun or taken up.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The ledger refuses.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The settings cannot be used.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The search cannot be taken up.
+    #[error(transparent)]
+    Search(#[from] SearchError),
+    /// The settings in the ledger cannot be read.
+    #[error("the settings of the run cannot be read: {reason}; go on with the version of nosc that began it")]
+    Unread {
+        /// What is wrong.
+        reason: String,
+    },
+    /// The data are not those that the run was begun with.
+    #[error("the data of the task have changed since the run was begun: their digest was {was} and is {is}")]
+    Data {
+        /// The digest that the ledger has.
+        was: String,
+        /// The digest now.
+        is: String,
+    },
+}
+
+/// Facts about here and now that a run notes.
+#[derive(Debug, Clone, Copy)]
+pub struct Here<'a> {
+    /// The processor.
+    pub processor: &'a str,
+    /// The version of nosc.
+    pub version: &'a str,
+    /// Seconds since 1970.
+    pub now: fn() -> f64,
+}
+
+/// Begins a run in a folder.
+///
+/// # Errors
+///
+/// [`RunError`]; then there is no run that was not there.
+pub fn begin(
+    folder: &Path,
+    settings: &SearchSettings,
+    task: &Description,
+    here: Here<'_>,
+) -> Result<Ledger, RunError> {
+    settings.check()?;
+    let mut ledger = Ledger::create(folder)?;
+    let json = serde_json::to_string(settings)
+        .map_err(|error| RunError::Unread { reason: error.to_string() })?;
+    let parameters = task.parameters.to_string();
+    let begun = (here.now)().to_string();
+    let facts = [
+        (about::SETTINGS, json.as_str()),
+        (about::VERSION, here.version),
+        (about::PROCESSOR, here.processor),
+        (about::DATA, task.data_digest.as_deref().unwrap_or_default()),
+        (about::TITLE, task.title.as_str()),
+        (about::SUMMARY, task.summary.as_str()),
+        (about::LOSS, task.loss),
+        (about::PARAMETERS, parameters.as_str()),
+        (about::BEGUN, begun.as_str()),
+    ];
+    for (name, value) in facts {
+        ledger.set_about(name, value)?;
+    }
+    ledger.commit()?;
+    Ok(ledger)
+}
+
+/// The settings of a run.
+///
+/// # Errors
+///
+/// [`RunError::Unread`], [`RunError::Ledger`].
+pub fn settings(rows: &Rows<'_>) -> Result<SearchSettings, RunError> {
+    let json = rows.about(about::SETTINGS)?.unwrap_or_default();
+    serde_json::from_str(&json).map_err(|error| RunError::Unread { reason: error.to_string() })
+}
+
+/// All rows of a run, for what is made of them.
+///
+/// # Errors
+///
+/// [`RunError`].
+pub fn record(rows: &Rows<'_>) -> Result<RunRecord, RunError> {
+    let settings = settings(rows)?;
+    let about = |name: &str| Ok::<_, RunError>(rows.about(name)?.unwrap_or_default());
+    let task = TaskFacts {
+        title: about(about::TITLE)?,
+        summary: about(about::SUMMARY)?,
+        loss: about(about::LOSS)?,
+        parameters: about(about::PARAMETERS)?.parse().unwrap_or(0),
+    };
+    let mut facts = settings.facts();
+    for (name, value) in [
+        ("nosc", about(about::VERSION)?),
+        ("processor", about(about::PROCESSOR)?),
+        ("data", about(about::DATA)?),
+    ] {
+        if !value.is_empty() {
+            facts.push((name.to_owned(), value));
+        }
+    }
+    Ok(RunRecord {
+        about: facts,
+        task,
+        samples: rows.samples()?,
+        trials: rows.trials()?,
+        children: rows.all_children()?,
+        updates: rows.updates()?,
+    })
+}
+
+/// Looks whether a task has the data that a run was begun with.
+///
+/// # Errors
+///
+/// [`RunError::Data`].
+pub fn check_data(rows: &Rows<'_>, task: &Description) -> Result<(), RunError> {
+    let was = rows.about(about::DATA)?.unwrap_or_default();
+    let is = task.data_digest.clone().unwrap_or_default();
+    if was == is { Ok(()) } else { Err(RunError::Data { was, is }) }
+}
+
+/// What workers of a run train.
+pub fn assignment(settings: &SearchSettings) -> Assignment {
+    let (task, options) = (settings.task.clone(), settings.options.clone());
+    Assignment { version: VERSION, task, options, protocol: settings.protocol.clone() }
+}
+
+/// The search of a run, at its start or wherever it was left.
+///
+/// # Errors
+///
+/// [`RunError`].
+pub fn take_up(
+    ledger: Ledger,
+    settings: &SearchSettings,
+    queue: Box<dyn Queue>,
+    now: fn() -> f64,
+) -> Result<Search, RunError> {
+    let parts = Parts {
+        ledger,
+        space: settings.space()?,
+        level: settings.level()?,
+        sampler: settings.sampler()?,
+        queue,
+        screening: settings.screen.clone().map(|screen| Box::new(screen) as _),
+        batch: settings.batch,
+        lag: settings.lag,
+        seed: settings.seed,
+        attempts: settings.attempts,
+        baselines: settings.baselines.clone(),
+        now,
+    };
+    Ok(Search::take_up_run(parts)?)
+}
