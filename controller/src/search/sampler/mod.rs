@@ -2,4 +2,6 @@
 
 mod contract;
 
+pub mod policy;
+
 pub use contract::{Judged, Proposal, Sampler, SamplerError, Update};
