@@ -23,20 +23,20 @@
 use super::functions::{sigmoid, tanh};
 
 /// Values of the cells that the backward pass needs, at one time.
-pub(super) struct Cells<'a> {
+pub(crate) struct Cells<'a> {
     /// The cells' values before.
-    pub(super) before: &'a [f32],
+    pub(crate) before: &'a [f32],
     /// c.
-    pub(super) after: &'a mut [f32],
+    pub(crate) after: &'a mut [f32],
     /// `tanh(c)`.
-    pub(super) squashed: &'a mut [f32],
+    pub(crate) squashed: &'a mut [f32],
     /// h.
-    pub(super) hidden: &'a mut [f32],
+    pub(crate) hidden: &'a mut [f32],
 }
 
 /// Turns the sums that reach the gates into the gates, and computes the cells.
 #[inline(always)]
-pub(super) fn forward(gates: &mut [f32], cells: &mut Cells<'_>, hidden: usize) {
+pub(crate) fn forward(gates: &mut [f32], cells: &mut Cells<'_>, hidden: usize) {
     let rows = gates
         .chunks_exact_mut(4 * hidden)
         .zip(cells.before.chunks_exact(hidden))
@@ -73,7 +73,7 @@ fn squash(values: &mut [f32], function: impl Fn(f32) -> f32) {
 /// Turns the gates into the derivatives by their sums. `of_hidden` is dh; `of_cell` is dc, and
 /// becomes dc'.
 #[inline(always)]
-pub(super) fn backward(
+pub(crate) fn backward(
     gates: &mut [f32],
     before: &[f32],
     squashed: &[f32],

@@ -60,7 +60,7 @@
 
 mod shape;
 mod functions;
-mod cell;
+pub(crate) mod cell;
 mod output;
 mod pass;
 mod training;

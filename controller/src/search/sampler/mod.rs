@@ -6,6 +6,8 @@ mod unseen;
 mod random;
 mod evolution;
 
+pub mod policy;
+
 pub use contract::{Judged, Proposal, Sampler, SamplerError, Update};
 pub use evolution::{Evolution, EvolutionSettings};
 pub use random::RandomSampler;
