@@ -14,8 +14,8 @@ use nosc_runtime::{ElementType, NonFinite, Placement, Rounding};
 use crate::error::CliError;
 #[cfg(feature = "search")]
 pub(crate) use search::{
-    BestArguments, ExportArguments, ExportFormat, LimitArguments, Preset, ReportArguments, SamplerName, ScreenName,
-    SearchArguments,
+    BestArguments, ExportArguments, ExportFormat, LimitArguments, Preset, ReportArguments,
+    SamplerName, ScreenName, SearchArguments,
 };
 pub(crate) use training::{
     ChildArguments, ClipNorm, DataArguments, ImageArguments, ProtocolArguments, RateArguments,
@@ -58,9 +58,6 @@ pub(crate) enum Command {
     /// Search for rules
     #[cfg(feature = "search")]
     Search(Box<SearchArguments>),
-    /// Make a page with plots of a search
-    #[cfg(feature = "search")]
-    Report(ReportArguments),
     /// List the best rules of a search, or write them as rule files
     #[cfg(feature = "search")]
     Best(BestArguments),

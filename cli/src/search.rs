@@ -2,7 +2,7 @@
 
 mod best;
 mod export;
-mod report;
+
 mod settings;
 mod summary;
 mod watch;
@@ -28,7 +28,7 @@ use watch::Screen;
 
 pub(crate) use best::best;
 pub(crate) use export::export;
-pub(crate) use report::report;
+
 pub(crate) use worker::worker;
 
 /// Name of the command that workers are started with, which help does not show.
@@ -90,7 +90,10 @@ fn shown(
         Ending::Stopped => Err(CliError::Paused { folder: folder.to_owned() }),
         _ if search.status().failed > 0 && arguments.retry_failed => {
             let failed = search.status().failed;
-            Err(CliError::Problems(format!("{failed} trials failed again; `nosc export {} --columns trial,state,reason` says why", folder.display())))
+            Err(CliError::Problems(format!(
+                "{failed} trials failed again; `nosc export {} --columns trial,state,reason` says why",
+                folder.display()
+            )))
         }
         _ => Ok(()),
     }

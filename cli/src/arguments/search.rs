@@ -220,7 +220,8 @@ fn setting(text: &str) -> Result<(String, String), String> {
 fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is not a time; write a number and s, m, h or d, such as 90s");
     let unit = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
-    let found = unit.into_iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)));
+    let found =
+        unit.into_iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)));
     let (number, seconds) = found.ok_or_else(wrong)?;
     let number: u64 = number.parse().map_err(|_| wrong())?;
     number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)

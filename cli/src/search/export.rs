@@ -28,8 +28,8 @@ pub(crate) fn export(arguments: &ExportArguments) -> Result<(), CliError> {
     let run = super::read(folder)?;
     if is_table {
         let order = if *best_first { Order::Reward } else { Order::Trial };
-        let table = Table::new(&run, columns, order)
-            .map_err(|error| CliError::Usage(error.to_string()))?;
+        let table =
+            Table::new(&run, columns, order).map_err(|error| CliError::Usage(error.to_string()))?;
         return match format {
             ExportFormat::Csv => written(output.as_deref(), |out| table.write_csv(out)),
             ExportFormat::Jsonl => written(output.as_deref(), |out| table.write_json_lines(out)),
@@ -39,7 +39,8 @@ pub(crate) fn export(arguments: &ExportArguments) -> Result<(), CliError> {
     match format {
         ExportFormat::Tensorboard => tensorboard(&run, folder, output.as_deref()),
         _ => {
-            let study = folder.file_name().map_or_else(|| "nosc".into(), |name| name.to_string_lossy());
+            let study =
+                folder.file_name().map_or_else(|| "nosc".into(), |name| name.to_string_lossy());
             written(output.as_deref(), |out| write_journal(&run, &study, out))
         }
     }

@@ -12,9 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::arguments::{
-    ChildArguments, Colour, Preset, SamplerName, ScreenName, SearchArguments,
-};
+use crate::arguments::{ChildArguments, Colour, Preset, SamplerName, ScreenName, SearchArguments};
 use crate::error::CliError;
 use crate::space;
 use crate::train::{distinct, options, probe, steps};

@@ -39,12 +39,7 @@ fn why(ending: Ending) -> &'static str {
 }
 
 /// Counts, the best rules and the baselines, and what to do next.
-pub(super) fn text(
-    status: &Status,
-    trials: &[TrialRow],
-    ending: Ending,
-    folder: &Path,
-) -> String {
+pub(super) fn text(status: &Status, trials: &[TrialRow], ending: Ending, folder: &Path) -> String {
     let Status { samples, evaluations, repeats, rejected, diverged, failed, .. } = status;
     let mut out = format!(
         "{samples} strings sampled: {evaluations} rules trained, {repeats} seen before, {rejected} turned down; \
@@ -52,7 +47,9 @@ pub(super) fn text(
         why(ending)
     );
     let row = |name: String, trial: &TrialRow| {
-        let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));
+        let number = |value: Option<f64>| {
+            value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"))
+        };
         let rate = trial.learning_rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:e}"));
         [name, trial.number.to_string(), number(trial.reward), rate, formula(&trial.rule)]
     };
@@ -74,12 +71,7 @@ pub(super) fn text(
 }
 
 /// The same as JSON.
-pub(super) fn json(
-    status: &Status,
-    trials: &[TrialRow],
-    ending: Ending,
-    folder: &Path,
-) -> Value {
+pub(super) fn json(status: &Status, trials: &[TrialRow], ending: Ending, folder: &Path) -> Value {
     let one = |trial: &TrialRow| {
         json!({
             "trial": trial.number,

@@ -104,7 +104,8 @@ impl Screen {
             (TrialState::Diverged, _) => "diverged".to_owned(),
             _ => format!("failed: {}", trial.reason.as_deref().unwrap_or_default()),
         };
-        let is_worth_a_line = is_best || trial.kind == TrialKind::Baseline || trial.state == TrialState::Failed;
+        let is_worth_a_line =
+            is_best || trial.kind == TrialKind::Baseline || trial.state == TrialState::Failed;
         if is_worth_a_line || matches!(self.shown, Shown::Lines) {
             let best = if is_best { ", the best so far" } else { "" };
             let rule = formula(&trial.rule);

@@ -13,4 +13,6 @@ pub mod record;
 pub mod ledger;
 pub mod status;
 pub mod engine;
+pub mod settings;
+pub mod run;
 pub mod output;

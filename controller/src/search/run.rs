@@ -44,13 +44,17 @@ pub enum RunError {
     #[error(transparent)]
     Search(#[from] SearchError),
     /// The settings in the ledger cannot be read.
-    #[error("the settings of the run cannot be read: {reason}; go on with the version of nosc that began it")]
+    #[error(
+        "the settings of the run cannot be read: {reason}; go on with the version of nosc that began it"
+    )]
     Unread {
         /// What is wrong.
         reason: String,
     },
     /// The data are not those that the run was begun with.
-    #[error("the data of the task have changed since the run was begun: their digest was {was} and is {is}")]
+    #[error(
+        "the data of the task have changed since the run was begun: their digest was {was} and is {is}"
+    )]
     Data {
         /// The digest that the ledger has.
         was: String,

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::engine::{Screened, Screening};
 use super::sampler::{
-    Evolution, EvolutionSettings, PolicySampler, PolicySettings, RandomSampler, Sampler, SamplerError,
+    Evolution, EvolutionSettings, PolicySampler, PolicySettings, RandomSampler, Sampler,
+    SamplerError,
 };
 use super::screen::{Screen, Verdict};
 use crate::protocol::Protocol;
@@ -207,7 +208,8 @@ impl SearchSettings {
                 Box::new(RandomSampler::new(&space, groups, constraints, self.seed)?)
             }
             SamplerSettings::Evolution(settings) => {
-                Box::new(EvolutionSampler::new(vocabulary, settings.clone(), self.seed)?)
+                let settings = settings.clone();
+                Box::new(Evolution::new(&space, self.groups, constraints, settings, self.seed)?)
             }
         })
     }

@@ -5,9 +5,9 @@ mod pending;
 mod unseen;
 mod random;
 mod evolution;
-
 pub mod policy;
 
 pub use contract::{Judged, Proposal, Sampler, SamplerError, Update};
 pub use evolution::{Evolution, EvolutionSettings};
+pub use policy::{PolicySampler, PolicySettings};
 pub use random::RandomSampler;

@@ -1,0 +1,1 @@
+//! `nosc report`: a page with plots of a search.
