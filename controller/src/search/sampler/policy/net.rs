@@ -1,5 +1,7 @@
 //! The net with its memory: what it does with whole batches of strings.
 
+use std::fmt;
+
 use nosc_compiler::space::Vocabulary;
 
 use super::batch::Batch;
@@ -13,13 +15,22 @@ use crate::search::sampler::SamplerError;
 const STREAM: u64 = 0x706f_6c69_6379_0000;
 
 /// The net that gives each string of a vocabulary a probability. It has no weights: they are an argument.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct PolicyNet {
     pub(super) vocabulary: Vocabulary,
     pub(super) shape: Shape,
     pass: Pass,
     /// The log-probabilities of one position.
     values: Vec<f64>,
+}
+
+impl fmt::Debug for PolicyNet {
+    /// Without its memory, which is large.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Shape { hidden, weights, .. } = &self.shape;
+        let mut out = f.debug_struct("PolicyNet");
+        out.field("hidden", hidden).field("weights", weights).finish_non_exhaustive()
+    }
 }
 
 /// Strings to learn from.
