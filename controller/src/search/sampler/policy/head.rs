@@ -13,7 +13,9 @@ pub(super) fn log_probabilities(logits: &[f32], allowed: &[bool], out: &mut [f64
     }
     let total: f64 = out.iter().map(|logit| libm::exp(logit - most)).sum();
     let shift = most + libm::log(total);
-    out.iter_mut().for_each(|logit| *logit -= shift);
+    for logit in out {
+        *logit -= shift;
+    }
     // An infinite or undefined logit makes the sum undefined.
     shift.is_finite()
 }
