@@ -58,7 +58,6 @@ pub enum PlotError {
     NoPoints,
 }
 
-const LEFT: f64 = 84.0;
 const TOP: f64 = 52.0;
 const BOTTOM: f64 = 62.0;
 const LEGEND_GAP: f64 = 22.0;
@@ -117,8 +116,20 @@ impl Chart {
         let y = (y_low, y_high.min(limit).max(y_low));
         let has_dots = self.lines.iter().any(|line| line.style == Style::Dots);
         let axis = |scale: Scale, (low, high): (f64, f64)| {
-            // Dots at the edge are not cut in half.
-            let margin = if has_dots && scale == Scale::Linear { (high - low) * 0.02 } else { 0.0 };
+            let margin = match scale {
+                Scale::Log => 0.0,
+                // A single value stands in the middle.
+                Scale::Linear if low == high && low == libm::round(low) => 1.0,
+                Scale::Linear if low == high => low.abs() * 0.1,
+                // Dots at the edge are not cut in half.
+                Scale::Linear => {
+                    if has_dots {
+                        (high - low) * 0.02
+                    } else {
+                        0.0
+                    }
+                }
+            };
             Axis::new(scale, low - margin, high + margin, look.intervals())
         };
         Some(Axes { x: axis(self.x_scale, x), y: axis(self.y_scale, y) })
@@ -127,46 +138,73 @@ impl Chart {
     /// The outer element, with room for the legend.
     fn opening(&self, look: Look) -> String {
         let (width, height) = look.area();
-        let rows = self.lines.len() as f64 * LEGEND_ROW;
         let title = escape(&self.title);
+        let legend_height = self.legend_rows(look) as f64 * LEGEND_ROW;
         match look {
             Look::Document => {
-                let longest = self.lines.iter().map(|line| line.label.chars().count()).max();
-                let characters = longest.unwrap_or(0) as f64 * CHARACTER;
-                let legend = LEGEND_GAP + SAMPLE + 8.0 + characters;
-                let height = TOP + height.max(rows) + BOTTOM;
-                look.opening(LEFT + width + legend + 16.0, height, &title)
+                let legend = LEGEND_GAP + self.legend_width();
+                let height = TOP + height.max(legend_height) + BOTTOM;
+                look.opening(look.left() + width + legend + 16.0, height, &title)
             }
             Look::Page(_) => {
-                let rows = if self.lines.len() > 1 { rows } else { 0.0 };
-                look.opening(LEFT + width + 16.0, TOP + height + BOTTOM + rows, &title)
+                let height = TOP + height + BOTTOM + legend_height;
+                look.opening(look.left() + width + 14.0, height, &title)
             }
         }
     }
 
     fn titles(&self, look: Look) -> String {
         let (width, height) = look.area();
-        let (middle, centre) = (LEFT + width / 2.0, TOP + height / 2.0);
+        let left = look.left();
+        let (middle, centre) = (left + width / 2.0, TOP + height / 2.0);
         let below = (middle, TOP + height + 46.0);
-        let size = if look == Look::Document { 17 } else { 15 };
+        let (title_x, title_size, label_x) = match look {
+            Look::Document => (left, 17, 22.0),
+            Look::Page(_) => (0.0, 15, 12.0),
+        };
         [
-            text((LEFT, TOP - 20.0), Anchor::Start, size, &escape(&self.title)),
+            text((title_x, TOP - 20.0), Anchor::Start, title_size, &escape(&self.title)),
             text(below, Anchor::Middle, 13, &escape(&self.x_label)),
-            upright_text((22.0, centre), 13, &escape(&self.y_label)),
+            upright_text((label_x, centre), 13, &escape(&self.y_label)),
         ]
         .concat()
     }
 
-    /// A sample and a name for each line; in a page, none for a single line, whose name is that of the axis.
+    /// Room for a sample and the longest name.
+    fn legend_width(&self) -> f64 {
+        let longest = self.lines.iter().map(|line| line.label.chars().count()).max();
+        SAMPLE + 8.0 + longest.unwrap_or(0) as f64 * CHARACTER
+    }
+
+    /// Width of a column of a legend that has several.
+    fn legend_column(&self) -> f64 {
+        self.legend_width() + LEGEND_GAP
+    }
+
+    /// Rows of the legend: in a page as many columns as fit, and none for a single line, whose name is that of the axis.
+    fn legend_rows(&self, look: Look) -> usize {
+        let columns = match look {
+            Look::Document => 1,
+            Look::Page(_) if self.lines.len() < 2 => return 0,
+            Look::Page(_) => libm::floor(look.area().0 / self.legend_column()).max(1.0) as usize,
+        };
+        self.lines.len().div_ceil(columns)
+    }
+
+    /// A sample and a name for each line, column by column.
     fn legend(&self, look: Look) -> String {
         let (width, height) = look.area();
-        let (x, top) = match look {
-            Look::Document => (LEFT + width + LEGEND_GAP, TOP + 12.0),
-            Look::Page(_) if self.lines.len() < 2 => return String::new(),
-            Look::Page(_) => (LEFT, TOP + height + BOTTOM + 8.0),
+        let rows = self.legend_rows(look);
+        if rows == 0 {
+            return String::new();
+        }
+        let (left, top) = match look {
+            Look::Document => (look.left() + width + LEGEND_GAP, TOP + 12.0),
+            Look::Page(_) => (look.left(), TOP + height + BOTTOM + 8.0),
         };
-        let row = |(index, line): (usize, &Line)| {
-            let y = top + index as f64 * LEGEND_ROW;
+        let entry = |(index, line): (usize, &Line)| {
+            let x = left + (index / rows) as f64 * self.legend_column();
+            let y = top + (index % rows) as f64 * LEGEND_ROW;
             let sample = match line.style {
                 Style::Line => segment((x, y), (x + SAMPLE, y), &look.stroke(index)),
                 Style::Dots => dots(&[(x + SAMPLE / 2.0, y)], &look.dots(index)),
@@ -174,7 +212,7 @@ impl Chart {
             let at = (x + SAMPLE + 8.0, y + 4.0);
             sample + &text(at, Anchor::Start, 13, &escape(&line.label))
         };
-        self.lines.iter().enumerate().map(row).collect()
+        self.lines.iter().enumerate().map(entry).collect()
     }
 }
 
@@ -187,16 +225,17 @@ struct Axes {
 /// Grid lines and tick labels of both axes.
 fn grid(look: Look, axes: &Axes) -> String {
     let (width, height) = look.area();
+    let left = look.left();
     let bottom = TOP + height;
     let vertical = axes.x.ticks.iter().map(|tick| {
-        let x = LEFT + width * axes.x.position(tick.value);
+        let x = left + width * axes.x.position(tick.value);
         let label = text((x, bottom + 19.0), Anchor::Middle, 12, &tick_markup(&tick.label));
         segment((x, TOP), (x, bottom), look.grid()) + &label
     });
     let horizontal = axes.y.ticks.iter().map(|tick| {
         let y = TOP + height * (1.0 - axes.y.position(tick.value));
-        let label = text((LEFT - 8.0, y + 4.0), Anchor::End, 12, &tick_markup(&tick.label));
-        segment((LEFT, y), (LEFT + width, y), look.grid()) + &label
+        let label = text((left - 8.0, y + 4.0), Anchor::End, 12, &tick_markup(&tick.label));
+        segment((left, y), (left + width, y), look.grid()) + &label
     });
     vertical.chain(horizontal).collect()
 }
@@ -215,7 +254,8 @@ fn tick_markup(label: &TickLabel) -> String {
 /// Draws the frame and opens the plot area, an inner picture that cuts off what lies outside it.
 fn frame(look: Look) -> String {
     let (width, height) = look.area();
-    let area = format!("x=\"{LEFT}\" y=\"{TOP}\" width=\"{width}\" height=\"{height}\"");
+    let left = look.left();
+    let area = format!("x=\"{left}\" y=\"{TOP}\" width=\"{width}\" height=\"{height}\"");
     let stroke = look.frame();
     format!("<rect {area} fill=\"none\" {stroke}/>\n<svg {area} overflow=\"hidden\">\n")
 }
@@ -357,7 +397,7 @@ mod tests {
         let svg = chart.to_page_svg(Size::Wide).unwrap();
         let drawn = svg.matches("h0").count();
         assert!((600..=700).contains(&drawn), "{drawn}");
-        assert!(!svg.contains("M0 ") && !svg.contains("M620 "));
+        assert!(!svg.contains("M0 ") && !svg.contains("M650 "));
     }
 
     #[test]

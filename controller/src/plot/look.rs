@@ -46,14 +46,22 @@ impl Look {
     pub(super) fn area(self) -> (f64, f64) {
         match self {
             Look::Document => (620.0, 400.0),
-            Look::Page(Size::Wide) => (620.0, 320.0),
-            Look::Page(Size::Half) => (266.0, 190.0),
+            Look::Page(Size::Wide) => (650.0, 320.0),
+            Look::Page(Size::Half) => (280.0, 190.0),
         }
     }
 
-    /// Ticks of an axis of this length, pixels, with labels of a number's width.
+    /// Where the plot area begins: beside it is room for the numbers of the axis and its label.
+    pub(super) fn left(self) -> f64 {
+        match self {
+            Look::Document => 84.0,
+            Look::Page(_) => 72.0,
+        }
+    }
+
+    /// At most so many intervals of an axis have ticks.
     pub(super) fn intervals(self) -> i32 {
-        if self == Look::Page(Size::Half) { 4 } else { 8 }
+        if self == Look::Page(Size::Half) { 5 } else { 8 }
     }
 
     /// Attributes of the line of this index.
@@ -67,7 +75,7 @@ impl Look {
     pub(super) fn dots(self, index: usize) -> String {
         let colour = self.series(index);
         format!(
-            "{colour} stroke-width=\"4.4\" stroke-linecap=\"round\" stroke-opacity=\"0.6\" fill=\"none\""
+            "{colour} stroke-width=\"5\" stroke-linecap=\"round\" stroke-opacity=\"0.7\" fill=\"none\""
         )
     }
 

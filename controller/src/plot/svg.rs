@@ -49,7 +49,8 @@ pub(super) fn circle((x, y): (f64, f64), stroke: &str) -> String {
 
 /// Dots on these whole pixels: lines without a length, whose ends are round.
 pub(super) fn dots(points: &[(f64, f64)], stroke: &str) -> String {
-    let dots: String = points.iter().map(|(x, y)| format!("M{x:.0} {y:.0}h0")).collect();
+    let dots: Vec<String> = points.iter().map(|(x, y)| format!("M{x:.0} {y:.0}h0")).collect();
+    let dots = dots.concat();
     format!("<path {stroke} d=\"{dots}\"/>\n")
 }
 

@@ -21,6 +21,8 @@ pub(super) fn rewards(run: &RunRecord) -> String {
     let (Some((first, _)), Some((last, _))) = (dots.first().copied(), dots.last().copied()) else {
         return String::new();
     };
+    // A single trial has a line through it as well.
+    let ends = if first < last { (first, last) } else { (first - 0.5, last + 0.5) };
     let mut lines = vec![
         Line {
             label: "reward of a trial".to_owned(),
@@ -33,13 +35,13 @@ pub(super) fn rewards(run: &RunRecord) -> String {
     for trial in run.of_kind(TrialKind::Baseline) {
         if let Some(reward) = trial.reward {
             let label = format!("{}, {reward:.4}", name_of(trial));
-            lines.push(line(&label, vec![(first, reward), (last, reward)]));
+            lines.push(line(&label, vec![(ends.0, reward), (ends.1, reward)]));
         }
     }
     let caption = "Each dot is a trial; those that would cover each other are drawn once. Trials that diverged, failed \
                    or were rejected have the lowest reward.";
     picture(
-        Chart {
+        &Chart {
             title: "Rewards in the order of trials".to_owned(),
             x_label: "trial".to_owned(),
             y_label: "reward".to_owned(),
@@ -85,7 +87,7 @@ pub(super) fn sampler(run: &RunRecord) -> String {
     let mut pictures = String::new();
     for (title, unit, value) in quantities {
         let points = |row: &UpdateRow| Some((row.batch as f64, value(row)?));
-        let mut lines = vec![line(title, run.updates.iter().filter_map(points).collect())];
+        let mut lines = vec![line("mean reward", run.updates.iter().filter_map(points).collect())];
         if title == "Mean reward of a batch" {
             let baseline = |row: &UpdateRow| Some((row.batch as f64, row.update.baseline?));
             let points: Vec<_> = run.updates.iter().filter_map(baseline).collect();
@@ -124,11 +126,12 @@ pub(super) fn learning_curves(run: &RunRecord) -> String {
     let mut out = String::new();
     if run.has_accuracy() {
         let chart = curves("Validation accuracy", "accuracy", Scale::Linear, &outcomes, accuracy);
-        out += &picture(chart, "Validation accuracy while the best rules and the baselines train.");
+        out +=
+            &picture(&chart, "Validation accuracy while the best rules and the baselines train.");
     }
     let label = if run.task.loss.is_empty() { "loss" } else { &run.task.loss };
     let chart = curves("Loss", label, Scale::Log, &outcomes, loss);
-    out += &picture(chart, "Loss of the same children. A cross marks one that diverged.");
+    out += &picture(&chart, "Loss of the same children. A cross marks one that diverged.");
     if !out.is_empty() && ranked.is_empty() {
         out = paragraph("No sampled rule was trained to the end.") + &out;
     }
@@ -159,7 +162,7 @@ fn curves(
 }
 
 /// The chart with its caption; nothing if nothing can be drawn.
-fn picture(chart: Chart, caption: &str) -> String {
+fn picture(chart: &Chart, caption: &str) -> String {
     chart.to_page_svg(Size::Wide).map_or_else(|_| String::new(), |svg| figure(&svg, caption))
 }
 

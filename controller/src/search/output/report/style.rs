@@ -26,8 +26,10 @@ table { border-collapse: collapse; width: 100%; font-size: 14px; line-height: 1.
 th, td { padding: 6px 12px 6px 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 th:last-child, td:last-child { padding-right: 0; }
 thead th { color: var(--muted); font-weight: 500; border-bottom: 1px solid var(--muted); vertical-align: bottom; }
-.n { text-align: right; white-space: nowrap; }
-thead .n { white-space: normal; }
+.n { width: 1%; text-align: right; white-space: nowrap; }
+.n:not(:last-child) + :not(.n) { padding-left: 10px; }
+thead .n { white-space: normal; min-width: 5.5em; }
+thead .n:empty { min-width: 0; }
 .facts th { width: 13em; color: var(--muted); font-weight: 400; }
 .facts td { overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; }
@@ -35,6 +37,9 @@ code { font: 13px/1.45 ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mo
 figure { margin: 0 0 28px; }
 figcaption { color: var(--muted); font-size: 14px; max-width: 80ch; margin-top: 6px; }
 .pictures { display: flex; flex-wrap: wrap; gap: 8px 4px; align-items: flex-start; }
+.pictures div { flex: 0 1 366px; }
+.scroll + figure { margin-top: 32px; }
+h2 + figure, p + figure { margin-top: -6px; }
 svg { max-width: 100%; height: auto; overflow: visible; font-variant-numeric: tabular-nums; }
 @media print {
   :root { color-scheme: light; --ink: #000; --muted: #444; --line: #bbb; --paper: #fff; }

@@ -27,7 +27,7 @@ fn check(page: &str) {
         check_text(&rest[..start]);
         let end = start + rest[start..].find('>').unwrap();
         let tag = &rest[start + 1..end];
-        assert!(!tag.contains('<') && tag.matches('"').count() % 2 == 0, "{tag}");
+        assert!(!tag.contains('<') && tag.matches('"').count().is_multiple_of(2), "{tag}");
         let name = tag.trim_start_matches('/').split([' ', '/']).next().unwrap();
         assert!(name.chars().all(|c| c.is_ascii_alphanumeric()), "{tag}");
         if tag.starts_with('/') {

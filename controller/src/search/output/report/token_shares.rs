@@ -27,17 +27,21 @@ pub(super) fn token_shares(run: &RunRecord) -> String {
         sets.push(("best tenth of the trials", counts(&best)));
     }
     let titles = ["Operands", "Functions of one argument", "Functions of two arguments"];
-    let mut pictures = String::new();
+    // Operands are many: the two short lists stand together beside them.
+    let mut columns = [String::new(), String::new()];
     for (kind, title) in titles.into_iter().enumerate() {
         let rows = rows(kind, &sets);
         if !rows.is_empty() {
             let series = sets.iter().map(|(name, _)| (*name).to_owned()).collect();
-            pictures += &Bars { title: title.to_owned(), series, rows }.to_page_svg();
+            columns[usize::from(kind > 0)] +=
+                &Bars { title: title.to_owned(), series, rows }.to_page_svg();
         }
     }
-    if pictures.is_empty() {
+    if columns.iter().all(String::is_empty) {
         return String::new();
     }
+    let pictures: Vec<String> =
+        columns.iter().map(|column| format!("<div>\n{column}</div>\n")).collect();
     let caption = "Share of a token among all tokens in places of its kind. Tokens that stand nowhere are left out; %0, \
                    %1, ... are results of earlier groups.";
     let note = if samples.len() < 40 {
@@ -45,7 +49,7 @@ pub(super) fn token_shares(run: &RunRecord) -> String {
     } else {
         String::new()
     };
-    note + &figure(&pictures, caption)
+    note + &figure(&pictures.concat(), caption)
 }
 
 fn counts<'a>(strings: &[&'a str]) -> Counts<'a> {
