@@ -94,7 +94,10 @@ impl Chart {
         for (index, line) in self.lines.iter().enumerate() {
             parts.push(match line.style {
                 Style::Line => curve(line, look, index, &axes),
-                Style::Dots => dots(&scattered(line, look, &axes), &look.dots(index)),
+                Style::Dots => {
+                    let points = scattered(line, look, &axes);
+                    dots(&points, &look.dots(index, points.len()))
+                }
             });
         }
         parts.push("</svg>\n".to_owned());
@@ -207,7 +210,7 @@ impl Chart {
             let y = top + (index % rows) as f64 * LEGEND_ROW;
             let sample = match line.style {
                 Style::Line => segment((x, y), (x + SAMPLE, y), &look.stroke(index)),
-                Style::Dots => dots(&[(x + SAMPLE / 2.0, y)], &look.dots(index)),
+                Style::Dots => dots(&[(x + SAMPLE / 2.0, y)], &look.dots(index, 1)),
             };
             let at = (x + SAMPLE + 8.0, y + 4.0);
             sample + &text(at, Anchor::Start, 13, &escape(&line.label))

@@ -71,11 +71,12 @@ impl Look {
         format!("{colour} stroke-width=\"2\" stroke-dasharray=\"{dash}\" fill=\"none\"")
     }
 
-    /// Attributes of dots, which are strokes with round ends and no length.
-    pub(super) fn dots(self, index: usize) -> String {
-        let colour = self.series(index);
+    /// Attributes of so many dots, which are strokes with round ends and no length; many are smaller.
+    pub(super) fn dots(self, index: usize, count: usize) -> String {
+        let (colour, width) = (self.series(index), if count > 2000 { 3 } else { 5 });
         format!(
-            "{colour} stroke-width=\"5\" stroke-linecap=\"round\" stroke-opacity=\"0.7\" fill=\"none\""
+            "{colour} stroke-width=\"{width}\" stroke-linecap=\"round\" stroke-opacity=\"0.7\" \
+             fill=\"none\""
         )
     }
 

@@ -1,6 +1,6 @@
 //! Curves of the run: rewards over trials, the sampler over batches, the best rules while they train.
 
-use super::html::{count, figure, paragraph, shortened};
+use super::html::{count, decimal, figure, paragraph, shortened};
 use crate::outcome::{Outcome, Point};
 use crate::plot::{Chart, Line, Scale, Size, Style};
 use crate::search::output::record::RunRecord;
@@ -34,7 +34,7 @@ pub(super) fn rewards(run: &RunRecord) -> String {
     ];
     for trial in run.of_kind(TrialKind::Baseline) {
         if let Some(reward) = trial.reward {
-            let label = format!("{}, {reward:.4}", name_of(trial));
+            let label = format!("{}, {}", name_of(trial), decimal(Some(reward)));
             lines.push(line(&label, vec![(ends.0, reward), (ends.1, reward)]));
         }
     }

@@ -82,7 +82,7 @@ fn row(candidate: &Candidate<'_>) -> Vec<String> {
         TrialKind::Baseline => escape(&name_of(trial)),
         TrialKind::Sampled => format!("<code>{}</code>", escape(&formula_of(trial))),
     };
-    let cost = (candidate.cost * 1000.0).round() / 1000.0;
+    let cost = libm::round(candidate.cost * 1000.0) / 1000.0;
     vec![format!("{cost}"), decimal(Some(candidate.merit)), rule]
 }
 
