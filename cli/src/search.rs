@@ -2,6 +2,7 @@
 
 mod best;
 mod export;
+mod report;
 
 mod settings;
 mod summary;
@@ -20,7 +21,7 @@ use nosc_controller::search::run::{self, Here};
 use nosc_controller::search::settings::SearchSettings;
 use nosc_controller::task::open_with;
 
-use crate::arguments::{Colour, LimitArguments, SearchArguments};
+use crate::arguments::{Colour, LimitArguments, Preset, SearchArguments};
 use crate::error::CliError;
 use crate::interrupt;
 use crate::output::{message, print, print_json};
@@ -28,6 +29,7 @@ use watch::Screen;
 
 pub(crate) use best::best;
 pub(crate) use export::export;
+pub(crate) use report::report;
 
 pub(crate) use worker::worker;
 
@@ -59,7 +61,7 @@ pub(crate) fn search(arguments: &SearchArguments, colour: Colour) -> Result<(), 
             (folder, ledger, settings, arguments.preset)
         }
     };
-    let limits = limits(&arguments.limits, preset);
+    let limits = limits(&arguments.limits, preset, &ledger)?;
     interrupt::listen();
     let mut search = run::take_up(ledger, &settings, queue(folder, arguments, &settings)?, now)?;
     if arguments.retry_failed {
@@ -107,7 +109,7 @@ fn check_resume(arguments: &SearchArguments) -> Result<(), CliError> {
         || sampling.groups.is_some()
         || sampling.constraints.is_some()
         || sampling.dedup.is_some()
-        || sampling.batch.is_some()
+        || sampling.update_every.is_some()
         || sampling.lag.is_some()
         || sampling.screen.is_some()
         || !sampling.baselines.is_empty()
@@ -123,11 +125,26 @@ fn check_resume(arguments: &SearchArguments) -> Result<(), CliError> {
     Ok(())
 }
 
-fn limits(arguments: &LimitArguments, preset: Option<crate::arguments::Preset>) -> Limits {
+/// Where it ends: as given, else as the run was begun with, else as the preset has it. What is given for rules and
+/// samples is kept.
+fn limits(
+    arguments: &LimitArguments,
+    preset: Option<Preset>,
+    ledger: &Ledger,
+) -> Result<Limits, CliError> {
     let LimitArguments { budget, samples, time } = *arguments;
-    let is_open = budget.is_none() && samples.is_none() && time.is_none();
-    let usual = || settings::budget(preset);
-    Limits { evaluations: budget.or_else(|| is_open.then(usual).flatten()), samples, time }
+    if budget.is_some() || samples.is_some() {
+        run::set_limits(ledger, budget, samples)?;
+        return Ok(Limits { evaluations: budget, samples, time });
+    }
+    let (evaluations, samples) = match settings::budget(preset).filter(|_| time.is_none()) {
+        Some(budget) => {
+            run::set_limits(ledger, Some(budget), None)?;
+            (Some(budget), None)
+        }
+        None => run::limits(&ledger.rows())?,
+    };
+    Ok(Limits { evaluations, samples, time })
 }
 
 /// Workers are processes of this program.

@@ -64,7 +64,7 @@ pub(super) fn settings(
         constraints: constraints.to_string(),
         same: sampling.dedup.unwrap_or(Level::Real).to_string(),
         sampler: sampler(arguments)?,
-        batch: sampling.batch.unwrap_or(PAPER_BATCH),
+        batch: sampling.update_every.unwrap_or(PAPER_BATCH),
         lag: sampling.lag.unwrap_or(1),
         seed: sampling.seed.unwrap_or(0),
         attempts: sampling.attempts.unwrap_or(ATTEMPTS),
@@ -201,6 +201,9 @@ fn set<T: Serialize + DeserializeOwned>(
         };
         // Words that are no JSON are texts.
         *slot = serde_json::from_str(text).unwrap_or_else(|_| Value::String((*text).to_owned()));
+        // So that the message can name it.
+        serde_json::from_value::<T>(Value::Object(object.clone()))
+            .map_err(|error| usage(format!("`--with {name}={text}`: {whose} `{name}`: {error}")))?;
     }
     serde_json::from_value(Value::Object(object))
         .map_err(|error| usage(format!("`--with`: {error}")))
