@@ -194,8 +194,9 @@ impl PolicyNet {
                     before: batch.log_probabilities[place],
                     advantage: advantages[string],
                 };
-                measured.loss += objective.loss(values, token, share, logits);
-                measured.entropy += share * head::entropy(values);
+                let (loss, entropy) = objective.loss(values, token, share, logits);
+                measured.loss += loss;
+                measured.entropy += share * entropy;
             })?;
             self.pass.backward(&self.shape, weights, gradients);
         }
@@ -220,8 +221,9 @@ impl PolicyNet {
         divergence.is_finite().then_some(divergence)
     }
 
-    /// Runs some strings of a batch, at most [`ROWS`]. For each token, `visit` gets the numbers of string and position,
-    /// the log-probabilities there, and the logits, in whose place it may put the derivatives by them. None if a logit is not finite.
+    /// Runs some strings of a batch, at most [`ROWS`]. For each token, `visit` gets the numbers of string and
+    /// position, the log-probabilities there, and the logits, in whose place it may put the derivatives by
+    /// them. None if a logit is not finite.
     fn run(
         &mut self,
         weights: &[f32],
