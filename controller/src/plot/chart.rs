@@ -329,6 +329,7 @@ fn range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::{Chart, Line, PlotError, Style};
+    use crate::plot::look::Look;
     use crate::plot::{Scale, Size};
 
     fn chart(lines: Vec<Line>) -> Chart {
@@ -411,5 +412,22 @@ mod tests {
             assert!(!svg.contains('#') && !svg.contains("http") && svg.contains("class=\"s1\""));
             assert_eq!(svg.matches(">rule</text>").count(), 2);
         }
+    }
+
+    #[test]
+    fn a_single_value_stands_in_the_middle() {
+        let flat = line(vec![(3.0, 0.5)]);
+        let svg = Chart { y_scale: Scale::Linear, ..chart(vec![flat]) }.to_svg().unwrap();
+        assert!(svg.contains("<circle cx=\"310.0\" cy=\"200.0\""), "{svg}");
+    }
+
+    #[test]
+    fn a_legend_within_a_page_has_as_many_columns_as_fit() {
+        let lines = |label: &str| {
+            let line = line(vec![(0.0, 1.0), (1.0, 2.0)]);
+            vec![Line { label: label.to_owned(), ..line }; 6]
+        };
+        let rows = |label: &str| chart(lines(label)).legend_rows(Look::Page(Size::Wide));
+        assert_eq!((rows("short"), rows(&"w".repeat(30)), rows(&"w".repeat(90))), (1, 3, 6));
     }
 }

@@ -154,7 +154,7 @@ fn curves(
     Chart {
         title: title.to_owned(),
         x_label: "step".to_owned(),
-        y_label: shortened(label, 60),
+        y_label: shortened(label, 48),
         x_scale: Scale::Linear,
         y_scale,
         lines: outcomes.iter().map(line).collect(),
