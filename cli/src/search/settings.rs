@@ -144,7 +144,7 @@ fn sampler(arguments: &SearchArguments) -> Result<SamplerSettings, CliError> {
     let with: Vec<(&str, &str)> =
         given(arguments).filter(|(name, _)| !name.starts_with(SCREEN)).collect();
     Ok(match name {
-        SamplerName::Ppo => SamplerSettings::Ppo(set(PolicySettings::default(), &with, "ppo")?),
+        SamplerName::Ppo => SamplerSettings::Ppo(set(policy(arguments), &with, "ppo")?),
         SamplerName::Evolution => {
             SamplerSettings::Evolution(set(EvolutionSettings::default(), &with, "evolution")?)
         }
@@ -156,6 +156,22 @@ fn sampler(arguments: &SearchArguments) -> Result<SamplerSettings, CliError> {
             }
         },
     })
+}
+
+/// Samples for each rule that is trained, about: most are turned down untrained, or were seen before.
+const SAMPLES_A_RULE: u64 = 5;
+
+/// The paper's settings if they are asked for, or if nobody says how long the search is; else a learning rate
+/// that comes to something within its budget.
+fn policy(arguments: &SearchArguments) -> PolicySettings {
+    let budget = arguments.limits.budget.or_else(|| budget(arguments.preset));
+    let samples = budget.map(|budget| budget.saturating_mul(SAMPLES_A_RULE));
+    match arguments.limits.samples.or(samples) {
+        Some(samples) if arguments.preset != Some(Preset::Paper) => {
+            PolicySettings::for_samples(samples)
+        }
+        _ => PolicySettings::default(),
+    }
 }
 
 /// Before the names of settings of the screening.

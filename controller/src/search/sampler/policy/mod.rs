@@ -205,7 +205,7 @@ impl PolicySampler {
 
 impl Sampler for PolicySampler {
     fn name(&self) -> &'static str {
-        "policy"
+        "ppo"
     }
 
     fn propose(&mut self, first: u64, count: usize) -> Result<Vec<Proposal>, SamplerError> {
