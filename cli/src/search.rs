@@ -110,6 +110,7 @@ fn check_resume(arguments: &SearchArguments) -> Result<(), CliError> {
         || sampling.constraints.is_some()
         || sampling.dedup.is_some()
         || sampling.update_every.is_some()
+        || sampling.ahead.is_some()
         || sampling.lag.is_some()
         || sampling.screen.is_some()
         || !sampling.baselines.is_empty()

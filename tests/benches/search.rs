@@ -78,9 +78,8 @@ impl Queue for Immediate {
         Ok(self.0.pop_front())
     }
 
-    fn withdraw(&mut self) {
-        self.0.clear();
-    }
+    /// All have begun.
+    fn withdraw(&mut self) {}
 }
 
 #[derive(Debug)]
@@ -120,7 +119,8 @@ fn search(ledger: Ledger, name: &str, queue: Box<dyn Queue>, screen: bool) -> Se
         queue,
         screening,
         batch: 5,
-        lag: 1,
+        ahead: 8,
+        lag: 31,
         seed: 1,
         attempts: 3,
         baselines: Vec::new(),

@@ -162,7 +162,11 @@ pub(crate) struct SamplingArguments {
     /// Strings that are sampled together and learnt from together: the controller's batch
     #[arg(long, value_name = "STRINGS")]
     pub(crate) update_every: Option<usize>,
-    /// Batches that are sampled before an earlier one is learnt from, so that workers have work
+    /// Rules in training, or waiting for it, before earlier ones are learnt from: some more than there are jobs, but the
+    /// more, the older what is learnt
+    #[arg(long, value_name = "RULES")]
+    pub(crate) ahead: Option<u64>,
+    /// Most batches that are sampled before an earlier one is learnt from
     #[arg(long, value_name = "BATCHES")]
     pub(crate) lag: Option<u64>,
     /// Turn down no rule untrained; or train those that climb with the opposite sign

@@ -19,6 +19,10 @@ use crate::train::{distinct, options, probe, steps};
 
 /// The paper's batch (section 4.2).
 const PAPER_BATCH: usize = 5;
+/// Enough for a few workers, whose trials take more or less time.
+const AHEAD: u64 = 8;
+/// Where most rules are turned down, so many batches hold that many that are not.
+const LAG: u64 = 31;
 /// Begun so often, a trial that kills its workers is given up.
 const ATTEMPTS: u32 = 3;
 /// What rules are compared with: the paper's four.
@@ -65,7 +69,8 @@ pub(super) fn settings(
         same: sampling.dedup.unwrap_or(Level::Real).to_string(),
         sampler: sampler(arguments)?,
         batch: sampling.update_every.unwrap_or(PAPER_BATCH),
-        lag: sampling.lag.unwrap_or(1),
+        ahead: sampling.ahead.unwrap_or(AHEAD),
+        lag: sampling.lag.unwrap_or(LAG),
         seed: sampling.seed.unwrap_or(0),
         attempts: sampling.attempts.unwrap_or(ATTEMPTS),
         screen: screen(arguments)?,

@@ -218,6 +218,7 @@ pub fn take_up(
         queue,
         screening: settings.screen.clone().map(|screen| Box::new(screen) as _),
         batch: settings.batch,
+        ahead: settings.ahead,
         lag: settings.lag,
         seed: settings.seed,
         attempts: settings.attempts,

@@ -29,7 +29,9 @@ pub struct SearchSettings {
     pub sampler: SamplerSettings,
     /// Samples of a batch.
     pub batch: usize,
-    /// Batches that are proposed before an earlier one is learnt from.
+    /// Rules in training or waiting for it, before earlier ones are learnt from.
+    pub ahead: u64,
+    /// Most batches besides the next one that are not learnt from.
     pub lag: u64,
     /// Seed of samples, and of the seeds of trials.
     pub seed: u64,
@@ -125,6 +127,7 @@ impl SearchSettings {
         }
         let ranges = [
             ("batch", self.batch as u64, 1, "1 to 1000000"),
+            ("ahead", self.ahead, 1, "1 to 1000000"),
             ("lag", self.lag, 0, "0 to 1000000"),
             ("attempts", u64::from(self.attempts), 1, "1 or more"),
         ];
@@ -153,7 +156,7 @@ impl SearchSettings {
             ("task", self.task.clone()),
             ("space", format!("{}, {} groups, {}", self.space.name, self.groups, self.constraints)),
             ("sampler", sampler.to_owned()),
-            ("batch", format!("{}, lag {}", self.batch, self.lag)),
+            ("batch", format!("{}, {} rules ahead", self.batch, self.ahead)),
             ("seed", self.seed.to_string()),
             ("same rules", self.same.clone()),
             ("learning rates", rates.join(", ") + &sweep),

@@ -2,10 +2,11 @@
 //!
 //! # The order of things
 //!
-//! With `lag` L the sampler proposes batch b + L + 1 after it has learnt from batch b and before it learns from batch
-//! b + 1, whatever is trained when. Samples are looked at in their order; a rule that is new becomes the next trial.
-//! So which trials there are, with which seeds, and what is learnt from them depends on the settings and the rewards
-//! alone: not on how many are trained at a time, nor on where a run was interrupted.
+//! Samples are looked at in their order; a rule that is new becomes the next trial. When all that are proposed have been
+//! looked at, the sampler proposes another batch as long as the batches that it has not learnt from have fewer than
+//! `ahead` rules to train and are at most `lag`; else it waits for the rewards of the oldest one and learns from it. None of
+//! this asks what is trained when. So which trials there are, with which seeds, and what is learnt from them depends on the
+//! settings and the rewards alone: not on how many are trained at a time, nor on where a run was interrupted.
 //!
 //! What comes back from workers is committed before anything waits for more.
 
@@ -109,6 +110,8 @@ struct Sample {
     number: u64,
     tokens: String,
     trial: Option<u64>,
+    /// Whether its rule is new and was not turned down.
+    is_trained: bool,
 }
 
 /// A search at work.
@@ -165,8 +168,8 @@ impl Search {
             self.submit_pending()?;
         }
         loop {
-            let is_late = limits.time.is_some_and(|time| start.elapsed() >= time);
-            if !self.is_draining && (is_late || observer.is_stopped()) {
+            let is_late = || limits.time.is_some_and(|time| start.elapsed() >= time);
+            if !self.is_draining && (is_late() || observer.is_stopped()) {
                 self.is_draining = true;
                 self.parts.queue.withdraw();
             }
@@ -175,7 +178,7 @@ impl Search {
                 if self.committed.elapsed() >= BETWEEN_COMMITS {
                     self.commit()?;
                     observer.event(&self.status, Event::Waiting);
-                    if is_late || observer.is_stopped() {
+                    if is_late() || observer.is_stopped() {
                         break;
                     }
                 }
@@ -225,7 +228,7 @@ impl Search {
         limits: &Limits,
         observer: &mut dyn Observe,
     ) -> Result<bool, SearchError> {
-        if self.proposed <= self.learnt + self.parts.lag && !self.is_exhausted {
+        if self.may_propose() {
             self.propose()?;
             return Ok(true);
         }
@@ -233,6 +236,19 @@ impl Search {
             return Ok(true);
         }
         self.learn(observer)
+    }
+
+    /// Whether it is time for a batch.
+    fn may_propose(&self) -> bool {
+        let is_looked_at = || self.batches.iter().flatten().all(|sample| sample.trial.is_some());
+        let trained = self.batches.iter().flatten().filter(|sample| sample.is_trained).count();
+        !self.is_exhausted && self.order(self.batches.len(), trained) && is_looked_at()
+    }
+
+    /// Whether the next thing after these batches, with so many rules to train, is another batch.
+    fn order(&self, batches: usize, trained: usize) -> bool {
+        let Parts { lag, ahead, .. } = &self.parts;
+        batches == 0 || batches as u64 <= *lag && (trained as u64) < *ahead
     }
 
     /// Whether more samples may be looked at.
@@ -270,10 +286,6 @@ impl Search {
         observer.event(&self.status, Event::Learnt { batch: self.learnt, update: &update });
         self.learnt += 1;
         if self.saved.is_none_or(|saved| saved.elapsed() >= BETWEEN_SAVES) {
-            // What belongs to this update is proposed first, so that the order of things is the same.
-            if self.proposed <= self.learnt + self.parts.lag && !self.is_exhausted {
-                self.propose()?;
-            }
             self.save()?;
         }
         Ok(true)

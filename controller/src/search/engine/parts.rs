@@ -43,7 +43,10 @@ pub struct Parts {
     pub screening: Option<Box<dyn Screening>>,
     /// Samples of a batch, at least 1.
     pub batch: usize,
-    /// Batches that are proposed before an earlier one is learnt from: what can be trained at the same time.
+    /// Rules in training, or waiting for it, until the sampler learns from earlier ones before it proposes more: what can be
+    /// trained at the same time.
+    pub ahead: u64,
+    /// Most batches besides the next one that are proposed and not learnt from.
     pub lag: u64,
     /// Seed of the run, from which each trial has its own.
     pub seed: u64,

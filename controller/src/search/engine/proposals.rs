@@ -20,7 +20,7 @@ impl Search {
         for proposal in proposals {
             let number = self.sampled;
             self.parts.ledger.add_sample(number, self.proposed, &proposal)?;
-            batch.push(Sample { number, tokens: proposal.tokens, trial: None });
+            batch.push(Sample { number, tokens: proposal.tokens, trial: None, is_trained: false });
             self.sampled += 1;
         }
         self.is_dirty = true;
@@ -68,6 +68,7 @@ impl Search {
         let sample = self.batches.iter_mut().flatten().find(|sample| sample.trial.is_none());
         if let Some(sample) = sample {
             sample.trial = Some(trial);
+            sample.is_trained = is_trained;
         }
         Ok(true)
     }

@@ -69,7 +69,10 @@ impl Search {
         let all = (batches.len() as u64, updates.len() as u64);
         while (proposed, learnt) != all {
             let at = |batch: u64| batches.get(usize::try_from(batch).ok()?).copied();
-            if proposed < all.0 && proposed <= learnt + self.parts.lag {
+            let open = (learnt..proposed).filter_map(at).flatten();
+            let trained = open.filter(|sample| self.is_trained(sample)).count();
+            let is_next = self.order((proposed - learnt) as usize, trained);
+            if proposed < all.0 && is_next {
                 let differs = SearchError::Differs { batch: proposed, what: "a proposal" };
                 let Some(batch) = at(proposed) else { return Err(differs) };
                 self.propose_again(batch, differs)?;
@@ -91,19 +94,23 @@ impl Search {
             number: row.number,
             tokens: row.tokens.clone(),
             trial: row.trial,
+            is_trained: self.is_trained(row),
         };
         self.batches = left.iter().map(|batch| batch.iter().map(sample).collect()).collect();
         Ok(())
     }
 
+    /// Whether a sample's rule is its first, and was not turned down.
+    fn is_trained(&self, sample: &SampleRow) -> bool {
+        let trial = sample.trial.and_then(|trial| self.trials.get(usize::try_from(trial).ok()?));
+        sample.is_new && trial.is_some_and(|trial| trial.state != TrialState::Rejected)
+    }
+
     fn count_samples(&mut self, samples: &[SampleRow]) {
-        for (sample, trial) in samples.iter().filter_map(|sample| Some((sample, sample.trial?))) {
+        for sample in samples.iter().filter(|sample| sample.trial.is_some()) {
             self.status.samples += 1;
             self.status.repeats += u64::from(!sample.is_new);
-            let trial = usize::try_from(trial).ok().and_then(|trial| self.trials.get(trial));
-            let is_trained =
-                sample.is_new && trial.is_some_and(|trial| trial.state != TrialState::Rejected);
-            self.repeats = if is_trained { 0 } else { self.repeats + 1 };
+            self.repeats = if self.is_trained(sample) { 0 } else { self.repeats + 1 };
         }
     }
 
