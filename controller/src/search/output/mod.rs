@@ -16,7 +16,7 @@ pub mod table;
 pub mod tensorboard;
 pub mod optuna;
 #[cfg(test)]
-mod sample;
+pub(super) mod sample;
 
 pub use record::{RunRecord, TaskFacts};
 pub use rule_facts::RuleFacts;
