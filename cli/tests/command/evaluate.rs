@@ -93,21 +93,22 @@ fn a_funnel_says_where_each_rule_dropped_out() {
 fn what_is_complete_is_kept_when_somebody_interrupts() {
     let session = Session::new();
     let search = "search small --task digits --child softmax --run r --budget 2 --sampler random \
-                  --epochs 1 --baselines sgd --sweep-rates 1e-2 --screen none -q";
+                  --epochs 1 --baselines sgd --sweep-rates 1e-2 -q";
     nosc(&session, search).ok();
-    let run = "evaluate r --top 2 --seeds 1 --coarse --jobs 1";
-    // The baseline is done by then.
-    let long = "evaluate r --top 2 --seeds 1 --coarse --jobs 1 --epochs 300";
-    let long: Vec<&str> = long.split(' ').collect();
-    let stopped = session.interrupted(&long, "lr 1e-2, seed 0: epoch 1 of 300");
+    let run = "evaluate r --top 2 --seeds 1 --coarse --jobs 1 --epochs 300";
+    let run: Vec<&str> = run.split(' ').collect();
+    // The baseline is done when the first rule begins.
+    let stopped = session.interrupted(&run, "trial ");
     assert_eq!(stopped.code, 130, "{}", stopped.err);
     assert!(stopped.err.contains("the same command goes on from here"), "{}", stopped.err);
-    let whole = nosc(&session, run);
-    assert_eq!(whole.code, 0, "{}", whole.err);
-    // What is complete is shown, and what is known is not trained again.
-    assert!(whole.err.contains("sgd, lr 1e-2, seed 0"), "{}", whole.err);
-    let again = nosc(&session, run);
-    assert_eq!((again.out, again.err.as_str()), (whole.out, ""));
+    assert!(stopped.err.contains("sgd, lr 1e-2, seed 0: epoch 300 of 300"), "{}", stopped.err);
+    assert_eq!(stopped.out.lines().filter(|line| line.contains("1.0e-2")).count(), 1);
+    let rest = session.nosc(&run);
+    assert_eq!(rest.code, 0, "{}", rest.err);
+    assert!(rest.err.contains("trial ") && !rest.err.contains("sgd"), "{}", rest.err);
+    assert_eq!(rest.out.lines().filter(|line| line.contains("1.0e-2")).count(), 3);
+    let again = session.nosc(&run);
+    assert_eq!((again.out, again.err.as_str()), (rest.out, ""));
 }
 
 #[test]
