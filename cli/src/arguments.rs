@@ -58,6 +58,9 @@ pub(crate) enum Command {
     /// Search for rules
     #[cfg(feature = "search")]
     Search(Box<SearchArguments>),
+    /// Make a page with plots of a search
+    #[cfg(feature = "search")]
+    Report(ReportArguments),
     /// List the best rules of a search, or write them as rule files
     #[cfg(feature = "search")]
     Best(BestArguments),

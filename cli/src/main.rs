@@ -55,6 +55,8 @@ fn main() -> ExitCode {
         #[cfg(feature = "search")]
         Command::Search(arguments) => search::search(arguments, colour),
         #[cfg(feature = "search")]
+        Command::Report(arguments) => search::report(arguments),
+        #[cfg(feature = "search")]
         Command::Best(arguments) => search::best(arguments),
         #[cfg(feature = "search")]
         Command::Evaluate(arguments) => search::evaluate(arguments),

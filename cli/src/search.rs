@@ -3,6 +3,7 @@
 mod best;
 mod evaluate;
 mod export;
+mod report;
 
 mod settings;
 mod summary;
@@ -21,7 +22,7 @@ use nosc_controller::search::run::{self, Here};
 use nosc_controller::search::settings::SearchSettings;
 use nosc_controller::task::open_with;
 
-use crate::arguments::{Colour, LimitArguments, SearchArguments};
+use crate::arguments::{Colour, LimitArguments, Preset, SearchArguments};
 use crate::error::CliError;
 use crate::interrupt;
 use crate::output::{message, print, print_json};
@@ -30,6 +31,7 @@ use watch::Screen;
 pub(crate) use best::best;
 pub(crate) use evaluate::evaluate;
 pub(crate) use export::export;
+pub(crate) use report::report;
 
 pub(crate) use worker::worker;
 
@@ -61,7 +63,7 @@ pub(crate) fn search(arguments: &SearchArguments, colour: Colour) -> Result<(), 
             (folder, ledger, settings, arguments.preset)
         }
     };
-    let limits = limits(&arguments.limits, preset);
+    let limits = limits(&arguments.limits, preset, &ledger)?;
     interrupt::listen();
     let mut search = run::take_up(ledger, &settings, queue(folder, arguments, &settings)?, now)?;
     if arguments.retry_failed {
@@ -109,7 +111,7 @@ fn check_resume(arguments: &SearchArguments) -> Result<(), CliError> {
         || sampling.groups.is_some()
         || sampling.constraints.is_some()
         || sampling.dedup.is_some()
-        || sampling.batch.is_some()
+        || sampling.update_every.is_some()
         || sampling.lag.is_some()
         || sampling.screen.is_some()
         || !sampling.baselines.is_empty()
@@ -125,11 +127,26 @@ fn check_resume(arguments: &SearchArguments) -> Result<(), CliError> {
     Ok(())
 }
 
-fn limits(arguments: &LimitArguments, preset: Option<crate::arguments::Preset>) -> Limits {
+/// Where it ends: as given, else as the run was begun with, else as the preset has it. What is given for rules and
+/// samples is kept.
+fn limits(
+    arguments: &LimitArguments,
+    preset: Option<Preset>,
+    ledger: &Ledger,
+) -> Result<Limits, CliError> {
     let LimitArguments { budget, samples, time } = *arguments;
-    let is_open = budget.is_none() && samples.is_none() && time.is_none();
-    let usual = || settings::budget(preset);
-    Limits { evaluations: budget.or_else(|| is_open.then(usual).flatten()), samples, time }
+    if budget.is_some() || samples.is_some() {
+        run::set_limits(ledger, budget, samples)?;
+        return Ok(Limits { evaluations: budget, samples, time });
+    }
+    let (evaluations, samples) = match settings::budget(preset).filter(|_| time.is_none()) {
+        Some(budget) => {
+            run::set_limits(ledger, Some(budget), None)?;
+            (Some(budget), None)
+        }
+        None => run::limits(&ledger.rows())?,
+    };
+    Ok(Limits { evaluations, samples, time })
 }
 
 /// Workers are processes of this program.

@@ -144,10 +144,10 @@ pub(crate) struct ReportArguments {
     /// The page; `report.html` in the folder of the run if left out
     #[arg(short, long, value_name = "FILE.html")]
     pub(crate) output: Option<PathBuf>,
-    /// How many rules are shown with curves and times
-    #[arg(short = 'n', long, default_value_t = 10)]
-    pub(crate) count: usize,
-    /// Leave times of steps out, which need a quiet machine
+    /// How many of the best rules have a step of theirs timed
+    #[arg(long, value_name = "RULES", default_value_t = 30)]
+    pub(crate) timed: usize,
+    /// Leave times of steps out: the same run makes the same page then
     #[arg(long)]
     pub(crate) no_times: bool,
 }
@@ -195,9 +195,9 @@ pub(crate) struct SamplingArguments {
     /// Which rules are trained once: those equal in every bit, over the real numbers, or up to the size of steps
     #[arg(long, value_name = "exact|real|scale", value_parser = level)]
     pub(crate) dedup: Option<Level>,
-    /// Strings that are sampled together and learnt from together
+    /// Strings that are sampled together and learnt from together: the controller's batch
     #[arg(long, value_name = "STRINGS")]
-    pub(crate) batch: Option<usize>,
+    pub(crate) update_every: Option<usize>,
     /// Batches that are sampled before an earlier one is learnt from, so that workers have work
     #[arg(long, value_name = "BATCHES")]
     pub(crate) lag: Option<u64>,

@@ -1,6 +1,6 @@
 //! Results as a table, JSON and a picture.
 
-use nosc_controller::plot::{Chart, Line, Scale};
+use nosc_controller::plot::{Chart, Line, Scale, Style};
 use serde_json::{Value, json};
 
 use super::rounds::Row;
@@ -82,7 +82,8 @@ pub(super) fn chart(rows: &[Row]) -> Chart {
         if let Some(line) = known.and_then(|index| lines.get_mut(index)) {
             line.points.push(point);
         } else {
-            lines.push(Line { label, points: vec![point], is_cut_short: false });
+            let points = vec![point];
+            lines.push(Line { label, points, is_cut_short: false, style: Style::Line });
             places.push(place);
         }
     }

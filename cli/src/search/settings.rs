@@ -64,7 +64,7 @@ pub(super) fn settings(
         constraints: constraints.to_string(),
         same: sampling.dedup.unwrap_or(Level::Real).to_string(),
         sampler: sampler(arguments)?,
-        batch: sampling.batch.unwrap_or(PAPER_BATCH),
+        batch: sampling.update_every.unwrap_or(PAPER_BATCH),
         lag: sampling.lag.unwrap_or(1),
         seed: sampling.seed.unwrap_or(0),
         attempts: sampling.attempts.unwrap_or(ATTEMPTS),
@@ -144,7 +144,7 @@ fn sampler(arguments: &SearchArguments) -> Result<SamplerSettings, CliError> {
     let with: Vec<(&str, &str)> =
         given(arguments).filter(|(name, _)| !name.starts_with(SCREEN)).collect();
     Ok(match name {
-        SamplerName::Ppo => SamplerSettings::Ppo(set(PolicySettings::default(), &with, "ppo")?),
+        SamplerName::Ppo => SamplerSettings::Ppo(set(policy(arguments), &with, "ppo")?),
         SamplerName::Evolution => {
             SamplerSettings::Evolution(set(EvolutionSettings::default(), &with, "evolution")?)
         }
@@ -156,6 +156,22 @@ fn sampler(arguments: &SearchArguments) -> Result<SamplerSettings, CliError> {
             }
         },
     })
+}
+
+/// Samples for each rule that is trained, about: most are turned down untrained, or were seen before.
+const SAMPLES_A_RULE: u64 = 5;
+
+/// The paper's settings if they are asked for, or if nobody says how long the search is; else a learning rate
+/// that comes to something within its budget.
+fn policy(arguments: &SearchArguments) -> PolicySettings {
+    let budget = arguments.limits.budget.or_else(|| budget(arguments.preset));
+    let samples = budget.map(|budget| budget.saturating_mul(SAMPLES_A_RULE));
+    match arguments.limits.samples.or(samples) {
+        Some(samples) if arguments.preset != Some(Preset::Paper) => {
+            PolicySettings::for_samples(samples)
+        }
+        _ => PolicySettings::default(),
+    }
 }
 
 /// Before the names of settings of the screening.
@@ -201,6 +217,9 @@ fn set<T: Serialize + DeserializeOwned>(
         };
         // Words that are no JSON are texts.
         *slot = serde_json::from_str(text).unwrap_or_else(|_| Value::String((*text).to_owned()));
+        // So that the message can name it.
+        serde_json::from_value::<T>(Value::Object(object.clone()))
+            .map_err(|error| usage(format!("`--with {name}={text}`: {whose} `{name}`: {error}")))?;
     }
     serde_json::from_value(Value::Object(object))
         .map_err(|error| usage(format!("`--with`: {error}")))

@@ -14,6 +14,7 @@ mod explain;
 mod fmt;
 mod run;
 mod sample;
+mod search;
 mod session;
 mod train;
 mod transfer;

@@ -34,17 +34,16 @@ pub(super) struct Axis {
     pub(super) ticks: Vec<Tick>,
 }
 
-/// A tick for at most this many intervals.
-const INTERVALS: i32 = 8;
 /// A logarithmic axis shows no more decades than this below its high end.
 const DECADES: i32 = 40;
 
 impl Axis {
-    /// The axis from `low` to `high`, widened to round numbers if it is logarithmic.
-    pub(super) fn new(scale: Scale, low: f64, high: f64) -> Self {
+    /// The axis from `low` to `high`, widened to round numbers if it is logarithmic, with ticks for at most so many
+    /// intervals.
+    pub(super) fn new(scale: Scale, low: f64, high: f64, intervals: i32) -> Self {
         match scale {
-            Scale::Linear => linear(low, if high > low { high } else { low + 1.0 }),
-            Scale::Log => logarithmic(low, high.max(low)),
+            Scale::Linear => linear(low, if high > low { high } else { low + 1.0 }, intervals),
+            Scale::Log => logarithmic(low, high.max(low), intervals),
         }
     }
 
@@ -59,8 +58,8 @@ impl Axis {
 }
 
 /// Ticks at multiples of 1, 2 or 5 times a power of ten.
-fn linear(low: f64, high: f64) -> Axis {
-    let rough = (high - low) / f64::from(INTERVALS);
+fn linear(low: f64, high: f64, intervals: i32) -> Axis {
+    let rough = (high - low) / f64::from(intervals);
     let unit = ten_to(libm::floor(libm::log10(rough)) as i32);
     let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|factor| factor * unit);
     let step = step.filter(|step| *step >= rough * 0.999).fold(10.0 * unit, f64::min);
@@ -75,14 +74,14 @@ fn linear(low: f64, high: f64) -> Axis {
 }
 
 /// Ticks at powers of ten; at 1, 2 and 5 times them if there are fewer than two decades.
-fn logarithmic(low: f64, high: f64) -> Axis {
+fn logarithmic(low: f64, high: f64, intervals: i32) -> Axis {
     let top = libm::ceil(libm::log10(high) - 1e-9) as i32;
     let bottom = libm::floor(libm::log10(low) + 1e-9) as i32;
     let bottom = bottom.clamp(top - DECADES, top - 1);
     if top - bottom <= 2 {
         return fine_logarithmic(low, high, bottom, top);
     }
-    let step = (top - bottom + INTERVALS - 1) / INTERVALS;
+    let step = (top - bottom + intervals - 1) / intervals;
     let plain = bottom >= -3 && top <= 4;
     let ticks = (bottom..=top).filter(|power| power % step == 0).map(|power| Tick {
         value: ten_to(power),
@@ -131,10 +130,10 @@ mod tests {
 
     #[test]
     fn a_linear_axis_has_round_ticks_within_the_range() {
-        let axis = Axis::new(Scale::Linear, 0.0, 4000.0);
+        let axis = Axis::new(Scale::Linear, 0.0, 4000.0, 8);
         assert_eq!(values(&axis), (0..=8).map(|i| f64::from(i) * 500.0).collect::<Vec<_>>());
         assert_eq!(axis.ticks[8].label, TickLabel::Plain("4000".to_owned()));
-        let small = Axis::new(Scale::Linear, 0.13, 0.58);
+        let small = Axis::new(Scale::Linear, 0.13, 0.58, 8);
         let labels: Vec<_> = small.ticks.iter().map(|tick| tick.label.clone()).collect();
         assert_eq!(labels[0], TickLabel::Plain("0.2".to_owned()));
         assert_eq!(labels.len(), 4);
@@ -142,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_log_axis_has_powers_of_ten() {
-        let axis = Axis::new(Scale::Log, 3e-9, 24.0);
+        let axis = Axis::new(Scale::Log, 3e-9, 24.0, 8);
         assert_eq!((axis.low, axis.high), (1e-9, 100.0));
         assert!(axis.ticks.len() <= 9);
         assert_eq!(axis.position(1e-9), 0.0);
@@ -153,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_short_log_axis_has_ticks_between_the_powers() {
-        let axis = Axis::new(Scale::Log, 0.11, 2.3);
+        let axis = Axis::new(Scale::Log, 0.11, 2.3, 8);
         assert_eq!(values(&axis), [0.1, 0.2, 0.5, 1.0, 2.0, 5.0]);
     }
 
@@ -161,7 +160,7 @@ mod tests {
     fn one_value_and_extreme_ranges_have_an_axis() {
         for scale in [Scale::Linear, Scale::Log] {
             for (low, high) in [(1.0, 1.0), (3.0, 3.0), (5e-324, 1e300), (0.001, 1e12)] {
-                let axis = Axis::new(scale, low, high);
+                let axis = Axis::new(scale, low, high, 8);
                 assert!(axis.high > axis.low && axis.position(high).is_finite(), "{axis:?}");
                 assert!((1..=12).contains(&axis.ticks.len()), "{axis:?}");
             }

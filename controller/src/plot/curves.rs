@@ -1,7 +1,7 @@
 //! The chart of a task: loss over steps, one line a rule.
 
 use super::axis::{Scale, number};
-use super::chart::{Chart, Line};
+use super::chart::{Chart, Line, Style};
 use crate::outcome::{End, Outcome};
 use crate::task::Description;
 
@@ -32,6 +32,7 @@ fn line(name: &str, outcome: &Outcome) -> Line {
         label: format!("{name}, lr {learning_rate}{ending}"),
         points: outcome.curve.iter().map(|point| (point.step as f64, point.loss)).collect(),
         is_cut_short: outcome.divergence().is_some(),
+        style: Style::Line,
     }
 }
 

@@ -47,6 +47,20 @@ pub(super) fn circle((x, y): (f64, f64), stroke: &str) -> String {
     format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" {stroke}/>\n")
 }
 
+/// Dots on these whole pixels: lines without a length, whose ends are round.
+pub(super) fn dots(points: &[(f64, f64)], stroke: &str) -> String {
+    let dots: Vec<String> = points.iter().map(|(x, y)| format!("M{x:.0} {y:.0}h0")).collect();
+    let dots = dots.concat();
+    format!("<path {stroke} d=\"{dots}\"/>\n")
+}
+
+/// A filled rectangle with its top left at (x, y).
+pub(super) fn bar((x, y): (f64, f64), (width, height): (f64, f64), fill: &str) -> String {
+    format!(
+        "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" {fill}/>\n"
+    )
+}
+
 /// Plain text as markup. Control characters, most of which XML forbids, become spaces.
 pub(super) fn escape(text: &str) -> String {
     let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");

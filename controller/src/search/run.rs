@@ -27,6 +27,8 @@ pub mod about {
     pub const LOSS: &str = "loss";
     /// Number of parameters of a child.
     pub const PARAMETERS: &str = "parameters";
+    /// Rules to train and strings to sample, JSON: a list of two, `null` for no limit.
+    pub const LIMITS: &str = "limits";
     /// When it was begun, seconds since 1970.
     pub const BEGUN: &str = "begun";
 }
@@ -117,6 +119,33 @@ pub fn begin(
 pub fn settings(rows: &Rows<'_>) -> Result<SearchSettings, RunError> {
     let json = rows.about(about::SETTINGS)?.unwrap_or_default();
     serde_json::from_str(&json).map_err(|error| RunError::Unread { reason: error.to_string() })
+}
+
+/// Keeps how many rules a run is to train, and how many strings to sample.
+///
+/// # Errors
+///
+/// [`RunError::Ledger`].
+pub fn set_limits(
+    ledger: &Ledger,
+    evaluations: Option<u64>,
+    samples: Option<u64>,
+) -> Result<(), RunError> {
+    let json = serde_json::to_string(&[evaluations, samples])
+        .map_err(|error| RunError::Unread { reason: error.to_string() })?;
+    Ok(ledger.set_about(about::LIMITS, &json)?)
+}
+
+/// What [`set_limits`] has kept.
+///
+/// # Errors
+///
+/// [`RunError::Ledger`], [`RunError::Unread`].
+pub fn limits(rows: &Rows<'_>) -> Result<(Option<u64>, Option<u64>), RunError> {
+    let Some(json) = rows.about(about::LIMITS)? else { return Ok((None, None)) };
+    let [evaluations, samples] = serde_json::from_str(&json)
+        .map_err(|error| RunError::Unread { reason: error.to_string() })?;
+    Ok((evaluations, samples))
 }
 
 /// All rows of a run, for what is made of them.

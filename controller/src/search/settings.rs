@@ -116,6 +116,13 @@ impl SearchSettings {
         if let Some(screen) = &self.screen {
             screen.check()?;
         }
+        let is_unknown = |name: &&String| nosc_runtime::library::rule(name).is_none();
+        if let Some(name) = self.baselines.iter().find(is_unknown) {
+            let message = format!(
+                "`{name}` cannot be a baseline: no standard rule has this name; `nosc rules` lists them"
+            );
+            return Err(SettingsError::Name(message));
+        }
         let ranges = [
             ("batch", self.batch as u64, 1, "1 to 1000000"),
             ("lag", self.lag, 0, "0 to 1000000"),

@@ -12,9 +12,11 @@
 
 mod record;
 mod rule_facts;
+mod tokens;
 pub mod table;
 pub mod tensorboard;
 pub mod optuna;
+pub mod report;
 #[cfg(test)]
 pub(super) mod sample;
 

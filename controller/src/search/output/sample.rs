@@ -97,7 +97,7 @@ fn trial(number: u64, sample: u64, state: TrialState, reward: f64) -> TrialRow {
         key: format!("{number:032x}"),
         rule: RULES[(sample / 2) as usize % RULES.len()].1.to_owned(),
         sample: Some(sample),
-        is_flipped: number % 3 == 0,
+        is_flipped: number.is_multiple_of(3),
         seed: u64::MAX - number,
         state,
         attempts: u32::from(state != TrialState::Pending),

@@ -11,7 +11,7 @@ use super::reason::Reason;
 use super::{SEED, Screen, optimizer};
 use crate::random::Random;
 
-/// The largest cosine of update and gradient, of all steps and groups of elements; 0 where there is none.
+/// The mean cosine of update and gradient over all steps and groups of elements that are updated; 0 if none is.
 ///
 /// # Errors
 ///
@@ -21,7 +21,7 @@ pub(super) fn probe(screen: &Screen, compiled: &CompiledRule) -> Result<f64, Rea
     let (weights, slopes) = (points::start(), slopes());
     let (mut one, mut other) = (optimizer(compiled, steps)?, optimizer(compiled, steps)?);
     let mut depends = !screen.gradient;
-    let mut most = 0.0_f64;
+    let (mut sum, mut count) = (0.0, 0_u32);
     for step in 0..steps {
         let gradients = gradients(&slopes, step);
         let moved = moved(&mut one, &weights, &gradients)?;
@@ -36,10 +36,13 @@ pub(super) fn probe(screen: &Screen, compiled: &CompiledRule) -> Result<f64, Rea
             depends = bits(&moved) != bits(&self::moved(&mut other, &weights, &gradients)?);
         }
         for group in 0..points::GROUPS {
-            most = most.max(cosine(group, &weights, &moved, &gradients));
+            if let Some(cosine) = cosine(group, &weights, &moved, &gradients) {
+                sum += cosine;
+                count += 1;
+            }
         }
     }
-    if depends { Ok(most) } else { Err(Reason::NoGradient) }
+    if depends { Ok(sum / f64::from(count.max(1))) } else { Err(Reason::NoGradient) }
 }
 
 /// The gradients of the quadratic at its start.
@@ -83,8 +86,8 @@ fn bits(points: &Points) -> [u32; points::COUNT] {
     points.map(f32::to_bits)
 }
 
-/// The cosine of update and gradient in a group; 0 if the update is 0 or not finite.
-fn cosine(group: usize, weights: &Points, moved: &Points, gradients: &Points) -> f64 {
+/// The cosine of update and gradient in a group; none if the update is 0 or not finite.
+fn cosine(group: usize, weights: &Points, moved: &Points, gradients: &Points) -> Option<f64> {
     let (mut product, mut update, mut gradient) = (0.0, 0.0, 0.0);
     for element in points::group(group) {
         let u = f64::from(weights[element]) - f64::from(moved[element]);
@@ -94,5 +97,5 @@ fn cosine(group: usize, weights: &Points, moved: &Points, gradients: &Points) ->
         gradient += g * g;
     }
     let cosine = product / libm::sqrt(update * gradient);
-    if cosine.is_finite() { cosine } else { 0.0 }
+    cosine.is_finite().then_some(cosine)
 }

@@ -25,10 +25,10 @@ pub enum Reason {
     },
     /// No learning rate lowers the loss clearly.
     #[error(
-        "no learning rate lowers a small quadratic to the share of its loss that is asked for: {left:.3} is left (cosine of update and gradient at most {cosine:.3})"
+        "no learning rate lowers a small quadratic to the share of its loss that is asked for: {left:.3} is left (mean cosine of update and gradient: {cosine:.3})"
     )]
     NoDescent {
-        /// The largest cosine of update and gradient in the probe.
+        /// The mean cosine of update and gradient in the probe.
         cosine: f64,
         /// The least share of the loss that was left; 1 also where the cosine alone decided.
         left: f64,

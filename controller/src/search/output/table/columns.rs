@@ -102,8 +102,9 @@ pub(super) fn rows(
 ) -> Vec<Vec<Cell>> {
     let samples = run.samples_by_number();
     let duplicates = run.duplicates();
-    let reads_rule = |column: &&Column| matches!(column.name, "formula" | "bytes_per_parameter");
-    let reads_rules = columns.iter().any(|column| reads_rule(column));
+    let reads_rule =
+        |column: &&'static Column| matches!(column.name, "formula" | "bytes_per_parameter");
+    let reads_rules = columns.iter().any(reads_rule);
     let mut facts: BTreeMap<&str, RuleFacts> = BTreeMap::new();
     if reads_rules {
         for trial in trials {

@@ -100,7 +100,9 @@ impl Table {
         let mut trials: Vec<_> = run.trials.iter().collect();
         trials.sort_by_key(|trial| trial.number);
         if order == Order::Reward {
-            let reward = |reward: Option<f64>| reward.unwrap_or(f64::NEG_INFINITY);
+            let reward = |reward: Option<f64>| {
+                reward.filter(|reward| !reward.is_nan()).unwrap_or(f64::NEG_INFINITY)
+            };
             trials.sort_by(|a, b| reward(b.reward).total_cmp(&reward(a.reward)));
         }
         let rows = columns::rows(run, &trials, &columns);
@@ -151,16 +153,18 @@ mod tests {
 
     #[test]
     fn columns_are_chosen_and_trials_sorted() {
-        let run = sample::run(20);
+        let mut run = sample::run(20);
+        run.trials[5].reward = None;
+        run.trials[4].reward = Some(f64::NAN);
         let table = Table::new(&run, &["reward", "trial"], Order::Reward).unwrap();
         let rewards: Vec<f64> = table
             .rows
             .iter()
             .map_while(|row| if let Cell::Number(reward) = row[0] { Some(reward) } else { None })
             .collect();
-        assert_eq!(rewards.len(), 23);
-        assert!(rewards.is_sorted_by(|a, b| a >= b), "{rewards:?}");
-        assert_eq!(table.rows[23], [Cell::Null, Cell::Integer(23)]);
+        assert_eq!(rewards.len(), 22);
+        assert!(rewards[..21].is_sorted_by(|a, b| a >= b) && rewards[21].is_nan(), "{rewards:?}");
+        assert_eq!(table.rows[22..], [5, 23].map(|n| vec![Cell::Null, Cell::Integer(n)]));
         let first = &Table::new(&run, &["name"], Order::Trial).unwrap().rows[0];
         assert_eq!(first[..], [Cell::Text("SGD".to_owned())]);
     }

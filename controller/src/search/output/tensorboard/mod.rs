@@ -1,4 +1,4 @@
-//! A run as an event file of TensorBoard: curves of rewards over trials, and of the sampler over batches.
+//! A run as an event file of `TensorBoard`: curves of rewards over trials, and of the sampler over batches.
 //!
 //! | tag | step | value |
 //! |---|---|---|
@@ -52,7 +52,7 @@ pub fn write_events(run: &RunRecord, mut out: impl Write) -> io::Result<()> {
     out.flush()
 }
 
-/// A name for the file: TensorBoard reads those with `tfevents` in them, and the later of two runs has the later number.
+/// A name for the file: `TensorBoard` reads those with `tfevents` in them, and the later of two runs has the later number.
 pub fn file_name(run: &RunRecord) -> String {
     format!("events.out.tfevents.{:010}.nosc", started(run) as u64)
 }
@@ -89,7 +89,7 @@ fn scalars(row: &UpdateRow) -> impl Iterator<Item = (&'static str, f64)> {
     values.into_iter().filter_map(|(tag, value)| Some((tag, value.filter(|v| v.is_finite())?)))
 }
 
-/// A table in Markdown, which TensorBoard draws.
+/// A table in Markdown, which `TensorBoard` draws.
 fn about(run: &RunRecord) -> String {
     let cell = |text: &str| text.replace('|', "\\|").replace(['\n', '\r'], " ");
     let rows =

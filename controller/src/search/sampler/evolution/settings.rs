@@ -63,13 +63,9 @@ impl EvolutionSettings {
             ("population", self.population, EvolutionSettings::MAX_POPULATION),
             ("tournament", self.tournament, EvolutionSettings::MAX_TOURNAMENT),
         ];
-        for (setting, value, most) in sized {
+        let expected = ["a number from 1 to 1,000,000", "a number from 1 to 10,000"];
+        for ((setting, value, most), expected) in sized.into_iter().zip(expected) {
             if !(1..=most).contains(&value) {
-                let expected = if setting == "population" {
-                    "a number from 1 to 1,000,000"
-                } else {
-                    "a number from 1 to 10,000"
-                };
                 return Err(SamplerError::Setting { setting, value: value as f64, expected });
             }
         }

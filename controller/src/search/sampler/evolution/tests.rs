@@ -84,7 +84,8 @@ fn a_reward_is_climbed_much_faster_than_by_random_search() {
     let mut sampler = evolution(&space, 3, Constraints::PAPER);
     let evolved = run(&mut sampler, sizes, likeness(hidden));
     assert!(late(&random) < 0.25 && late(&evolved) > 0.7, "{} {}", late(&random), late(&evolved));
-    assert!(best(&random) < 0.7 && best(&evolved) > 0.95, "{} {}", best(&random), best(&evolved));
+    // All tokens but one, of fifteen.
+    assert!(best(&random) < 0.6 && best(&evolved) > 0.9, "{} {}", best(&random), best(&evolved));
 }
 
 #[test]

@@ -36,7 +36,9 @@ impl Baseline {
         self.batches += 1;
         if normalize {
             let divisor = libm::sqrt(self.square).max(LEAST);
-            advantages.iter_mut().for_each(|advantage| *advantage /= divisor);
+            for advantage in &mut advantages {
+                *advantage /= divisor;
+            }
         }
         (baseline, advantages)
     }

@@ -13,7 +13,9 @@ pub(super) fn log_probabilities(logits: &[f32], allowed: &[bool], out: &mut [f64
     }
     let total: f64 = out.iter().map(|logit| libm::exp(logit - most)).sum();
     let shift = most + libm::log(total);
-    out.iter_mut().for_each(|logit| *logit -= shift);
+    for logit in out {
+        *logit -= shift;
+    }
     // An infinite or undefined logit makes the sum undefined.
     shift.is_finite()
 }
@@ -68,14 +70,15 @@ pub(super) struct Token {
 }
 
 impl Objective {
-    /// `-share` of the token's objective; its derivatives by the logits go to `of_logits`.
+    /// `-share` of the token's objective, and the entropy of its position; the derivatives by the logits go to
+    /// `of_logits`.
     pub(super) fn loss(
         &self,
         log_probabilities: &[f64],
         token: Token,
         share: f64,
         of_logits: &mut [f32],
-    ) -> f64 {
+    ) -> (f64, f64) {
         let Token { choice, before, advantage } = token;
         let ratio = libm::exp(log_probabilities[choice] - before);
         let (plain, bounded) =
@@ -89,7 +92,7 @@ impl Objective {
             let of_entropy = if probability > 0.0 { -probability * (value + entropy) } else { 0.0 };
             *out = (-share * (slope * (hit - probability) + self.entropy * of_entropy)) as f32;
         }
-        -share * (plain.min(bounded) + self.entropy * entropy)
+        (-share * (plain.min(bounded) + self.entropy * entropy), entropy)
     }
 }
 
@@ -139,7 +142,7 @@ mod tests {
         ] {
             let token = Token { choice: 1, before: out[1] - libm::log(ratio), advantage };
             let mut of_logits = [0.0; 2];
-            let loss = objective.loss(&out, token, 1.0, &mut of_logits);
+            let (loss, _) = objective.loss(&out, token, 1.0, &mut of_logits);
             assert!((loss + expected).abs() < 1e-12, "{ratio} {advantage}: {loss}");
             assert_eq!(of_logits[1] != 0.0, moves);
         }

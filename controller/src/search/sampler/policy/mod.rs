@@ -193,8 +193,11 @@ impl PolicySampler {
             let gradients = &mut self.gradients;
             let measured = net.gradient(&weights.values, batch, advantages, &objective, gradients);
             let Some(measured) = measured else { break };
-            first.get_or_insert_with(|| (measured.entropy, norm(gradients)));
-            weights.step(gradients)?;
+            let norm = norm(gradients);
+            first.get_or_insert((measured.entropy, norm));
+            if norm.is_finite() {
+                weights.step(gradients)?;
+            }
         }
         first.ok_or_else(|| failed(NotFinite))
     }
@@ -202,7 +205,7 @@ impl PolicySampler {
 
 impl Sampler for PolicySampler {
     fn name(&self) -> &'static str {
-        "policy"
+        "ppo"
     }
 
     fn propose(&mut self, first: u64, count: usize) -> Result<Vec<Proposal>, SamplerError> {

@@ -1,5 +1,8 @@
 //! The net with its memory: what it does with whole batches of strings.
 
+use std::fmt;
+use std::ops::Range;
+
 use nosc_compiler::space::Vocabulary;
 
 use super::batch::Batch;
@@ -13,13 +16,22 @@ use crate::search::sampler::SamplerError;
 const STREAM: u64 = 0x706f_6c69_6379_0000;
 
 /// The net that gives each string of a vocabulary a probability. It has no weights: they are an argument.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct PolicyNet {
     pub(super) vocabulary: Vocabulary,
     pub(super) shape: Shape,
     pass: Pass,
     /// The log-probabilities of one position.
     values: Vec<f64>,
+}
+
+impl fmt::Debug for PolicyNet {
+    /// Without its memory, which is large.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Shape { hidden, weights, .. } = &self.shape;
+        let mut out = f.debug_struct("PolicyNet");
+        out.field("hidden", hidden).field("weights", weights).finish_non_exhaustive()
+    }
 }
 
 /// Strings to learn from.
@@ -170,34 +182,23 @@ impl PolicyNet {
     ) -> Option<Measured> {
         gradients.fill(0.0);
         self.pass.prepare(&self.shape, weights);
-        let (shape, count) = (&self.shape, batch.len(&self.shape));
+        let (count, positions) = (batch.len(&self.shape), self.shape.positions());
         let share = 1.0 / count as f64;
         let mut measured = Measured::default();
         for start in (0..count).step_by(ROWS) {
-            let rows = ROWS.min(count - start);
-            self.pass.begin(shape, rows);
-            for position in 0..shape.positions() {
-                self.pass.forward(shape, weights, position);
-                for row in 0..rows {
-                    let string = start + row;
-                    let choice = batch.string(shape, string)[position];
-                    let values = &mut self.values[..shape.places[position].width];
-                    let logits = self.pass.logits(shape, position, row);
-                    let allowed = batch.allowed(shape, string, position);
-                    if !head::log_probabilities(logits, allowed, values) {
-                        return None;
-                    }
-                    let token = Token {
-                        choice: usize::from(choice),
-                        before: batch.log_probabilities[string * shape.positions() + position],
-                        advantage: advantages[string],
-                    };
-                    measured.loss += objective.loss(values, token, share, logits);
-                    measured.entropy += share * head::entropy(values);
-                    self.pass.choose(position, row, choice);
-                }
-            }
-            self.pass.backward(shape, weights, gradients);
+            let strings = start..count.min(start + ROWS);
+            self.run(weights, batch, strings, |(string, position), values, logits| {
+                let place = string * positions + position;
+                let token = Token {
+                    choice: usize::from(batch.choices[place]),
+                    before: batch.log_probabilities[place],
+                    advantage: advantages[string],
+                };
+                let (loss, entropy) = objective.loss(values, token, share, logits);
+                measured.loss += loss;
+                measured.entropy += share * entropy;
+            })?;
+            self.pass.backward(&self.shape, weights, gradients);
         }
         Some(measured)
     }
@@ -205,31 +206,46 @@ impl PolicyNet {
     /// How far these weights are from those that proposed the batch: the mean over its strings of
     /// `(r - 1) - log r`; none if it is not finite.
     pub(super) fn divergence(&mut self, weights: &[f32], batch: &Batch) -> Option<f64> {
-        let (shape, count) = (&self.shape, batch.len(&self.shape));
-        let mut sum = 0.0;
+        let (count, positions) = (batch.len(&self.shape), self.shape.positions());
+        let mut log_ratios = vec![0.0; count];
         for start in (0..count).step_by(ROWS) {
-            let rows = ROWS.min(count - start);
-            let mut after = vec![0.0; rows];
-            self.pass.begin(shape, rows);
-            for position in 0..shape.positions() {
-                self.pass.forward(shape, weights, position);
-                for (row, after) in after.iter_mut().enumerate() {
-                    let choice = batch.string(shape, start + row)[position];
-                    let values = &mut self.values[..shape.places[position].width];
-                    let logits = self.pass.logits(shape, position, row);
-                    let allowed = batch.allowed(shape, start + row, position);
-                    head::log_probabilities(logits, allowed, values);
-                    *after += values[usize::from(choice)];
-                    self.pass.choose(position, row, choice);
-                }
-            }
-            for (row, after) in after.into_iter().enumerate() {
-                let log_ratio = after - batch.log_probability(shape, start + row);
-                sum += libm::expm1(log_ratio) - log_ratio;
+            let strings = start..count.min(start + ROWS);
+            self.run(weights, batch, strings, |(string, position), values, _| {
+                let place = string * positions + position;
+                let after = values[usize::from(batch.choices[place])];
+                log_ratios[string] += after - batch.log_probabilities[place];
+            })?;
+        }
+        let terms = log_ratios.iter().map(|log_ratio| libm::expm1(*log_ratio) - log_ratio);
+        let divergence = terms.sum::<f64>() / count as f64;
+        divergence.is_finite().then_some(divergence)
+    }
+
+    /// Runs some strings of a batch, at most [`ROWS`]. For each token, `visit` gets the numbers of string and
+    /// position, the log-probabilities there, and the logits, in whose place it may put the derivatives by
+    /// them. None if a logit is not finite.
+    fn run(
+        &mut self,
+        weights: &[f32],
+        batch: &Batch,
+        strings: Range<usize>,
+        mut visit: impl FnMut((usize, usize), &[f64], &mut [f32]),
+    ) -> Option<()> {
+        let shape = &self.shape;
+        let mut is_finite = true;
+        self.pass.begin(shape, strings.len());
+        for position in 0..shape.positions() {
+            self.pass.forward(shape, weights, position);
+            for (row, string) in strings.clone().enumerate() {
+                let values = &mut self.values[..shape.places[position].width];
+                let logits = self.pass.logits(shape, position, row);
+                let allowed = batch.allowed(shape, string, position);
+                is_finite &= head::log_probabilities(logits, allowed, values);
+                visit((string, position), values, logits);
+                self.pass.choose(position, row, batch.string(shape, string)[position]);
             }
         }
-        let divergence = sum / count as f64;
-        divergence.is_finite().then_some(divergence)
+        is_finite.then_some(())
     }
 }
 

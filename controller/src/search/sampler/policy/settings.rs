@@ -13,8 +13,8 @@ pub const MAX_PASSES: usize = 100;
 ///
 /// The defaults are those of Bello, Zoph, Vasudevan and Le 2017, section 4.2 where it says: an LSTM of 150
 /// units, weights that start uniform in +-0.08, Adam at 1e-5, an entropy bonus of 0.0015, the clipping of
-/// Schulman et al. 2017. That rate is for tens of thousands of samples; see the documentation of the
-/// [module](super) for one that suits fewer.
+/// Schulman et al. 2017. That rate is for tens of thousands of samples; [`PolicySettings::for_samples`] has one that
+/// suits fewer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PolicySettings {
@@ -30,8 +30,8 @@ pub struct PolicySettings {
     pub entropy: f64,
     /// Epsilon: how far the ratio of a token's probabilities may get from 1 before it is clipped; above 0, at most 1.
     pub clip: f64,
-    /// Steps for each batch, 1 to [`MAX_PASSES`], each with the gradient of the whole batch. One pass is the policy gradient of
-    /// Williams 1992, since the ratio is still 1, unless other batches were learnt from in between.
+    /// Steps for each batch, 1 to [`MAX_PASSES`], each with the gradient of the whole batch. One pass is the
+    /// policy gradient of Williams 1992, since the ratio is still 1, unless the batch is learnt from late.
     pub passes: usize,
     /// Decay of the moving average of mean rewards that is the baseline, 0 to below 1.
     pub baseline_decay: f64,
@@ -56,6 +56,19 @@ impl Default for PolicySettings {
 }
 
 impl PolicySettings {
+    /// For a search of so many samples: a learning rate of 0.25 over their number, between the paper's and
+    /// 1e-3, and an entropy bonus of 0.005. The rest is as in the paper.
+    ///
+    /// Found by trying rates, passes and bonuses on made-up rewards over strings of two groups of the space `small`
+    /// (sums of random numbers, one for each token and some for pairs of tokens, with a cliff; 6 to 12
+    /// seeds), in batches of 5. At 300, 500 and 2,000 samples the strings found are best where the net ends up
+    /// at a third to a half of its first entropy. At four times the rate it repeats a few strings; at a
+    /// quarter it still draws nearly at random.
+    pub fn for_samples(samples: u64) -> Self {
+        let learning_rate = (0.25 / samples.max(1) as f64).clamp(1e-5, 1e-3);
+        Self { learning_rate, entropy: 0.005, ..Self::default() }
+    }
+
     /// Refuses what is out of range.
     pub(super) fn check(&self) -> Result<(), SamplerError> {
         let whole = |value: usize, most: usize| (1..=most).contains(&value);
@@ -127,6 +140,10 @@ mod tests {
             ("baseline_decay", |s| s.baseline_decay = 1.0),
         ];
         assert!(PolicySettings::default().check().is_ok());
+        for (samples, rate) in [(0, 1e-3), (500, 5e-4), (u64::MAX, 1e-5)] {
+            let settings = PolicySettings::for_samples(samples);
+            assert!(settings.check().is_ok() && settings.learning_rate == rate, "{settings:?}");
+        }
         for (name, change) in changes {
             let mut settings = PolicySettings::default();
             change(&mut settings);

@@ -128,7 +128,8 @@ impl Shape {
         tensors
     }
 
-    /// Weights and biases at the start, all uniform in +- `bound`: numbers of one stream of the seed, in the order of the array.
+    /// Weights and biases at the start, all uniform in +- `bound`: numbers of one stream of the seed, in the
+    /// order of the array.
     pub(super) fn initial_weights(&self, seed: u64, bound: f64) -> Vec<f32> {
         let (mut random, bound) = (Random::new(seed, STREAM), bound as f32);
         (0..self.weights).map(|_| random.between(-bound, bound)).collect()

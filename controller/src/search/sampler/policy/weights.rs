@@ -1,6 +1,6 @@
 //! The weights, and the compiled rule that moves them.
 
-use nosc_runtime::{Backend, CompiledRule, NonFinite, Optimizer, Settings, library};
+use nosc_runtime::{Backend, CompiledRule, Optimizer, Settings, library};
 
 use super::PolicySettings;
 use crate::search::sampler::SamplerError;
@@ -40,12 +40,7 @@ impl Weights {
         let compiled = CompiledRule::new(&rule, Backend::Auto).map_err(failed)?;
         let learning_rate = settings.learning_rate;
         let optimizer = |length: usize| {
-            let settings = Settings {
-                seed: Some(seed),
-                threads: Some(1),
-                non_finite: NonFinite::Skip,
-                ..Settings::default()
-            };
+            let settings = Settings { seed: Some(seed), threads: Some(1), ..Settings::default() };
             Optimizer::new(compiled.clone(), &[length], settings).map_err(failed)
         };
         // What a rule refuses, a total of steps that it does not get for one, it refuses at its first step.
@@ -53,7 +48,7 @@ impl Weights {
         Ok(Self { optimizer: optimizer(values.len())?, values, learning_rate })
     }
 
-    /// Moves the weights; not by a gradient that is not finite.
+    /// Moves the weights by a gradient, which should be finite.
     pub(super) fn step(&mut self, gradients: &[f32]) -> Result<(), SamplerError> {
         let weights: &mut [f32] = &mut self.values;
         let step = self.optimizer.step(&mut [weights], &[gradients], self.learning_rate);
