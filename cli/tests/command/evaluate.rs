@@ -27,6 +27,7 @@ fn the_best_rules_are_judged_beside_the_baselines_once() {
     let table = done.out;
     assert!(table.contains("50 steps, seeds 0 to 2"), "{table}");
     assert!(table.contains("above ") && table.contains("reward"), "{table}");
+    assert!(table.contains("those of the found rules, which were chosen by them"), "{table}");
     for name in ["sgd", "adam"] {
         assert!(table.lines().any(|line| line.ends_with(name)), "{table}");
     }

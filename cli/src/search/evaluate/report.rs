@@ -1,6 +1,7 @@
 //! Rules that were judged again: tables, JSON, CSV.
 
 use nosc_controller::search::evaluation::{Comparison, Judged, Spread, best_baseline, optimism};
+use nosc_controller::search::record::TrialKind;
 use nosc_controller::search::settings::SearchSettings;
 use serde_json::{Value, json};
 
@@ -48,15 +49,9 @@ pub(super) fn tables(sections: &[Section], settings: &SearchSettings) -> String 
             .map_or_else(String::new, |round| format!("Round {}, {}. ", round.number, round.what));
         out += &format!("{head}{title}: {steps} steps, {}\n", seeds(&conditions.protocol.seeds));
         out += &table(judged, round.is_some());
-        let is_as_in_search = conditions.protocol.steps == settings.protocol.steps
-            && conditions.options == settings.options;
-        if let Some(optimism) = optimism(judged).filter(|_| is_as_in_search) {
-            let unit = Unit::of(judged);
-            out += &format!(
-                "In the search the rewards of these rules were {} {} on average: they were chosen by them.\n",
-                unit.distance(optimism.abs()),
-                if optimism < 0.0 { "lower" } else { "higher" },
-            );
+        let is_as_in_search = round.is_none() && steps == settings.protocol.steps;
+        if is_as_in_search && let Some(text) = luck(judged) {
+            out += &text;
         }
         out.push('\n');
     }
@@ -71,6 +66,18 @@ pub(super) fn tables(sections: &[Section], settings: &SearchSettings) -> String 
         }
     }
     out
+}
+
+/// How much of the rewards in the search was luck: baselines were not chosen by theirs.
+fn luck(judged: &[Judged]) -> Option<String> {
+    let unit = Unit::of(judged);
+    let found = unit.signed(optimism(judged, TrialKind::Sampled)?);
+    let baselines = optimism(judged, TrialKind::Baseline)
+        .map_or_else(String::new, |luck| format!(", those of the baselines {}", unit.signed(luck)));
+    Some(format!(
+        "Rewards in the search less the means here, on average: those of the found rules, which were chosen by them, \
+         {found}{baselines}\n"
+    ))
 }
 
 /// What rewards are: accuracies, or of losses.
@@ -92,10 +99,11 @@ impl Unit {
         }
     }
 
-    fn distance(self, value: f64) -> String {
+    /// A difference.
+    fn signed(self, value: f64) -> String {
         match self {
-            Self::Accuracy => format!("{:.1} points", value * 100.0),
-            Self::Loss => format!("{value:.4}"),
+            Self::Accuracy => format!("{:+.1} points", value * 100.0),
+            Self::Loss => format!("{value:+.4}"),
         }
     }
 
@@ -113,10 +121,7 @@ impl Unit {
     }
 
     fn above(self, comparison: &Comparison) -> String {
-        let difference = match self {
-            Self::Accuracy => format!("{:+.1} points", comparison.difference * 100.0),
-            Self::Loss => format!("{:+.4}", comparison.difference),
-        };
+        let difference = self.signed(comparison.difference);
         let errors = comparison.standard_errors.map(|errors| format!(" ({errors:+.1})"));
         difference + &errors.unwrap_or_default()
     }

@@ -109,7 +109,7 @@ impl Threshold {
     }
 
     /// Whether the reward is below it.
-    pub fn is_above(&self, reward: f64) -> bool {
+    pub fn is_above(self, reward: f64) -> bool {
         reward < self.0
     }
 }
@@ -171,11 +171,12 @@ pub fn best_baseline(judged: &[Judged]) -> Option<&Judged> {
     judged.iter().find(|one| one.is_baseline() && one.diverged < one.result.seeds.len())
 }
 
-/// By how much the rewards of the found rules in the search are above their means here, on average: how far the best of a search
-/// are too good to be true. None if no rule was trained with all seeds. It says so only where children train as long as in the search.
-pub fn optimism(judged: &[Judged]) -> Option<f64> {
-    let found = judged.iter().filter(|one| !one.is_baseline() && !one.result.is_stopped_early);
+/// By how much the rewards of the rules of a kind in the search are above their means here, on average. Found rules were chosen by their
+/// rewards, baselines were not: by as much as the one is above the other, the best of a search are too good to be true. None if no rule
+/// of the kind was trained with all seeds. It says so only where children train as in the search, and weak rules are not spared.
+pub fn optimism(judged: &[Judged], kind: TrialKind) -> Option<f64> {
+    let whole = judged.iter().filter(|one| one.result.kind == kind && !one.result.is_stopped_early);
     let differences: Vec<f64> =
-        found.filter_map(|one| Some(one.result.search_reward? - one.reward?.mean)).collect();
+        whole.filter_map(|one| Some(one.result.search_reward? - one.reward?.mean)).collect();
     Spread::of(&differences).map(|spread| spread.mean)
 }

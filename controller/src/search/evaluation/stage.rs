@@ -93,7 +93,6 @@ pub fn stage<E: From<EvaluationError>>(
             trained += 1;
             Ok(())
         };
-        let threshold = threshold.as_ref();
         cut_short = train(task, &contenders, conditions, threshold, group, runner, &mut keep)?;
         if cut_short.is_some() {
             break;
@@ -103,7 +102,7 @@ pub fn stage<E: From<EvaluationError>>(
         // The search may have tried a baseline since.
         let search_reward = subject.search_reward;
         let result = RuleResult { search_reward, ..known.get(&subject.trial)?.clone() };
-        match &threshold {
+        match threshold {
             Some(threshold) if subject.kind == TrialKind::Sampled => Some(result.up_to(threshold)),
             _ => Some(result).filter(|result| !result.is_stopped_early),
         }

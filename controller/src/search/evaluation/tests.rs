@@ -68,7 +68,7 @@ fn found(trial: u64) -> Subject {
 fn trained(
     makers: &[&dyn MakeStepper],
     conditions: &Conditions,
-    threshold: Option<&Threshold>,
+    threshold: Option<Threshold>,
     (group, jobs): (usize, usize),
 ) -> (Vec<RuleResult>, Vec<(usize, usize)>) {
     let task = opened(conditions);
@@ -207,12 +207,12 @@ fn a_rule_far_below_the_threshold_trains_with_one_seed() {
     let alike = judge(vec![result(0, TrialKind::Baseline, &[0.99, 0.99])]);
     let floor = Threshold::of(&alike[0]).unwrap();
     assert!(floor.is_above(0.969) && !floor.is_above(0.971));
-    let (results, sizes) = trained(&[&Ascent], &quadratic(), Some(&threshold), (1, 1));
+    let (results, sizes) = trained(&[&Ascent], &quadratic(), Some(threshold), (1, 1));
     assert_eq!(sizes.len(), 2);
     assert!(results[0].is_stopped_early && results[0].seeds.len() == 1);
     // It is the same if all seeds were trained before.
     let (whole, _) = trained(&[&Ascent], &quadratic(), None, (1, 1));
-    assert_eq!((whole[0].seeds.len(), whole[0].up_to(&threshold)), (3, results[0].clone()));
+    assert_eq!((whole[0].seeds.len(), whole[0].up_to(threshold)), (3, results[0].clone()));
 }
 
 #[test]
@@ -251,8 +251,9 @@ fn rules_are_ranked_by_validation_and_never_by_test() {
     let lost = &judged[3];
     assert_eq!((lost.diverged, lost.reward.unwrap().mean, lost.final_loss), (1, 0.45, None));
     assert!((lost.test.unwrap().mean - 0.05).abs() < 1e-12);
-    let optimism = optimism(&judged).unwrap();
-    assert!((optimism - (0.1 + 0.45) / 2.0).abs() < 1e-12, "{optimism}");
+    let of = |kind| optimism(&judged, kind).unwrap();
+    assert!((of(TrialKind::Sampled) - f64::midpoint(0.1, 0.45)).abs() < 1e-12);
+    assert!((of(TrialKind::Baseline) - (0.4 + 0.2 + 0.9) / 3.0).abs() < 1e-12);
 }
 
 fn round(is_last: bool) -> Round {

@@ -56,7 +56,7 @@ pub(super) fn train<E>(
     task: &dyn Task,
     contenders: &[Contender<'_>],
     conditions: &Conditions,
-    threshold: Option<&Threshold>,
+    threshold: Option<Threshold>,
     group: usize,
     runner: &mut Runner<'_, E>,
     keep: &mut Keep<'_, E>,
@@ -112,7 +112,7 @@ fn carry_out<E>(
 struct Course<'a> {
     contender: Contender<'a>,
     conditions: &'a Conditions,
-    threshold: Option<&'a Threshold>,
+    threshold: Option<Threshold>,
     /// Short children of the sweep.
     sweep: Vec<Trained>,
     /// The best rate of the sweep.
@@ -129,7 +129,7 @@ impl<'a> Course<'a> {
     fn new(
         contender: Contender<'a>,
         conditions: &'a Conditions,
-        threshold: Option<&'a Threshold>,
+        threshold: Option<Threshold>,
     ) -> Self {
         // With one rate there is nothing to choose.
         let swept = match conditions.protocol.learning_rates[..] {
