@@ -93,6 +93,14 @@ pub(crate) struct EvaluateArguments {
     /// Children at once, each on one thread; one a core if left out. The result does not depend on it
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
+    #[command(flatten)]
+    pub(crate) output: EvaluateOutput,
+}
+
+/// Where judged rules go.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct EvaluateOutput {
     /// Write the results
     #[arg(short, long, value_name = "FILE.csv|FILE.json")]
     pub(crate) output: Option<PathBuf>,

@@ -25,7 +25,7 @@ use crate::train::files::has_ending;
 use crate::train::{ended, run_watched};
 
 pub(crate) fn evaluate(arguments: &EvaluateArguments) -> Result<(), CliError> {
-    if let Some(path) = &arguments.output {
+    if let Some(path) = &arguments.output.output {
         if !has_ending(path, "csv") && !has_ending(path, "json") {
             let message =
                 format!("`{}`: results are CSV or JSON; use .csv or .json", path.display());
@@ -144,7 +144,7 @@ impl<'a> Evaluation<'a> {
         effort: Effort,
     ) -> Result<Stage, CliError> {
         let subjects: Vec<Subject> = self.baselines.iter().chain(found).cloned().collect();
-        let (jobs, quiet) = (self.jobs, self.arguments.quiet);
+        let (jobs, quiet) = (self.jobs, self.arguments.output.quiet);
         let mut runner = |task: &dyn Task, names: &[&str], candidates: &[Candidate<'_>]| {
             run_watched(task, names, candidates, jobs, quiet)
         };
@@ -156,7 +156,7 @@ impl<'a> Evaluation<'a> {
     }
 
     fn announce(&self, round: &Round, found: usize) {
-        if !self.arguments.quiet {
+        if !self.arguments.output.quiet {
             let Round { number, what, conditions, .. } = round;
             let steps = conditions.protocol.steps;
             message(&format!("round {number}, {what}: {found} rules, {steps} steps"));
@@ -165,12 +165,13 @@ impl<'a> Evaluation<'a> {
 
     /// Prints and writes what came of it, and whether that is all.
     fn shown(&self, sections: &[Section], cut_short: Option<CutShort>) -> Result<(), CliError> {
+        let output = &self.arguments.output;
         let is_any = sections.iter().any(|section| !section.judged.is_empty());
-        let written = match &self.arguments.output {
-            Some(path) if is_any => self.write(path, sections),
+        let written = match &output.output {
+            Some(path) if is_any => write(path, sections),
             _ => Ok(()),
         };
-        if self.arguments.json {
+        if output.json {
             print_json(&report::json(sections))?;
         } else if is_any {
             print(&report::tables(sections, &self.settings))?;
@@ -184,13 +185,13 @@ impl<'a> Evaluation<'a> {
         });
         crate::train::end(end, written)
     }
+}
 
-    fn write(&self, path: &Path, sections: &[Section]) -> Result<(), CliError> {
-        let text = if has_ending(path, "json") {
-            format!("{:#}\n", report::json(sections))
-        } else {
-            report::csv(sections)
-        };
-        write_file(path, text.as_bytes())
-    }
+fn write(path: &Path, sections: &[Section]) -> Result<(), CliError> {
+    let text = if has_ending(path, "json") {
+        format!("{:#}\n", report::json(sections))
+    } else {
+        report::csv(sections)
+    };
+    write_file(path, text.as_bytes())
 }
