@@ -1,7 +1,7 @@
 //! The best rules of a search through rounds of longer training and larger children.
 //!
-//! As the paper has it (section 5.1, Table 6): what is found with small children is kept if it holds where training is longer and
-//! nets are larger. The paper does not say how many rules went on. The rounds here:
+//! After the paper (section 5.1, Table 6), whose best rules went on to longer training and larger nets: what small children
+//! like may not hold there. Rounds and thresholds are choices made here:
 //!
 //! | | child | steps |
 //! |---|---|---|
