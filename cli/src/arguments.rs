@@ -14,8 +14,8 @@ use nosc_runtime::{ElementType, NonFinite, Placement, Rounding};
 use crate::error::CliError;
 #[cfg(feature = "search")]
 pub(crate) use search::{
-    BestArguments, ExportArguments, ExportFormat, LimitArguments, Preset, ReportArguments,
-    SamplerName, ScreenName, SearchArguments,
+    BestArguments, EvaluateArguments, ExportArguments, ExportFormat, LimitArguments, Preset,
+    ReportArguments, SamplerName, ScreenName, SearchArguments,
 };
 pub(crate) use training::{
     ChildArguments, ClipNorm, DataArguments, ImageArguments, ProtocolArguments, RateArguments,
@@ -64,6 +64,9 @@ pub(crate) enum Command {
     /// List the best rules of a search, or write them as rule files
     #[cfg(feature = "search")]
     Best(BestArguments),
+    /// Judge the best rules of a search again: other seeds, tuned baselines, longer training, larger children
+    #[cfg(feature = "search")]
+    Evaluate(EvaluateArguments),
     /// Write a search as a table, or for other programs
     #[cfg(feature = "search")]
     Export(ExportArguments),

@@ -46,6 +46,14 @@ pub(crate) enum CliError {
     #[cfg(feature = "search")]
     #[error("stopped; `nosc search --resume {}` goes on from here", .folder.display())]
     Paused { folder: PathBuf },
+    /// Ctrl-C where what is complete is kept.
+    #[cfg(feature = "search")]
+    #[error("stopped; rules that are complete are kept: the same command goes on from here")]
+    Kept,
+    /// Rules of a run that cannot be judged again.
+    #[cfg(feature = "search")]
+    #[error(transparent)]
+    Evaluation(#[from] nosc_controller::search::evaluation::EvaluationError),
     /// A run that cannot be begun, taken up or read.
     #[cfg(feature = "search")]
     #[error(transparent)]
@@ -92,7 +100,7 @@ impl CliError {
             CliError::Usage(_) => 2,
             CliError::Interrupted | CliError::InterruptedEarly => crate::interrupt::EXIT_CODE,
             #[cfg(feature = "search")]
-            CliError::Paused { .. } => crate::interrupt::EXIT_CODE,
+            CliError::Paused { .. } | CliError::Kept => crate::interrupt::EXIT_CODE,
             #[cfg(feature = "search")]
             CliError::Absent(_) => 3,
             CliError::Cpu(error) => of_cpu(error),

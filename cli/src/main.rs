@@ -59,6 +59,8 @@ fn main() -> ExitCode {
         #[cfg(feature = "search")]
         Command::Best(arguments) => search::best(arguments),
         #[cfg(feature = "search")]
+        Command::Evaluate(arguments) => search::evaluate(arguments),
+        #[cfg(feature = "search")]
         Command::Export(arguments) => search::export(arguments),
         #[cfg(feature = "search")]
         Command::SearchWorker => {

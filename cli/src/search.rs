@@ -1,6 +1,7 @@
 //! `nosc search`: a search for rules, begun or taken up.
 
 mod best;
+mod evaluate;
 mod export;
 mod report;
 
@@ -28,6 +29,7 @@ use crate::output::{message, print, print_json};
 use watch::Screen;
 
 pub(crate) use best::best;
+pub(crate) use evaluate::evaluate;
 pub(crate) use export::export;
 pub(crate) use report::report;
 

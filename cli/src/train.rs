@@ -1,7 +1,7 @@
 //! `nosc train`: children trained with rules, compared.
 
 pub(crate) mod children;
-mod files;
+pub(crate) mod files;
 pub(crate) mod makers;
 mod report;
 mod watch;

@@ -68,6 +68,50 @@ pub(crate) struct BestArguments {
     pub(crate) json: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct EvaluateArguments {
+    /// Folder of the run; no search may be under way in it
+    pub(crate) folder: PathBuf,
+    /// How many rules, the best of the search
+    #[arg(long, value_name = "RULES", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) top: u16,
+    /// Seeds, which the search has not used; the first chooses the learning rate
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) seeds: u16,
+    /// Go on to longer training and larger children with those that hold
+    #[arg(long)]
+    pub(crate) funnel: bool,
+    /// Passes over the training examples; as in the search if left out, in a funnel in its first round
+    #[arg(long, conflicts_with = "steps", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) epochs: Option<u64>,
+    /// Steps of each child
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) steps: Option<u64>,
+    /// Take the best learning rate of the sweep, without a third of it and three times it
+    #[arg(long)]
+    pub(crate) coarse: bool,
+    /// Children at once, each on one thread; one a core if left out. The result does not depend on it
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
+    #[command(flatten)]
+    pub(crate) output: EvaluateOutput,
+}
+
+/// Where judged rules go.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct EvaluateOutput {
+    /// Write the results
+    #[arg(short, long, value_name = "FILE.csv|FILE.json")]
+    pub(crate) output: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Say nothing while children train
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
 /// What a run is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ExportFormat {

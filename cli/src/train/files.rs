@@ -99,7 +99,8 @@ impl Files {
     }
 }
 
-fn has_ending(path: &Path, ending: &str) -> bool {
+/// Whether a file is of this kind by its name.
+pub(crate) fn has_ending(path: &Path, ending: &str) -> bool {
     path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending))
 }
 
@@ -145,7 +146,7 @@ fn points(results: &[(&str, &Trial)]) -> String {
 }
 
 /// A value as a cell; nothing for what is not there.
-fn cell(value: Option<&Value>) -> String {
+pub(crate) fn cell(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => quoted(text),

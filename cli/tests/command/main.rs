@@ -8,6 +8,8 @@ mod convert;
 mod cuda;
 mod dedup;
 mod eq;
+#[cfg(feature = "search")]
+mod evaluate;
 mod explain;
 mod fmt;
 mod run;

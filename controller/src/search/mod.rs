@@ -16,3 +16,4 @@ pub mod engine;
 pub mod settings;
 pub mod run;
 pub mod output;
+pub mod evaluation;

@@ -18,7 +18,7 @@ pub mod tensorboard;
 pub mod optuna;
 pub mod report;
 #[cfg(test)]
-mod sample;
+pub(super) mod sample;
 
 pub use record::{RunRecord, TaskFacts};
 pub use rule_facts::RuleFacts;

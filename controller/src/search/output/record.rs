@@ -75,7 +75,7 @@ impl RunRecord {
     }
 
     /// Sampled trials that were trained to the end, the best first, the earlier of two equals first.
-    pub(super) fn ranked(&self) -> Vec<&TrialRow> {
+    pub fn ranked(&self) -> Vec<&TrialRow> {
         let mut ranked: Vec<(f64, &TrialRow)> = self
             .of_kind(TrialKind::Sampled)
             .filter(|trial| trial.state == TrialState::Done)

@@ -18,7 +18,7 @@ const RULES: [(&str, &str); 6] = [
 ];
 
 /// A run of so many sampled trials after four baselines; two samples a trial.
-pub(super) fn run(sampled: u64) -> RunRecord {
+pub(in crate::search) fn run(sampled: u64) -> RunRecord {
     let mut random = Random::new(7, 0);
     let mut run = RunRecord {
         about: vec![
