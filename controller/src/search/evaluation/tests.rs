@@ -14,7 +14,7 @@ use crate::search::ledger::{Ledger, LedgerError};
 use crate::search::output::RunRecord;
 use crate::search::record::TrialKind;
 use crate::stepper::MakeStepper;
-use crate::stepper::fake::{Ascent, Momentum};
+use crate::stepper::fake::{Ascent, FailingAt, Momentum};
 use crate::task::{Event, Probe, Task, TaskError, TaskOptions, open_with};
 use crate::trials::{Candidate, ChildId, Run, Unwatched, Watch, run};
 
@@ -197,6 +197,28 @@ fn a_rule_that_never_trains_is_complete_without_a_rate() {
     assert!(results[0].seeds.is_empty() && results[0].tried.len() == 2);
     let judged = judge(results);
     assert_eq!((judged[0].reward, judged[0].rank), (None, 1));
+}
+
+#[test]
+fn a_failure_ends_it_and_keeps_what_is_complete() {
+    let (conditions, subjects) = (quadratic(), [found(0), found(1), found(2)]);
+    let task = opened(&conditions);
+    let makers: [&dyn MakeStepper; 3] = [&Momentum(0.0), &FailingAt(3), &Momentum(0.9)];
+    let contenders =
+        [0, 1, 2].map(|index: usize| Contender { subject: &subjects[index], maker: makers[index] });
+    let mut runner = |task: &dyn Task, _: &[&str], candidates: &[Candidate<'_>]| {
+        run(task, candidates, 1, &Unwatched)
+    };
+    let mut kept = Vec::new();
+    let mut keep = |result: &RuleResult| {
+        kept.push(result.trial);
+        Ok(())
+    };
+    let task = task.as_ref();
+    let cut_short =
+        train(task, &contenders, &conditions, None, 1, &mut runner, &mut keep).unwrap().unwrap();
+    assert!(cut_short.run.failure.is_some());
+    assert_eq!((kept, cut_short.names), (vec![0], vec!["trial 1".to_owned()]));
 }
 
 #[test]
