@@ -1,6 +1,6 @@
 //! Trials: which there are, and what comes back of them.
 
-use nosc_compiler::canonical::{CanonicalRule, Key};
+use nosc_compiler::canonical::Key;
 use nosc_compiler::{Rule, dedup};
 use nosc_runtime::library;
 
@@ -59,7 +59,7 @@ impl Search {
             kind,
             name: None,
             key: key.to_string(),
-            rule: CanonicalRule::new(rule).text(),
+            rule: rule.body_text(),
             sample: None,
             is_flipped: false,
             seed,
