@@ -41,27 +41,16 @@ pub(crate) const WORKER: &str = "search-worker";
 const LOG: &str = "workers.log";
 
 pub(crate) fn search(arguments: &SearchArguments, colour: Colour) -> Result<(), CliError> {
-    let (folder, ledger, settings, preset) = match &arguments.resume {
-        Some(folder) => {
-            check_resume(arguments)?;
-            let ledger = Ledger::open(folder).map_err(run::RunError::from)?;
-            let settings = run::settings(&ledger.rows())?;
-            let task = open_with(&settings.task, &settings.options)?;
-            run::check_data(&ledger.rows(), &task.description())?;
-            (folder, ledger, settings, None)
-        }
-        None => {
-            let settings = settings::settings(arguments, colour)?;
-            let task = open_with(&settings.task, &settings.options)?;
-            let settings = settings::with_protocol(settings, arguments, task.as_ref())?;
-            let folder = arguments.run.as_ref().ok_or_else(|| {
-                CliError::Usage("name the folder of the run: `--run DIR`".to_owned())
-            })?;
-            let processor = processor();
-            let here = Here { processor: &processor, version: env!("CARGO_PKG_VERSION"), now };
-            let ledger = run::begin(folder, &settings, &task.description(), here)?;
-            (folder, ledger, settings, arguments.preset)
-        }
+    let (folder, ledger, settings, preset) = if let Some(folder) = &arguments.resume {
+        let (ledger, settings) = resumed(folder, arguments)?;
+        (folder, ledger, settings, None)
+    } else {
+        let folder = arguments
+            .run
+            .as_ref()
+            .ok_or_else(|| CliError::Usage("name the folder of the run: `--run DIR`".to_owned()))?;
+        let (ledger, settings) = begun(folder, arguments, colour)?;
+        (folder, ledger, settings, arguments.preset)
     };
     let limits = limits(&arguments.limits, preset, &ledger)?;
     interrupt::listen();
@@ -75,6 +64,34 @@ pub(crate) fn search(arguments: &SearchArguments, colour: Colour) -> Result<(), 
     screen.finish();
     let ending = ending?;
     shown(&search, folder, ending, arguments)
+}
+
+/// The run of a folder.
+fn resumed(
+    folder: &Path,
+    arguments: &SearchArguments,
+) -> Result<(Ledger, SearchSettings), CliError> {
+    check_resume(arguments)?;
+    let ledger = Ledger::open(folder).map_err(run::RunError::from)?;
+    let settings = run::settings(&ledger.rows())?;
+    let task = open_with(&settings.task, &settings.options)?;
+    run::check_data(&ledger.rows(), &task.description())?;
+    Ok((ledger, settings))
+}
+
+/// A new run. What is wrong with the arguments is found before the folder is made.
+fn begun(
+    folder: &Path,
+    arguments: &SearchArguments,
+    colour: Colour,
+) -> Result<(Ledger, SearchSettings), CliError> {
+    let settings = settings::settings(arguments, colour)?;
+    let task = open_with(&settings.task, &settings.options)?;
+    let settings = settings::with_protocol(settings, arguments, task.as_ref())?;
+    let processor = processor();
+    let here = Here { processor: &processor, version: env!("CARGO_PKG_VERSION"), now };
+    let ledger = run::begin(folder, &settings, &task.description(), here)?;
+    Ok((ledger, settings))
 }
 
 /// What came of it, and whether that is a failure.

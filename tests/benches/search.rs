@@ -161,7 +161,7 @@ fn screening(count: usize) {
 fn overhead(children: u64, time: Duration) {
     let folder = tempfile::tempdir_in(".").unwrap();
     let ledger = Ledger::create(folder.path()).unwrap();
-    let queue = Box::new(Threads::new(Arc::new(Sleeping(time)), 2));
+    let queue = Box::new(Threads::new(&(Arc::new(Sleeping(time)) as Arc<dyn Evaluate>), 2));
     let mut search = search(ledger, "ppo, 3 passes", queue, true);
     let limits = Limits { evaluations: Some(children), ..Limits::default() };
     let start = Instant::now();

@@ -36,14 +36,11 @@ pub(crate) fn export(arguments: &ExportArguments) -> Result<(), CliError> {
             _ => parquet(output.as_deref(), &table),
         };
     }
-    match format {
-        ExportFormat::Tensorboard => tensorboard(&run, folder, output.as_deref()),
-        _ => {
-            let study =
-                folder.file_name().map_or_else(|| "nosc".into(), |name| name.to_string_lossy());
-            written(output.as_deref(), |out| write_journal(&run, &study, out))
-        }
+    if *format == ExportFormat::Tensorboard {
+        return tensorboard(&run, folder, output.as_deref());
     }
+    let study = folder.file_name().map_or_else(|| "nosc".into(), |name| name.to_string_lossy());
+    written(output.as_deref(), |out| write_journal(&run, &study, out))
 }
 
 /// Writes to a file, or to standard output.
@@ -51,15 +48,13 @@ fn written(
     path: Option<&Path>,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), CliError> {
-    match path {
-        Some(path) => write_with(path, |out| {
+    if let Some(path) = path {
+        return write_with(path, |out| {
             write(out).map_err(|source| CliError::Write { path: path.to_owned(), source })
-        }),
-        None => {
-            let mut out = BufWriter::new(io::stdout().lock());
-            write(&mut out).and_then(|()| out.flush()).map_err(CliError::Output)
-        }
+        });
     }
+    let mut out = BufWriter::new(io::stdout().lock());
+    write(&mut out).and_then(|()| out.flush()).map_err(CliError::Output)
 }
 
 #[cfg(feature = "parquet")]
@@ -78,7 +73,7 @@ fn parquet(_: Option<&Path>, _: &Table) -> Result<(), CliError> {
     ))
 }
 
-/// A folder that TensorBoard is pointed to, with one event file.
+/// A folder that `TensorBoard` is pointed to, with one event file.
 fn tensorboard(run: &RunRecord, folder: &Path, output: Option<&Path>) -> Result<(), CliError> {
     let folder = output.map_or_else(|| folder.join("tensorboard"), Path::to_path_buf);
     std::fs::create_dir_all(&folder)

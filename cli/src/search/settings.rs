@@ -149,9 +149,9 @@ fn sampler(arguments: &SearchArguments) -> Result<SamplerSettings, CliError> {
     let with: Vec<(&str, &str)> =
         given(arguments).filter(|(name, _)| !name.starts_with(SCREEN)).collect();
     Ok(match name {
-        SamplerName::Ppo => SamplerSettings::Ppo(set(policy(arguments), &with, "ppo")?),
+        SamplerName::Ppo => SamplerSettings::Ppo(set(&policy(arguments), &with, "ppo")?),
         SamplerName::Evolution => {
-            SamplerSettings::Evolution(set(EvolutionSettings::default(), &with, "evolution")?)
+            SamplerSettings::Evolution(set(&EvolutionSettings::default(), &with, "evolution")?)
         }
         SamplerName::Random => match with.first() {
             None => SamplerSettings::Random,
@@ -188,9 +188,9 @@ fn screen(arguments: &SearchArguments) -> Result<Option<Screen>, CliError> {
         .filter_map(|(name, value)| Some((name.strip_prefix(SCREEN)?, value)))
         .collect();
     match name {
-        ScreenName::Usual => set(Screen::default(), &with, "screening").map(Some),
+        ScreenName::Usual => set(&Screen::default(), &with, "screening").map(Some),
         ScreenName::Flip => {
-            set(Screen { flip: true, ..Screen::default() }, &with, "screening").map(Some)
+            set(&Screen { flip: true, ..Screen::default() }, &with, "screening").map(Some)
         }
         ScreenName::None => Ok(None),
     }
@@ -202,12 +202,12 @@ fn given(arguments: &SearchArguments) -> impl Iterator<Item = (&str, &str)> {
 
 /// Settings with some of them changed, by their names in JSON.
 fn set<T: Serialize + DeserializeOwned>(
-    settings: T,
+    settings: &T,
     with: &[(&str, &str)],
     whose: &str,
 ) -> Result<T, CliError> {
     let usage = |message: String| CliError::Usage(message);
-    let mut object: Map<String, Value> = match serde_json::to_value(&settings) {
+    let mut object: Map<String, Value> = match serde_json::to_value(settings) {
         Ok(Value::Object(object)) => object,
         _ => Map::new(),
     };

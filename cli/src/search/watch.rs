@@ -13,7 +13,7 @@ use crate::interrupt;
 use crate::output::message;
 
 /// Time between two lines about a search in which nothing ends.
-const QUIET: Duration = Duration::from_secs(60);
+const QUIET: Duration = Duration::from_mins(1);
 
 /// Where progress is shown.
 pub(super) struct Screen {

@@ -174,13 +174,14 @@ impl Search {
                 self.parts.queue.withdraw();
             }
             while self.advance(limits, observer)? {
+                if self.committed.elapsed() < BETWEEN_COMMITS {
+                    continue;
+                }
                 // Rewards that are known already may come for long.
-                if self.committed.elapsed() >= BETWEEN_COMMITS {
-                    self.commit()?;
-                    observer.event(&self.status, Event::Waiting);
-                    if is_late() || observer.is_stopped() {
-                        break;
-                    }
+                self.commit()?;
+                observer.event(&self.status, Event::Waiting);
+                if is_late() || observer.is_stopped() {
+                    break;
                 }
             }
             let is_idle = if self.is_draining {
@@ -191,13 +192,11 @@ impl Search {
             if is_idle {
                 break;
             }
-            let notice = match self.parts.queue.wait(Duration::ZERO)? {
-                Some(notice) => Some(notice),
-                None => {
-                    self.commit()?;
-                    self.parts.queue.wait(WAIT)?
-                }
-            };
+            let mut notice = self.parts.queue.wait(Duration::ZERO)?;
+            if notice.is_none() {
+                self.commit()?;
+                notice = self.parts.queue.wait(WAIT)?;
+            }
             match notice {
                 Some(notice) => self.noticed(notice, observer)?,
                 None => observer.event(&self.status, Event::Waiting),

@@ -45,18 +45,15 @@ impl Search {
             (key.map_err(|errors| failed(&errors))?, None)
         };
         let known = self.known.get(&key).map(|class| class.first);
-        let (trial, is_new) = match known {
-            Some(trial) => {
-                self.retry(trial)?;
-                (trial, false)
-            }
-            None => {
-                let rule = match rule {
-                    Some(rule) => rule,
-                    None => self.parts.space.rule(&tokens).map_err(|errors| failed(&errors))?,
-                };
-                self.judge(number, key, &rule)?
-            }
+        let (trial, is_new) = if let Some(trial) = known {
+            self.retry(trial)?;
+            (trial, false)
+        } else {
+            let rule = match rule {
+                Some(rule) => rule,
+                None => self.parts.space.rule(&tokens).map_err(|errors| failed(&errors))?,
+            };
+            self.judge(number, key, &rule)?
         };
         self.parts.ledger.set_trial(number, trial, is_new)?;
         self.is_dirty = true;

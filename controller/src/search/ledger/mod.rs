@@ -1,4 +1,4 @@
-//! The ledger of a run: one SQLite file, the only authority on what was sampled, tried and learnt.
+//! The ledger of a run: one `SQLite` file, the only authority on what was sampled, tried and learnt.
 //!
 //! One process writes it, which holds the lock of the folder; any number may read it meanwhile
 //! ([`LedgerReader`]). What is written belongs to an open transaction until [`Ledger::commit`]; the file is in WAL mode with

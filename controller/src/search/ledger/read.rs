@@ -41,7 +41,7 @@ impl LedgerReader {
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&file, flags)?;
-        connection.busy_timeout(Duration::from_secs(60))?;
+        connection.busy_timeout(Duration::from_mins(1))?;
         if let Ok(true) = schema::is_blank(&connection) {
             return Err(LedgerError::Absent { folder: folder.to_owned() });
         }
@@ -189,7 +189,7 @@ impl Rows<'_> {
     }
 
     fn list<T>(
-        &self,
+        self,
         sql: &str,
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, LedgerError> {

@@ -6,7 +6,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::LedgerError;
 
-/// `nosc` in ASCII: SQLite's application id of a ledger.
+/// `nosc` in ASCII: `SQLite`'s application id of a ledger.
 const APPLICATION: i64 = 0x6e6f_7363;
 /// Version of the tables.
 pub const LAYOUT: i64 = 1;

@@ -365,11 +365,11 @@ fn open(folder: &Path, flags: OpenFlags) -> Result<Connection, LedgerError> {
     let flags = flags | OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(folder::file(folder), flags)?;
     // Readers hold nothing for long; a checkpoint of the WAL may wait for them.
-    connection.busy_timeout(Duration::from_secs(60))?;
+    connection.busy_timeout(Duration::from_mins(1))?;
     Ok(connection)
 }
 
-/// SQLite's numbers are signed; the bits are the same.
+/// `SQLite`'s numbers are signed; the bits are the same.
 pub(super) fn signed(number: u64) -> i64 {
     number as i64
 }

@@ -27,7 +27,7 @@ pub struct Assignment {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Order {
-    Begin(Assignment),
+    Begin(Box<Assignment>),
     Work(Work),
 }
 

@@ -80,7 +80,7 @@ impl Processes {
         let (sender, heard) = channel();
         Self {
             command,
-            begin: line(&Order::Begin(assignment)),
+            begin: line(&Order::Begin(Box::new(assignment))),
             jobs: jobs.max(1),
             workers: Vec::new(),
             started: 0,

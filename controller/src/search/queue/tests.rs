@@ -40,7 +40,7 @@ fn served(orders: &[Order]) -> Vec<Answer> {
 #[test]
 fn a_worker_trains_one_trial_after_another() {
     let orders = [
-        Order::Begin(assignment()),
+        Order::Begin(Box::new(assignment())),
         Order::Work(work(3, "g")),
         Order::Work(work(4, "g +")),
         Order::Work(work(5, "g")),
@@ -68,7 +68,9 @@ fn a_worker_trains_one_trial_after_another() {
 fn a_worker_refuses_what_it_does_not_understand() {
     let other = Assignment { version: VERSION + 1, ..assignment() };
     let unknown = Assignment { task: "quadrature".to_owned(), ..assignment() };
-    for order in [Order::Begin(other), Order::Begin(unknown), Order::Work(work(0, "g"))] {
+    for order in
+        [Order::Begin(Box::new(other)), Order::Begin(Box::new(unknown)), Order::Work(work(0, "g"))]
+    {
         assert!(matches!(&served(&[order])[..], [Answer::Unable { reason }] if !reason.is_empty()));
     }
     assert!(served(&[]).is_empty());
@@ -89,10 +91,10 @@ fn scripted(folder: &Path, script: &str, jobs: usize, lease: Duration) -> Proces
 }
 
 fn next(queue: &mut Processes) -> Notice {
-    queue.wait(Duration::from_secs(60)).unwrap().unwrap()
+    queue.wait(Duration::from_mins(1)).unwrap().unwrap()
 }
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 /// A worker's first answer.
 const READY: &str = "echo '\"ready\"'; read begin; ";
 

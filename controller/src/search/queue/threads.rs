@@ -30,11 +30,11 @@ struct State {
 
 impl Threads {
     /// A queue with up to `jobs` trials at a time, at least one.
-    pub fn new(evaluator: Arc<dyn Evaluate>, jobs: usize) -> Self {
+    pub fn new(evaluator: &Arc<dyn Evaluate>, jobs: usize) -> Self {
         let shared = Arc::new(Shared { state: Mutex::default(), change: Condvar::new() });
         let (sender, notices) = channel();
         for worker in 0..jobs.max(1) as u64 {
-            let (shared, evaluator) = (Arc::clone(&shared), Arc::clone(&evaluator));
+            let (shared, evaluator) = (Arc::clone(&shared), Arc::clone(evaluator));
             let sender = sender.clone();
             let work = move || shared.work(worker, evaluator.as_ref(), &sender);
             // With fewer threads it takes longer; with none, `wait` says so.

@@ -57,7 +57,7 @@ fn work(orders: &Receiver<Order>, say: &dyn Fn(&Answer)) {
     let mut evaluator = None;
     for order in orders {
         match (order, &evaluator) {
-            (Order::Begin(assignment), None) => match opened(assignment) {
+            (Order::Begin(assignment), None) => match opened(*assignment) {
                 Ok(opened) => {
                     evaluator = Some(opened);
                     say(&Answer::Ready);
