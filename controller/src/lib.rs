@@ -6,7 +6,7 @@
 //!
 //! A [`Task`](task::Task) knows models and data and no rules; what moves the parameters comes in
 //! through [`MakeStepper`](stepper::MakeStepper), so that a task trains with a compiled rule, an
-//! interpreter or a plain function alike. The search will call the same trait.
+//! interpreter or a plain function alike. So does the search.
 //!
 //! # What holds
 //!

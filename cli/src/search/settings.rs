@@ -106,7 +106,13 @@ pub(super) fn with_protocol(
     let protocol = Protocol {
         learning_rates,
         probe: probe(children, usual.probe),
-        steps: steps(children, task),
+        steps: match arguments.preset {
+            // Rules differ most in how quickly they learn, and it takes a fifth of the time.
+            Some(Preset::Quick) if children.steps.is_none() && children.epochs.is_none() => {
+                task.steps_per_epoch()
+            }
+            _ => steps(children, task),
+        },
         patience: children.give_up_after.map_or(usual.patience, |patience| patience.0),
         ..usual
     };
@@ -127,7 +133,7 @@ pub(super) fn is_given(children: &ChildArguments) -> bool {
 /// The budget when nobody asks for another.
 pub(super) fn budget(preset: Option<Preset>) -> Option<u64> {
     match preset {
-        Some(Preset::Quick) => Some(200),
+        Some(Preset::Quick) => Some(250),
         Some(Preset::Paper) => Some(10_000),
         None => None,
     }
