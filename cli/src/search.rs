@@ -134,6 +134,7 @@ fn check_resume(arguments: &SearchArguments) -> Result<(), CliError> {
         || sampling.screen.is_some()
         || !sampling.baselines.is_empty()
         || sampling.attempts.is_some()
+        || sampling.seeds.is_some()
         || sampling.seed.is_some();
     let is_other = crate::train::options(&arguments.data)
         != nosc_controller::task::TaskOptions::default()

@@ -12,7 +12,7 @@ count rules that are trained. Printed for each sampler, over its seeds: the rewa
 half and all of the budget was used, the mean reward of the last quarter of all samples (rules seen before with the
 reward that they have, rules turned down with 0), and how often it was better than random with the same seed. Baselines
 are trained in each run, by the same sweep of learning rates, with seeds of their own. `--plot` draws the best so far: the mean over the seeds, and
-from the lowest to the highest of them.
+from the lowest to the highest of them. `--evaluate 5` has `nosc evaluate` train the best five rules of each run, and the baselines, with seeds that no search has used.
 """
 import argparse
 import json
@@ -69,6 +69,18 @@ def read(folder, budget):
             "samples": counts[0], "repeats": counts[0] - counts[1], "rejected": rejected}
 
 
+def judged(arguments, folder):
+    """Means over fresh seeds: of the best rules of a run, and of the best baseline."""
+    command = [arguments.binary, "evaluate", folder, "--top", str(arguments.evaluate), "--seeds", "5", "--coarse", "--quiet", "--json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}\n{done.stderr}")
+    rules = json.loads(done.stdout)[0]["rules"]
+    means = {kind: [rule["reward"]["mean"] for rule in rules if (rule["name"] is None) == (kind == "found")]
+             for kind in ("found", "baseline")}
+    return {"found": statistics.mean(means["found"]), "baseline": max(means["baseline"])}
+
+
 def spread(values, digits=4):
     deviation = statistics.stdev(values) if len(values) > 1 else 0.0
     return f"{statistics.mean(values):.{digits}f} ± {deviation:.{digits}f}"
@@ -92,6 +104,12 @@ def report(arguments, results):
             not_below = f"{sum(runs[s]['curve'][-1] >= random[s]['curve'][-1] for s in seeds)} of {len(runs)}"
         counts = [round(statistics.mean([r[name] for r in runs])) for name in ("samples", "repeats", "rejected")]
         print(f"| {sampler} | {' | '.join(at)} | {quarter} | {better} | {not_below} | {' | '.join(map(str, counts))} |")
+    if arguments.evaluate:
+        print(f"\n| sampler | best {arguments.evaluate} rules with 5 fresh seeds | best baseline, same seeds | above it |\n|---|---|---|---|")
+        for sampler in arguments.samplers:
+            pairs = [r["judged"] for r in results[sampler]]
+            above = sum(pair["found"] > pair["baseline"] for pair in pairs)
+            print(f"| {sampler} | {spread([p['found'] for p in pairs])} | {spread([p['baseline'] for p in pairs])} | {above} of {len(pairs)} |")
     everything = [r for runs in results.values() for r in runs]
     names = sorted({name for r in everything for name in r["baselines"]})
     print("\n| baseline | reward, over all runs |\n|---|---|")
@@ -155,6 +173,7 @@ def main():
     parser.add_argument("--space", default="small")
     parser.add_argument("--groups", type=int, default=2)
     parser.add_argument("--folder", default="search-runs")
+    parser.add_argument("--evaluate", type=int, default=0, metavar="TOP")
     parser.add_argument("--plot")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--binary", default=os.path.join(ROOT, "target", "release", "nosc"))
@@ -164,7 +183,10 @@ def main():
     results = {}
     for seed in range(arguments.seeds):
         for sampler in arguments.samplers:
-            results.setdefault(sampler, []).append(read(run(arguments, sampler, seed), arguments.budget))
+            folder = run(arguments, sampler, seed)
+            results.setdefault(sampler, []).append(read(folder, arguments.budget))
+            if arguments.evaluate:
+                results[sampler][-1]["judged"] = judged(arguments, folder)
             print(f"{sampler}, seed {seed}: best {results[sampler][-1]['curve'][-1]:.4f}", file=sys.stderr)
     if arguments.plot:
         plot(arguments, results)

@@ -222,6 +222,10 @@ pub(crate) struct SamplingArguments {
     /// How often a trial is begun whose worker dies or whose rule fails
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) attempts: Option<u32>,
+    /// Children that train each rule for its reward, which is their mean: with one, as in the paper, chance decides
+    /// between rules that are about as good
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub(crate) seeds: Option<u64>,
     /// Seed of all samples, and of the seeds of the children
     #[arg(long)]
     pub(crate) seed: Option<u64>,

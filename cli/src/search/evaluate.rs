@@ -76,7 +76,7 @@ impl<'a> Evaluation<'a> {
         }
         let task = open_with(&settings.task, &settings.options)?;
         run::check_data(&ledger.rows(), &task.description())?;
-        let seeds = unused_seeds(&record.trials, usize::from(arguments.seeds));
+        let seeds = unused_seeds(&record.trials, settings.seeds, usize::from(arguments.seeds));
         let mut conditions = Conditions::of(&settings, seeds, !arguments.coarse);
         conditions.protocol.steps = match (arguments.steps, arguments.epochs) {
             (Some(steps), _) => steps,

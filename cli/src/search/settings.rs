@@ -23,6 +23,8 @@ const PAPER_BATCH: usize = 5;
 const AHEAD: u64 = 8;
 /// Where most rules are turned down, so many batches hold that many that are not.
 const LAG: u64 = 31;
+/// With one seed, chance decides between rules that are about as good.
+const QUICK_SEEDS: u64 = 3;
 /// Begun so often, a trial that kills its workers is given up.
 const ATTEMPTS: u32 = 3;
 /// What rules are compared with: the paper's four.
@@ -85,6 +87,11 @@ pub(super) fn settings(
             patience: None,
             goal: Goal::Children,
         },
+        seeds: sampling.seeds.unwrap_or(if preset == Some(Preset::Quick) {
+            QUICK_SEEDS
+        } else {
+            1
+        }),
     };
     settings.check().map_err(nosc_controller::search::run::RunError::from)?;
     Ok(settings)

@@ -196,7 +196,8 @@ pub fn check_data(rows: &Rows<'_>, task: &Description) -> Result<(), RunError> {
 /// What workers of a run train.
 pub fn assignment(settings: &SearchSettings) -> Assignment {
     let (task, options) = (settings.task.clone(), settings.options.clone());
-    Assignment { version: VERSION, task, options, protocol: settings.protocol.clone() }
+    let (protocol, seeds) = (settings.protocol.clone(), settings.seeds);
+    Assignment { version: VERSION, task, options, protocol, seeds }
 }
 
 /// The search of a run, at its start or wherever it was left.

@@ -47,6 +47,8 @@ pub struct SearchSettings {
     pub options: TaskOptions,
     /// How a rule is tried; seeds are those of the trials.
     pub protocol: Protocol,
+    /// Children that train for the result of a rule, each with a seed of its own: the reward is their mean.
+    pub seeds: u64,
 }
 
 /// A space by its name if it is built in, else with the text of its file.
@@ -129,6 +131,7 @@ impl SearchSettings {
             ("batch", self.batch as u64, 1, "1 to 1000000"),
             ("ahead", self.ahead, 1, "1 to 1000000"),
             ("lag", self.lag, 0, "0 to 1000000"),
+            ("seeds", self.seeds, 1, "1 to 1000000"),
             ("attempts", u64::from(self.attempts), 1, "1 or more"),
         ];
         for (setting, value, least, expected) in ranges {
@@ -161,6 +164,7 @@ impl SearchSettings {
             ("same rules", self.same.clone()),
             ("learning rates", rates.join(", ") + &sweep),
             ("steps", self.protocol.steps.to_string()),
+            ("children for a reward", self.seeds.to_string()),
         ];
         facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }

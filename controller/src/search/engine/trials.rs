@@ -162,7 +162,7 @@ impl Search {
             reward: LOWEST,
             reason: Some(reason),
             children: Vec::new(),
-            best: None,
+            result: None,
             seconds: None,
         };
         self.end(trial, &ended, observer)

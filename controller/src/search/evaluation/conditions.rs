@@ -53,8 +53,13 @@ impl Conditions {
     }
 }
 
-/// The smallest numbers that are the seed of no trial.
-pub fn unused_seeds(trials: &[TrialRow], count: usize) -> Vec<u64> {
-    let used: BTreeSet<u64> = trials.iter().map(|trial| trial.seed).collect();
+/// The smallest numbers that are the seed of no child, where a trial has so many for its result: its seed and those after
+/// it.
+pub fn unused_seeds(trials: &[TrialRow], children: u64, count: usize) -> Vec<u64> {
+    let seeds = |trial: &TrialRow| {
+        let first = trial.seed;
+        (0..children).map(move |next| first.wrapping_add(next))
+    };
+    let used: BTreeSet<u64> = trials.iter().flat_map(seeds).collect();
     (0..).filter(|seed| !used.contains(seed)).take(count).collect()
 }

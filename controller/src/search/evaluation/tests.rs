@@ -128,7 +128,8 @@ fn seeds_are_the_smallest_that_no_trial_has() {
     for trial in &mut trials[3..] {
         trial.seed = 1 << 32;
     }
-    assert_eq!(unused_seeds(&trials, 4), [1, 3, 4, 5]);
+    assert_eq!(unused_seeds(&trials, 1, 4), [1, 3, 4, 5]);
+    assert_eq!(unused_seeds(&trials, 2, 3), [4, 5, 6]);
 }
 
 #[test]

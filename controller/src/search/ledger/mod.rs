@@ -16,4 +16,4 @@ pub use error::LedgerError;
 pub use folder::FILE;
 pub use read::{LedgerReader, Rows};
 pub use schema::LAYOUT;
-pub use write::{Content, Ended, Ledger, SavedSampler};
+pub use write::{Content, Ended, Ledger, SavedSampler, TrialResult};

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use nosc_compiler::canonical::Key;
 
-use super::{Content, Ended, FILE, Ledger, LedgerError, LedgerReader};
+use super::{Content, Ended, FILE, Ledger, LedgerError, LedgerReader, TrialResult};
 use crate::outcome::{Cost, Divergence, DivergenceReason, End, Outcome, Point, Stage, Trained};
 use crate::search::record::{TrialKind, TrialRow, TrialState};
 use crate::search::sampler::{Proposal, Update};
@@ -61,7 +61,12 @@ fn ended() -> Ended {
         reward: 1.0 / 3.0,
         reason: None,
         children: vec![trained(End::Finished)],
-        best: Some(0),
+        result: Some(TrialResult {
+            learning_rate: 1e-3,
+            final_loss: Some(0.1 + 0.2),
+            validation_accuracy: Some(1.0 / 3.0),
+            test_accuracy: None,
+        }),
         seconds: Some(1.5),
     }
 }
@@ -120,7 +125,7 @@ fn the_first_result_of_a_trial_stays() {
     let late = Ended { reward: 0.9, ..ended() };
     assert!(!ledger.end_trial(0, &late, 9.0).unwrap());
     assert_eq!(ledger.rows().trial(0).unwrap().unwrap().reward, Some(1.0 / 3.0));
-    let failed = Ended { state: TrialState::Failed, children: Vec::new(), best: None, ..ended() };
+    let failed = Ended { state: TrialState::Failed, children: Vec::new(), result: None, ..ended() };
     assert!(ledger.end_trial(1, &failed, 9.0).unwrap());
     ledger.retry(1).unwrap();
     ledger.retry(0).unwrap();
@@ -135,7 +140,7 @@ fn numbers_that_json_lacks_are_kept_as_not_a_number() {
     let ledger = filled(folder.path());
     let reason = DivergenceReason::Loss { loss: f64::INFINITY };
     let lost = trained(End::Diverged(Divergence { step: 1, reason }));
-    let diverged = Ended { children: vec![lost], best: None, ..ended() };
+    let diverged = Ended { children: vec![lost], result: None, ..ended() };
     assert!(ledger.end_trial(1, &diverged, 9.0).unwrap());
     let end = ledger.rows().children(1).unwrap()[0].outcome.end;
     let End::Diverged(Divergence { step: 1, reason: DivergenceReason::Loss { loss } }) = end else {

@@ -31,10 +31,23 @@ pub struct Ended {
     pub reason: Option<String>,
     /// Its children, those of the sweep first.
     pub children: Vec<Trained>,
-    /// Which of them counts, if any.
-    pub best: Option<usize>,
+    /// What counts of them, if any finished.
+    pub result: Option<TrialResult>,
     /// [`TrialRow::seconds`].
     pub seconds: Option<f64>,
+}
+
+/// What counts of a trial: means over the seeds of the children at its best learning rate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TrialResult {
+    /// [`TrialRow::learning_rate`].
+    pub learning_rate: f64,
+    /// [`TrialRow::final_loss`].
+    pub final_loss: Option<f64>,
+    /// [`TrialRow::validation_accuracy`].
+    pub validation_accuracy: Option<f64>,
+    /// [`TrialRow::test_accuracy`].
+    pub test_accuracy: Option<f64>,
 }
 
 /// A sampler as it was after some batches.
@@ -241,7 +254,7 @@ impl Ledger {
     ///
     /// [`LedgerError::Database`].
     pub fn end_trial(&self, trial: u64, ended: &Ended, now: f64) -> Result<bool, LedgerError> {
-        let best = ended.best.and_then(|best| ended.children.get(best)).map(|best| &best.outcome);
+        let result = ended.result.as_ref();
         let changed = self.connection.prepare_cached(
             "UPDATE trial SET state = ?2, reward = ?3, reason = ?4, learning_rate = ?5, final_loss = ?6,
              validation_accuracy = ?7, test_accuracy = ?8, ended = ?9, seconds = ?10
@@ -252,10 +265,10 @@ impl Ledger {
             state(ended.state),
             ended.reward,
             ended.reason,
-            best.map(|best| best.learning_rate),
-            best.and_then(|best| best.final_loss),
-            best.and_then(|best| best.validation_accuracy),
-            best.and_then(|best| best.test_accuracy),
+            result.map(|result| result.learning_rate),
+            result.and_then(|result| result.final_loss),
+            result.and_then(|result| result.validation_accuracy),
+            result.and_then(|result| result.test_accuracy),
             now,
             ended.seconds,
         ])?;

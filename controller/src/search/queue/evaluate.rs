@@ -29,6 +29,8 @@ pub struct TaskEvaluator {
     pub task: Box<dyn Task>,
     /// How; seeds are those of the trials.
     pub protocol: Protocol,
+    /// Children that train for the result of a rule: with the seed of the trial, the next one, and so on. At least 1.
+    pub seeds: u64,
 }
 
 impl Evaluate for TaskEvaluator {
@@ -38,7 +40,8 @@ impl Evaluate for TaskEvaluator {
             CompiledRule::new(&rule, Backend::default()).map_err(|error| explained(&error))?;
         let clip_norm = self.task.default_clip_norm();
         let maker = CompiledMaker { clip_norm, ..CompiledMaker::new(compiled) };
-        let protocol = Protocol { seeds: vec![work.seed], ..self.protocol.clone() };
+        let seeds = (0..self.seeds.max(1)).map(|next| work.seed.wrapping_add(next)).collect();
+        let protocol = Protocol { seeds, ..self.protocol.clone() };
         let candidates = [Candidate { maker: &maker, protocol: &protocol }];
         let run = run(self.task.as_ref(), &candidates, 1, &Unwatched);
         let run = run.map_err(|error| explained(&error))?;

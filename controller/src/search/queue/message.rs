@@ -21,6 +21,8 @@ pub struct Assignment {
     pub options: TaskOptions,
     /// How a rule is tried; the seed comes with each trial.
     pub protocol: Protocol,
+    /// Children that train for the result of a rule.
+    pub seeds: u64,
 }
 
 /// To a worker: first an assignment, then trials one after another.

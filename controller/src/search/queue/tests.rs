@@ -17,7 +17,7 @@ fn assignment() -> Assignment {
     let task = open("quadratic").unwrap();
     let protocol = Protocol { steps: 5, seeds: Vec::new(), ..Protocol::of(task.as_ref(), 0) };
     let options = TaskOptions::default();
-    Assignment { version: VERSION, task: "quadratic".to_owned(), options, protocol }
+    Assignment { version: VERSION, task: "quadratic".to_owned(), options, protocol, seeds: 1 }
 }
 
 fn work(trial: u64, rule: &str) -> Work {

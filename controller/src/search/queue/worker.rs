@@ -74,12 +74,12 @@ fn work(orders: &Receiver<Order>, say: &dyn Fn(&Answer)) {
 }
 
 fn opened(assignment: Assignment) -> Result<TaskEvaluator, String> {
-    let Assignment { version, task, options, protocol } = assignment;
+    let Assignment { version, task, options, protocol, seeds } = assignment;
     if version != VERSION {
         return Err(format!("messages have version {version}; this worker reads {VERSION}"));
     }
     let task = open_with(&task, &options).map_err(|error| error.to_string())?;
-    Ok(TaskEvaluator { task, protocol })
+    Ok(TaskEvaluator { task, protocol, seeds })
 }
 
 fn tried(evaluator: &TaskEvaluator, work: &Work) -> Answer {
