@@ -51,7 +51,9 @@ pub(super) fn text(status: &Status, trials: &[TrialRow], ending: Ending, folder:
             value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"))
         };
         let rate = trial.learning_rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:e}"));
-        [name, trial.number.to_string(), number(trial.reward), rate, formula(&trial.rule)]
+        // A baseline is known by its name.
+        let rule = if trial.name.is_some() { String::new() } else { formula(&trial.rule) };
+        [name, trial.number.to_string(), number(trial.reward), rate, rule]
     };
     let head = ["", "trial", "reward", "rate", "rule"].map(str::to_owned);
     let mut lines = vec![head];

@@ -4,6 +4,19 @@
 //! sampler ─► token strings ─► key ─► seen before? ─► screening ─► queue ─► workers ─► rewards ─► sampler
 //!                                        └────────────── ledger ───────────────────────┘
 //! ```
+//!
+//! A [`Sampler`](sampler::Sampler) proposes strings and learns from their rewards; the [engine] joins it to the
+//! [ledger], the [screening](screen) and a [`Queue`](queue::Queue) of trials. [`run`] makes a search of
+//! [settings](settings::SearchSettings) and a folder. Start reading at [`engine`].
+//!
+//! # What holds
+//!
+//! 1. **The same settings give the same run**: samples, trials, rewards and weights, for any number of workers, and
+//!    wherever and however often it was cut off. Nothing is decided by a clock.
+//! 2. **What was finished is kept and never trained again.** The ledger is the only authority, and one process writes it.
+//! 3. **A rule is trained once**, whatever strings it is written as: keys at the level of the run.
+//! 4. **Every rule that was turned down, diverged or failed has a reason.** The lowest reward is never silent.
+//! 5. **No choice reads test examples.**
 
 pub mod sampler;
 pub mod screen;
