@@ -14,9 +14,9 @@ pub const LOWEST: f64 = 0.0;
 
 /// The reward of a child that finished.
 pub fn reward(outcome: &Outcome) -> f64 {
-    let of_loss = || 1.0 / (1.0 + outcome.final_loss.unwrap_or(f64::INFINITY).max(0.0));
-    let reward = outcome.validation_accuracy.unwrap_or_else(of_loss);
-    if reward.is_finite() { reward } else { LOWEST }
+    let of_loss = || Some(1.0 / (1.0 + outcome.final_loss.filter(|loss| *loss >= 0.0)?));
+    let reward = outcome.validation_accuracy.or_else(of_loss);
+    reward.filter(|reward| reward.is_finite()).unwrap_or(LOWEST)
 }
 
 /// How a trial with these children ended.

@@ -1,5 +1,6 @@
 //! A run in a folder: its ledger with its settings, from which it is begun and taken up.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::engine::{Parts, Search, SearchError};
@@ -148,12 +149,12 @@ pub fn limits(rows: &Rows<'_>) -> Result<(Option<u64>, Option<u64>), RunError> {
     Ok((evaluations, samples))
 }
 
-/// All rows of a run, for what is made of them.
+/// All rows of a run, for what is made of them; with or without children and their curves, which are most of it.
 ///
 /// # Errors
 ///
 /// [`RunError`].
-pub fn record(rows: &Rows<'_>) -> Result<RunRecord, RunError> {
+pub fn record(rows: &Rows<'_>, children: bool) -> Result<RunRecord, RunError> {
     let settings = settings(rows)?;
     let about = |name: &str| Ok::<_, RunError>(rows.about(name)?.unwrap_or_default());
     let task = TaskFacts {
@@ -177,7 +178,7 @@ pub fn record(rows: &Rows<'_>) -> Result<RunRecord, RunError> {
         task,
         samples: rows.samples()?,
         trials: rows.trials()?,
-        children: rows.all_children()?,
+        children: if children { rows.all_children()? } else { BTreeMap::new() },
         updates: rows.updates()?,
     })
 }
@@ -194,10 +195,15 @@ pub fn check_data(rows: &Rows<'_>, task: &Description) -> Result<(), RunError> {
 }
 
 /// What workers of a run train.
-pub fn assignment(settings: &SearchSettings) -> Assignment {
+///
+/// # Errors
+///
+/// [`RunError::Ledger`].
+pub fn assignment(rows: &Rows<'_>, settings: &SearchSettings) -> Result<Assignment, RunError> {
     let (task, options) = (settings.task.clone(), settings.options.clone());
     let (protocol, seeds) = (settings.protocol.clone(), settings.seeds);
-    Assignment { version: VERSION, task, options, protocol, seeds }
+    let data = rows.about(about::DATA)?.unwrap_or_default();
+    Ok(Assignment { version: VERSION, task, options, protocol, seeds, data })
 }
 
 /// The search of a run, at its start or wherever it was left.

@@ -105,7 +105,9 @@ pub enum SettingsError {
     },
 }
 
-/// Most samples of a batch, and most batches of lag.
+/// Most samples of a batch.
+const MOST_BATCH: usize = 65_536;
+/// Most of what is counted otherwise.
 const MOST: u64 = 1_000_000;
 
 impl SearchSettings {
@@ -127,8 +129,11 @@ impl SearchSettings {
             );
             return Err(SettingsError::Name(message));
         }
+        if !(1..=MOST_BATCH).contains(&self.batch) {
+            let (setting, value) = ("batch", self.batch as u64);
+            return Err(SettingsError::Range { setting, value, expected: "1 to 65536" });
+        }
         let ranges = [
-            ("batch", self.batch as u64, 1, "1 to 1000000"),
             ("ahead", self.ahead, 1, "1 to 1000000"),
             ("lag", self.lag, 0, "0 to 1000000"),
             ("seeds", self.seeds, 1, "1 to 1000000"),

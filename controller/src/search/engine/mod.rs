@@ -24,7 +24,7 @@ use nosc_compiler::canonical::Canonicalizer;
 use nosc_compiler::dedup::Dedup;
 
 use super::ledger::{LedgerError, Rows, SavedSampler};
-use super::queue::QueueError;
+use super::queue::{Notice, QueueError};
 use super::sampler::{Judged, SamplerError};
 use super::status::{Event, Observe, Status};
 
@@ -35,6 +35,8 @@ use trials::Known;
 pub const MOST_REPEATS: u64 = 10_000;
 /// A sampler is kept at most so often while updates follow each other quickly.
 const BETWEEN_SAVES: Duration = Duration::from_secs(1);
+/// And so often only that keeping it takes a hundredth of the time.
+const SAVE_SHARE: u32 = 100;
 /// As is what was written.
 const BETWEEN_COMMITS: Duration = Duration::from_millis(100);
 /// How long nothing may happen before who watches is told.
@@ -124,6 +126,10 @@ pub struct Search {
     trials: Vec<Known>,
     /// Batches that were proposed and are not learnt from.
     batches: VecDeque<Vec<Sample>>,
+    /// Samples of the last of them that are not looked at: another batch is proposed when there are none.
+    unseen: usize,
+    /// Samples of all of them with a rule to train.
+    trained: usize,
     proposed: u64,
     learnt: u64,
     /// Samples that were proposed.
@@ -136,6 +142,8 @@ pub struct Search {
     is_dirty: bool,
     committed: Instant,
     saved: Option<Instant>,
+    /// How long that took.
+    save_time: Duration,
     /// What the sampler kept last was when so many batches were proposed and learnt.
     saved_at: (u64, u64),
     status: Status,
@@ -184,18 +192,18 @@ impl Search {
                     break;
                 }
             }
+            let mut notice = self.wait(Duration::ZERO)?;
             let is_idle = if self.is_draining {
                 self.status.running == 0
             } else {
                 self.pending() == 0 && !self.is_open(limits)
             };
-            if is_idle {
+            if notice.is_none() && is_idle {
                 break;
             }
-            let mut notice = self.parts.queue.wait(Duration::ZERO)?;
             if notice.is_none() {
                 self.commit()?;
-                notice = self.parts.queue.wait(WAIT)?;
+                notice = self.wait(WAIT)?;
             }
             match notice {
                 Some(notice) => self.noticed(notice, observer)?,
@@ -205,6 +213,18 @@ impl Search {
         self.save()?;
         self.commit()?;
         Ok(self.ending(limits, start.elapsed(), observer))
+    }
+
+    /// What happens next. Where nothing can, what has happened is kept.
+    fn wait(&mut self, limit: Duration) -> Result<Option<Notice>, SearchError> {
+        match self.parts.queue.wait(limit) {
+            Ok(notice) => Ok(notice),
+            Err(error) => {
+                self.save()?;
+                self.commit()?;
+                Err(error.into())
+            }
+        }
     }
 
     fn ending(&self, limits: &Limits, elapsed: Duration, observer: &dyn Observe) -> Ending {
@@ -234,14 +254,13 @@ impl Search {
         if !self.is_draining && self.is_open(limits) && self.look()? {
             return Ok(true);
         }
-        self.learn(observer)
+        // Of samples that are left for later it is not known whether another batch comes before the next update.
+        Ok(self.unseen == 0 && self.learn(observer)?)
     }
 
     /// Whether it is time for a batch.
     fn may_propose(&self) -> bool {
-        let is_looked_at = || self.batches.iter().flatten().all(|sample| sample.trial.is_some());
-        let trained = self.batches.iter().flatten().filter(|sample| sample.is_trained).count();
-        !self.is_exhausted && self.order(self.batches.len(), trained) && is_looked_at()
+        self.unseen == 0 && !self.is_exhausted && self.order(self.batches.len(), self.trained)
     }
 
     /// Whether the next thing after these batches, with so many rules to train, is another batch.
@@ -252,8 +271,7 @@ impl Search {
 
     /// Whether more samples may be looked at.
     fn is_open(&self, limits: &Limits) -> bool {
-        let is_left = self.batches.iter().flatten().any(|sample| sample.trial.is_none());
-        is_left && self.repeats < MOST_REPEATS && !self.is_spent(limits)
+        self.unseen > 0 && self.repeats < MOST_REPEATS && !self.is_spent(limits)
     }
 
     fn is_spent(&self, limits: &Limits) -> bool {
@@ -280,11 +298,13 @@ impl Search {
         let rewards = batch.iter().map(|judged| (judged.sample, judged.reward));
         self.parts.ledger.add_update(self.learnt, rewards, &update)?;
         self.is_dirty = true;
-        self.batches.pop_front();
+        let learnt = self.batches.pop_front().unwrap_or_default();
+        self.trained -= learnt.iter().filter(|sample| sample.is_trained).count();
         self.status.updates += 1;
         observer.event(&self.status, Event::Learnt { batch: self.learnt, update: &update });
         self.learnt += 1;
-        if self.saved.is_none_or(|saved| saved.elapsed() >= BETWEEN_SAVES) {
+        let between = BETWEEN_SAVES.max(self.save_time.saturating_mul(SAVE_SHARE));
+        if self.saved.is_none_or(|saved| saved.elapsed() >= between) {
             self.save()?;
         }
         Ok(true)
@@ -296,11 +316,13 @@ impl Search {
         if self.saved_at == at {
             return Ok(());
         }
+        let start = Instant::now();
         if let Some(state) = self.parts.sampler.save()? {
             let (proposed, learnt) = at;
             self.parts.ledger.save_sampler(&SavedSampler { proposed, learnt, state })?;
             self.is_dirty = true;
         }
+        self.save_time = start.elapsed();
         (self.saved, self.saved_at) = (Some(Instant::now()), at);
         Ok(())
     }

@@ -24,6 +24,7 @@ impl Search {
             self.sampled += 1;
         }
         self.is_dirty = true;
+        self.unseen = batch.len();
         self.batches.push_back(batch);
         self.proposed += 1;
         Ok(())
@@ -31,8 +32,10 @@ impl Search {
 
     /// Looks at the next sample; whether there was one.
     pub(super) fn look(&mut self) -> Result<bool, SearchError> {
-        let next = self.batches.iter().flatten().find(|sample| sample.trial.is_none());
-        let Some(Sample { number, tokens, .. }) = next.cloned() else { return Ok(false) };
+        let next = |search: &Self| search.batches.back()?.len().checked_sub(search.unseen);
+        let Some(place) = next(self).filter(|_| self.unseen > 0) else { return Ok(false) };
+        let sample = self.batches.back().and_then(|batch| batch.get(place));
+        let Some(Sample { number, tokens, .. }) = sample.cloned() else { return Ok(false) };
         let failed = |errors: &dyn std::fmt::Display| SearchError::Tokens {
             tokens: tokens.clone(),
             reason: errors.to_string(),
@@ -62,8 +65,9 @@ impl Search {
         let is_trained =
             is_new && self.trials.last().is_some_and(|last| last.state != TrialState::Rejected);
         self.repeats = if is_trained { 0 } else { self.repeats + 1 };
-        let sample = self.batches.iter_mut().flatten().find(|sample| sample.trial.is_none());
-        if let Some(sample) = sample {
+        self.unseen -= 1;
+        self.trained += usize::from(is_trained);
+        if let Some(sample) = self.batches.back_mut().and_then(|batch| batch.get_mut(place)) {
             sample.trial = Some(trial);
             sample.is_trained = is_trained;
         }
@@ -83,6 +87,7 @@ impl Search {
         if trained_key != key
             && let Some(Class { first: trial, .. }) = self.known.get(&trained_key)
         {
+            self.retry(trial)?;
             self.add_alias(key, trial)?;
             return Ok((trial, false));
         }

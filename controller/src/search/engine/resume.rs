@@ -1,7 +1,7 @@
 //! Taking a run up from its ledger.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nosc_compiler::canonical::Canonicalizer;
 use nosc_compiler::dedup::{Class, Dedup};
@@ -26,6 +26,8 @@ impl Search {
             known: Dedup::new(parts.level),
             trials: Vec::new(),
             batches: VecDeque::new(),
+            unseen: 0,
+            trained: 0,
             proposed: 0,
             learnt: 0,
             sampled: 0,
@@ -35,6 +37,7 @@ impl Search {
             is_dirty: true,
             committed: Instant::now(),
             saved: None,
+            save_time: Duration::ZERO,
             saved_at: (0, 0),
             status: Status::default(),
             parts,
@@ -97,6 +100,9 @@ impl Search {
             is_trained: self.is_trained(row),
         };
         self.batches = left.iter().map(|batch| batch.iter().map(sample).collect()).collect();
+        let open = || self.batches.iter().flatten();
+        self.unseen = open().filter(|sample| sample.trial.is_none()).count();
+        self.trained = open().filter(|sample| sample.is_trained).count();
         Ok(())
     }
 

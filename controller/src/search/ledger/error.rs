@@ -32,6 +32,12 @@ pub enum LedgerError {
         /// Name of the file system.
         kind: &'static str,
     },
+    /// A folder in which `SQLite` can keep no write-ahead log.
+    #[error("{} is in a place where `SQLite` can keep no write-ahead log; name a folder on a disk of this machine", .folder.display())]
+    NoLog {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// A file that is something else.
     #[error("{} is not a ledger of nosc: {reason}", .file.display())]
     Foreign {

@@ -42,7 +42,7 @@ pub(super) fn lock(folder: &Path) -> Result<Lock, LedgerError> {
 
 /// File systems of other machines, by the numbers of `statfs(2)`.
 #[cfg(target_os = "linux")]
-const NETWORK: [(u64, &str); 9] = [
+const NETWORK: [(u64, &str); 11] = [
     (0x6969, "NFS"),
     (0xff53_4d42, "CIFS"),
     (0xfe53_4d42, "SMB2"),
@@ -52,6 +52,8 @@ const NETWORK: [(u64, &str); 9] = [
     (0x0bd0_0bd0, "Lustre"),
     (0x4750_4653, "GPFS"),
     (0x00c3_6400, "Ceph"),
+    (0x6573_5546, "FUSE"),
+    (0x0102_1997, "9P"),
 ];
 
 /// The network file system that the folder is on, if it is one that is known.

@@ -83,7 +83,7 @@ impl Ledger {
                 return Err(LedgerError::Exists { folder: folder.to_owned() });
             }
         }
-        Self::begun(connection, lock)
+        Self::begun(connection, lock, folder)
     }
 
     /// The run of a folder.
@@ -104,11 +104,15 @@ impl Ledger {
         if Rows(&connection).all_about()?.is_empty() {
             return Err(LedgerError::Absent { folder: folder.to_owned() });
         }
-        Self::begun(connection, lock)
+        Self::begun(connection, lock, folder)
     }
 
-    fn begun(connection: Connection, lock: Lock) -> Result<Self, LedgerError> {
-        connection.pragma_update(None, "journal_mode", "WAL")?;
+    fn begun(connection: Connection, lock: Lock, folder: &Path) -> Result<Self, LedgerError> {
+        let mode: String =
+            connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+        if !mode.eq_ignore_ascii_case("wal") {
+            return Err(LedgerError::NoLog { folder: folder.to_owned() });
+        }
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.set_prepared_statement_cache_capacity(64);
         connection.execute_batch("BEGIN")?;

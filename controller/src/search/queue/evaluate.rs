@@ -8,6 +8,7 @@ use nosc_runtime::{Backend, CompiledRule};
 
 use super::contract::{Children, Work};
 use crate::compiled_stepper::CompiledMaker;
+use crate::outcome::{Outcome, Stage, Trained};
 use crate::protocol::Protocol;
 use crate::task::Task;
 use crate::trials::{Candidate, Unwatched, run};
@@ -49,7 +50,23 @@ impl Evaluate for TaskEvaluator {
             return Err(explained(&error));
         }
         let trial = run.trials.into_iter().next().unwrap_or_default();
-        Ok(trial.sweep.into_iter().chain(trial.children).collect())
+        let mut children: Children = trial.sweep.into_iter().chain(trial.children).collect();
+        children.iter_mut().for_each(thin);
+        Ok(children)
+    }
+}
+
+/// Most points of the curve of a child of a sweep, and of one that trained for its result.
+const MOST_POINTS: [usize; 2] = [50, 500];
+
+/// Leaves points of a long curve out, evenly; the first and the last stay.
+fn thin(child: &mut Trained) {
+    let Outcome { curve, stage, .. } = &mut child.outcome;
+    let most = MOST_POINTS[usize::from(*stage == Stage::Training)];
+    if curve.len() > most {
+        let last = curve.len() - 1;
+        let place = |index: usize| index * last / (most - 1);
+        *curve = (0..most).map(|index| curve[place(index)]).collect();
     }
 }
 

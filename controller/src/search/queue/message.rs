@@ -23,6 +23,8 @@ pub struct Assignment {
     pub protocol: Protocol,
     /// Children that train for the result of a rule.
     pub seeds: u64,
+    /// Digest of the data, hexadecimal; empty for a task without data.
+    pub data: String,
 }
 
 /// To a worker: first an assignment, then trials one after another.

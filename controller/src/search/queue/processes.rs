@@ -16,6 +16,8 @@ use super::contract::{Notice, Queue, QueueError, Work};
 use super::message::{Answer, Assignment, Order};
 use crate::outcome::Trained;
 
+/// What this side may take between two looks at its workers.
+const PAUSE: Duration = Duration::from_secs(1);
 /// Workers that end before they are ready, one after another, until it is given up.
 const MOST_FALSE_STARTS: u32 = 3;
 
@@ -46,6 +48,9 @@ pub struct Processes {
     notices: VecDeque<Notice>,
     sender: Sender<(u64, Heard)>,
     heard: Receiver<(u64, Heard)>,
+    /// When this side was last seen to run, and how long it may have waited since.
+    turned: Instant,
+    patience: Duration,
 }
 
 #[derive(Debug)]
@@ -89,6 +94,8 @@ impl Processes {
             notices: VecDeque::new(),
             sender,
             heard,
+            turned: Instant::now(),
+            patience: Duration::ZERO,
         }
     }
 
@@ -98,8 +105,12 @@ impl Processes {
         let free = self.workers.iter().filter(is_free).count();
         let wanted = self.waiting.len().saturating_sub(free);
         for _ in 0..wanted.min(self.jobs - self.workers.len().min(self.jobs)) {
-            let worker = self.start()?;
-            self.workers.push(worker);
+            match self.start() {
+                Ok(worker) => self.workers.push(worker),
+                // Those that there are go on, and another start is tried after a while.
+                Err(_) if !self.workers.is_empty() => break,
+                Err(error) => return Err(error),
+            }
         }
         for worker in &mut self.workers {
             if worker.doing != Doing::Nothing {
@@ -139,6 +150,17 @@ impl Processes {
         let mut worker = Worker { number, process, input, doing, last_heard };
         worker.send(&self.begin);
         Ok(worker)
+    }
+
+    /// Time in which this side did not run, stopped or busy, is no silence of the workers.
+    fn forgive(&mut self) {
+        let now = Instant::now();
+        if now.duration_since(self.turned) > self.patience + PAUSE {
+            for worker in &mut self.workers {
+                worker.last_heard = now;
+            }
+        }
+        (self.turned, self.patience) = (now, Duration::ZERO);
     }
 
     /// Ends workers that have been silent for too long, and says when the next one will have been.
@@ -204,7 +226,7 @@ impl Processes {
             Doing::Nothing => {}
             Doing::Starting => {
                 self.false_starts += 1;
-                if self.false_starts >= MOST_FALSE_STARTS {
+                if self.false_starts >= MOST_FALSE_STARTS && self.workers.is_empty() {
                     let log = self.command.log.display().to_string();
                     return Err(QueueError::Dying { reason, log });
                 }
@@ -222,6 +244,10 @@ impl Queue for Processes {
     fn wait(&mut self, limit: Duration) -> Result<Option<Notice>, QueueError> {
         let end = Instant::now() + limit;
         loop {
+            self.forgive();
+            while let Ok((number, heard)) = self.heard.try_recv() {
+                self.hear(number, heard)?;
+            }
             self.assign()?;
             if let Some(notice) = self.notices.pop_front() {
                 return Ok(Some(notice));
@@ -230,11 +256,11 @@ impl Queue for Processes {
             if left.is_zero() {
                 return Ok(None);
             }
-            let patience = self.silence()?.min(left);
+            self.patience = self.silence()?.min(left);
             if !self.notices.is_empty() {
                 continue;
             }
-            match self.heard.recv_timeout(patience) {
+            match self.heard.recv_timeout(self.patience) {
                 Ok((number, heard)) => self.hear(number, heard)?,
                 // The queue itself holds a sender.
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}

@@ -17,7 +17,14 @@ fn assignment() -> Assignment {
     let task = open("quadratic").unwrap();
     let protocol = Protocol { steps: 5, seeds: Vec::new(), ..Protocol::of(task.as_ref(), 0) };
     let options = TaskOptions::default();
-    Assignment { version: VERSION, task: "quadratic".to_owned(), options, protocol, seeds: 1 }
+    Assignment {
+        version: VERSION,
+        task: "quadratic".to_owned(),
+        options,
+        protocol,
+        seeds: 1,
+        data: String::new(),
+    }
 }
 
 fn work(trial: u64, rule: &str) -> Work {

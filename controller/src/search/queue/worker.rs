@@ -74,11 +74,17 @@ fn work(orders: &Receiver<Order>, say: &dyn Fn(&Answer)) {
 }
 
 fn opened(assignment: Assignment) -> Result<TaskEvaluator, String> {
-    let Assignment { version, task, options, protocol, seeds } = assignment;
+    let Assignment { version, task, options, protocol, seeds, data } = assignment;
     if version != VERSION {
         return Err(format!("messages have version {version}; this worker reads {VERSION}"));
     }
     let task = open_with(&task, &options).map_err(|error| error.to_string())?;
+    let found = task.description().data_digest.unwrap_or_default();
+    if found != data {
+        return Err(format!(
+            "the data of the task have changed: their digest was {data} and is {found}"
+        ));
+    }
     Ok(TaskEvaluator { task, protocol, seeds })
 }
 
