@@ -230,6 +230,49 @@ fn more_budget_goes_on_as_if_it_had_been_there() {
     assert_eq!(content(folder.path()), wanted);
 }
 
+/// Turns down three rules in four.
+#[derive(Debug)]
+struct Strict;
+
+impl Screening for Strict {
+    fn screen(&self, rule: &Rule) -> Screened {
+        let hash = blake3::hash(rule.body_text().as_bytes());
+        if hash.as_bytes()[0].is_multiple_of(4) {
+            Screened::Passed
+        } else {
+            Screened::Rejected("of a test".to_owned())
+        }
+    }
+}
+
+/// Where most rules are turned down, many batches are open when a run pauses, some of whose samples were not looked at.
+#[test]
+fn pauses_change_nothing_whatever_is_open() {
+    let parts = |folder: &Path, is_saved: bool, jobs: usize| {
+        let parts = parts(folder, jobs);
+        let strings = Strings::new(&parts.space, 2..=2, Constraints::PAPER, 5).unwrap();
+        let sampler = Box::new(Chain { strings, learnt: 0, is_saved });
+        Parts { sampler, screening: Some(Box::new(Strict)), ahead: 6, lag: 20, ..parts }
+    };
+    for is_saved in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let (status, _) = searched(parts(folder.path(), is_saved, 1), 60);
+        assert!(status.rejected > 100, "{}", status.rejected);
+        let wanted = content(folder.path());
+        let folder = tempfile::tempdir().unwrap();
+        for evaluations in [1, 2, 7, 20, 21, 38, 59] {
+            searched(parts(folder.path(), is_saved, 2), evaluations);
+            let mut search = Search::take_up_run(parts(folder.path(), is_saved, 3)).unwrap();
+            let after = evaluations + 1;
+            search.run(&limits(60), &mut Stopper { after, is_stopped: false }).unwrap();
+            let samples = Some(search.status().samples + 3);
+            search.run(&Limits { samples, ..limits(60) }, &mut Unobserved).unwrap();
+        }
+        searched(parts(folder.path(), is_saved, 2), 60);
+        assert!(content(folder.path()) == wanted, "{is_saved}");
+    }
+}
+
 /// Stops when so many trials have ended, and notes how many ran afterwards.
 struct Stopper {
     after: u64,

@@ -75,9 +75,9 @@ fn a_worker_trains_one_trial_after_another() {
 fn a_worker_refuses_what_it_does_not_understand() {
     let other = Assignment { version: VERSION + 1, ..assignment() };
     let unknown = Assignment { task: "quadrature".to_owned(), ..assignment() };
-    for order in
-        [Order::Begin(Box::new(other)), Order::Begin(Box::new(unknown)), Order::Work(work(0, "g"))]
-    {
+    let changed = Assignment { data: "abc".to_owned(), ..assignment() };
+    let begin = |assignment: Assignment| Order::Begin(Box::new(assignment));
+    for order in [begin(other), begin(unknown), begin(changed), Order::Work(work(0, "g"))] {
         assert!(matches!(&served(&[order])[..], [Answer::Unable { reason }] if !reason.is_empty()));
     }
     assert!(served(&[]).is_empty());
@@ -142,6 +142,17 @@ fn a_worker_that_is_silent_is_killed_and_one_that_beats_is_not() {
     next(&mut queue);
     let wanted = Notice::Done { trial: 0, children: Vec::new(), seconds: 1.5 };
     assert_eq!(next(&mut queue), wanted);
+}
+
+#[test]
+fn time_in_which_the_search_itself_stood_still_is_no_silence() {
+    let folder = tempfile::tempdir().unwrap();
+    let done = "'{\"done\":{\"trial\":0,\"children\":[],\"seconds\":1}}'";
+    let script = format!("{READY} read work; sleep 1.6; echo {done}; read more");
+    let mut queue = scripted(folder.path(), &script, 1, Duration::from_millis(1_200));
+    next(&mut queue);
+    std::thread::sleep(Duration::from_millis(1_400));
+    assert!(matches!(next(&mut queue), Notice::Done { trial: 0, .. }));
 }
 
 #[test]
