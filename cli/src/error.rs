@@ -103,6 +103,8 @@ impl CliError {
             CliError::Paused { .. } | CliError::Kept => crate::interrupt::EXIT_CODE,
             #[cfg(feature = "search")]
             CliError::Absent(_) => 3,
+            #[cfg(feature = "search")]
+            CliError::Run(nosc_controller::search::run::RunError::Settings(_)) => 2,
             CliError::Cpu(error) => of_cpu(error),
             CliError::Bench(BenchError::Array { .. } | BenchError::Pool(_)) => 3,
             _ => match self.runtime() {

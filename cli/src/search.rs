@@ -11,13 +11,14 @@ mod watch;
 mod worker;
 
 use std::num::NonZero;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nosc_controller::search::engine::{Ending, Limits, Search};
 use nosc_controller::search::ledger::{Ledger, LedgerReader};
 use nosc_controller::search::output::RunRecord;
-use nosc_controller::search::queue::{Processes, WorkerCommand};
+use nosc_controller::search::queue::{Assignment, Processes, WorkerCommand};
+use nosc_controller::search::record::TrialState;
 use nosc_controller::search::run::{self, Here};
 use nosc_controller::search::settings::SearchSettings;
 use nosc_controller::task::open_with;
@@ -25,7 +26,8 @@ use nosc_controller::task::open_with;
 use crate::arguments::{Colour, LimitArguments, Preset, SearchArguments};
 use crate::error::CliError;
 use crate::interrupt;
-use crate::output::{message, print, print_json};
+use crate::output::{counted, is_same_place, message, print, print_json};
+use crate::source::warn;
 use watch::Screen;
 
 pub(crate) use best::best;
@@ -52,9 +54,15 @@ pub(crate) fn search(arguments: &SearchArguments, colour: Colour) -> Result<(), 
         let (ledger, settings) = begun(folder, arguments, colour)?;
         (folder, ledger, settings, arguments.preset)
     };
-    let limits = limits(&arguments.limits, preset, &ledger)?;
+    let mut ledger = ledger;
+    let limits = limits(&arguments.limits, preset, &mut ledger)?;
+    if limits == Limits::default() && !arguments.quiet {
+        message("no budget: it searches until Ctrl-C");
+    }
     interrupt::listen();
-    let mut search = run::take_up(ledger, &settings, queue(folder, arguments, &settings)?, now)?;
+    let assignment = run::assignment(&ledger.rows(), &settings)?;
+    let queue = queue(folder, arguments, assignment)?;
+    let mut search = run::take_up(ledger, &settings, queue, now)?;
     if arguments.retry_failed {
         let failed = search.retry_failed().map_err(run::RunError::from)?;
         message(&format!("{failed} trials are tried again"));
@@ -76,6 +84,18 @@ fn resumed(
     let settings = run::settings(&ledger.rows())?;
     let task = open_with(&settings.task, &settings.options)?;
     run::check_data(&ledger.rows(), &task.description())?;
+    let rows = ledger.rows();
+    let was = |name| rows.about(name).map_err(run::RunError::from);
+    for (what, was, is) in [
+        ("version of nosc", was(run::about::VERSION)?, env!("CARGO_PKG_VERSION").to_owned()),
+        ("processor", was(run::about::PROCESSOR)?, processor()),
+    ] {
+        if let Some(was) = was.filter(|was| *was != is) {
+            warn(&format!(
+                "the run was begun by another {what} ({was}, now {is}): rewards may differ in their last bits"
+            ));
+        }
+    }
     Ok((ledger, settings))
 }
 
@@ -107,14 +127,18 @@ fn shown(
     } else {
         print(&summary::text(search.status(), &trials, ending, folder))?;
     }
+    let failed = search.status().failed;
+    let why = format!("`nosc export {} --columns trial,state,reason` says why", folder.display());
+    let is_nothing_done = !trials.iter().any(|trial| trial.state == TrialState::Done);
     match ending {
         Ending::Stopped => Err(CliError::Paused { folder: folder.to_owned() }),
-        _ if search.status().failed > 0 && arguments.retry_failed => {
-            let failed = search.status().failed;
-            Err(CliError::Problems(format!(
-                "{failed} trials failed again; `nosc export {} --columns trial,state,reason` says why",
-                folder.display()
-            )))
+        _ if failed > 0 && (arguments.retry_failed || is_nothing_done) => {
+            let trials = counted(&failed.to_string(), "trial", "trials");
+            Err(CliError::Problems(format!("{trials} failed, as often as they were tried; {why}")))
+        }
+        _ if failed > 0 => {
+            warn(&format!("{} failed; {why}", counted(&failed.to_string(), "trial", "trials")));
+            Ok(())
         }
         _ => Ok(()),
     }
@@ -146,36 +170,29 @@ fn check_resume(arguments: &SearchArguments) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Where it ends: as given, else as the run was begun with, else as the preset has it. What is given for rules and
-/// samples is kept.
+/// Where it ends: as given, else as was asked for before, else as the preset has it. What is given for rules and samples
+/// is kept.
 fn limits(
     arguments: &LimitArguments,
     preset: Option<Preset>,
-    ledger: &Ledger,
+    ledger: &mut Ledger,
 ) -> Result<Limits, CliError> {
-    let LimitArguments { budget, samples, time } = *arguments;
-    if budget.is_some() || samples.is_some() {
-        run::set_limits(ledger, budget, samples)?;
-        return Ok(Limits { evaluations: budget, samples, time });
-    }
-    let (evaluations, samples) = match settings::budget(preset).filter(|_| time.is_none()) {
-        Some(budget) => {
-            run::set_limits(ledger, Some(budget), None)?;
-            (Some(budget), None)
-        }
-        None => run::limits(&ledger.rows())?,
-    };
-    Ok(Limits { evaluations, samples, time })
+    let (kept, kept_samples) = run::limits(&ledger.rows())?;
+    let usual = settings::budget(preset).filter(|_| arguments.samples.is_none());
+    let evaluations = arguments.budget.or(kept).or(usual);
+    let samples = arguments.samples.or(kept_samples);
+    run::set_limits(ledger, evaluations, samples)?;
+    ledger.commit().map_err(run::RunError::from)?;
+    Ok(Limits { evaluations, samples, time: arguments.time })
 }
 
 /// Workers are processes of this program.
 fn queue(
     folder: &Path,
     arguments: &SearchArguments,
-    settings: &SearchSettings,
+    assignment: Assignment,
 ) -> Result<Box<Processes>, CliError> {
-    let program = std::env::current_exe()
-        .map_err(|source| CliError::Read { path: "this program".into(), source })?;
+    let program = program()?;
     let command = WorkerCommand {
         program,
         arguments: vec![WORKER.to_owned()],
@@ -184,13 +201,34 @@ fn queue(
     };
     let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
     let jobs = arguments.jobs.map_or_else(cores, usize::from);
-    Ok(Box::new(Processes::new(command, run::assignment(settings), jobs)))
+    Ok(Box::new(Processes::new(command, assignment, jobs)))
 }
 
-/// All that is known of the run in a folder.
-fn read(folder: &Path) -> Result<RunRecord, CliError> {
+/// This program, even if another one has taken its place on the disk.
+fn program() -> Result<PathBuf, CliError> {
+    let itself = Path::new("/proc/self/exe");
+    if itself.exists() {
+        return Ok(itself.to_owned());
+    }
+    std::env::current_exe().map_err(|source| CliError::Read { path: "this program".into(), source })
+}
+
+/// All that is known of the run in a folder, with or without children and their curves.
+fn read(folder: &Path, children: bool) -> Result<RunRecord, CliError> {
     let reader = LedgerReader::open(folder).map_err(run::RunError::from)?;
-    Ok(run::record(&reader.rows())?)
+    Ok(run::record(&reader.rows(), children)?)
+}
+
+/// Fails if a file to be written is one of those that a run needs.
+fn check_no_ledger(folder: &Path, output: &Path) -> Result<(), CliError> {
+    let is_part = ["ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", "lock"]
+        .iter()
+        .any(|name| is_same_place(output, &folder.join(name)));
+    if is_part {
+        let message = format!("`{}` is part of the run: name another file", output.display());
+        return Err(CliError::Usage(message));
+    }
+    Ok(())
 }
 
 /// Seconds since 1970.

@@ -58,7 +58,7 @@ pub(crate) struct BestArguments {
     /// Folder of the run
     pub(crate) folder: PathBuf,
     /// How many rules
-    #[arg(short = 'n', long, default_value_t = 10)]
+    #[arg(short = 'n', long, default_value_t = 10, value_parser = count)]
     pub(crate) count: usize,
     /// Write each as a rule file into this folder, which is made
     #[arg(long, value_name = "DIR")]
@@ -179,7 +179,7 @@ pub(crate) struct LimitArguments {
     /// End when so many strings are sampled, rules seen before among them
     #[arg(long, value_name = "STRINGS")]
     pub(crate) samples: Option<u64>,
-    /// End after this time, such as 90s, 30m, 12h; children in training are trained to their end
+    /// End after this time, such as 90s, 30m, 12h; children in training are trained to their end all the same
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) time: Option<Duration>,
 }
@@ -188,45 +188,47 @@ pub(crate) struct LimitArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Sampling")]
 pub(crate) struct SamplingArguments {
-    /// What proposes strings
+    /// What proposes strings; `ppo` if left out, with the preset quick `evolution`
     #[arg(long, value_enum, value_name = "NAME")]
     pub(crate) sampler: Option<SamplerName>,
-    /// Sets a number or truth value of the sampler or, as screen.NAME, of the screening; may be given several times
+    /// Sets something of the sampler, such as learning_rate, or of the screening, such as screen.most_left; may be given
+    /// several times
     #[arg(long = "with", value_name = "NAME=VALUE", value_parser = setting, allow_hyphen_values = true)]
     pub(crate) with: Vec<(String, String)>,
-    /// Groups of five tokens in a string
+    /// Groups of five tokens in a string; what the space file says, or 2, if left out
     #[arg(short = 'n', long, value_parser = space::groups, value_name = "N")]
     pub(crate) groups: Option<RangeInclusive<usize>>,
-    /// `paper`, `none`, or names with commas: operands-differ, last-not-add, reuse, all-used
+    /// What the space file says, or `paper`, if left out; `none`, or names with commas: operands-differ, last-not-add, reuse, all-used
     #[arg(long, value_parser = constraints)]
     pub(crate) constraints: Option<Constraints>,
-    /// Which rules are trained once: those equal in every bit, over the real numbers, or up to the size of steps
+    /// Which rules are trained once: those equal in every bit, over the real numbers, or up to the size of steps; `real`
+    /// if left out
     #[arg(long, value_name = "exact|real|scale", value_parser = level)]
     pub(crate) dedup: Option<Level>,
-    /// Strings that are sampled together and learnt from together: the controller's batch
+    /// Strings that are sampled together and learnt from together, the controller's batch; 5 if left out
     #[arg(long, value_name = "STRINGS")]
     pub(crate) update_every: Option<usize>,
     /// Rules in training, or waiting for it, before earlier ones are learnt from: some more than there are jobs, but the
-    /// more, the older what is learnt
+    /// more, the older what is learnt; 8 if left out
     #[arg(long, value_name = "RULES")]
     pub(crate) ahead: Option<u64>,
-    /// Most batches that are sampled before an earlier one is learnt from
+    /// Most batches that are sampled before an earlier one is learnt from; 31 if left out
     #[arg(long, value_name = "BATCHES")]
     pub(crate) lag: Option<u64>,
-    /// Turn down no rule untrained; or train those that climb with the opposite sign
+    /// What is done with rules that cannot train anything; `usual` if left out
     #[arg(long, value_enum, value_name = "NAME")]
     pub(crate) screen: Option<ScreenName>,
-    /// Standard rules to compare with; `none` for none
+    /// Standard rules to compare with; `none` for none, sgd, momentum, adam and rmsprop if left out
     #[arg(long, value_delimiter = ',', value_name = "RULES")]
     pub(crate) baselines: Vec<String>,
-    /// How often a trial is begun whose worker dies or whose rule fails
+    /// How often a trial is begun whose worker dies or whose rule fails; 3 if left out
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) attempts: Option<u32>,
     /// Children that train each rule for its reward, which is their mean: with one, as in the paper, chance decides
-    /// between rules that are about as good
+    /// between rules that are about as good; 1 if left out
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub(crate) seeds: Option<u64>,
-    /// Seed of all samples, and of the seeds of the children
+    /// Seed of all samples, and of the seeds of the children; 0 if left out
     #[arg(long)]
     pub(crate) seed: Option<u64>,
 }
@@ -257,6 +259,10 @@ fn constraints(text: &str) -> Result<Constraints, String> {
     text.parse().map_err(|error: nosc_compiler::space::UnknownConstraint| {
         format!("{error}; {}", error.help())
     })
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "expected 1 or more".to_owned())
 }
 
 fn level(text: &str) -> Result<Level, String> {

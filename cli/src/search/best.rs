@@ -1,18 +1,20 @@
 //! `nosc best`: the best rules of a search, as a list or as rule files.
 
 use std::fs;
+use std::path::Path;
 
 use nosc_compiler::Rule;
+use nosc_controller::search::output::RunRecord;
 use nosc_controller::search::record::{TrialKind, TrialRow};
 use serde_json::{Value, json};
 
 use super::summary::{formula, ranked};
 use crate::arguments::BestArguments;
 use crate::error::CliError;
-use crate::output::{aligned, print, print_json, write_file};
+use crate::output::{aligned, one_line, print, print_json, write_file};
 
 pub(crate) fn best(arguments: &BestArguments) -> Result<(), CliError> {
-    let run = super::read(&arguments.folder)?;
+    let run = super::read(&arguments.folder, false)?;
     let best: Vec<&TrialRow> =
         ranked(&run.trials, TrialKind::Sampled).into_iter().take(arguments.count).collect();
     if let Some(folder) = &arguments.emit {
@@ -20,14 +22,15 @@ pub(crate) fn best(arguments: &BestArguments) -> Result<(), CliError> {
         fs::create_dir_all(folder).map_err(failed)?;
         for trial in &best {
             let name = name(trial);
-            write_file(&folder.join(format!("{name}.nos")), file(&name, trial).as_bytes())?;
+            let text = file(&name, trial, &run, &arguments.folder);
+            write_file(&folder.join(format!("{name}.nos")), text.as_bytes())?;
         }
     }
     if arguments.json {
         return print_json(&Value::Array(best.iter().map(|trial| object(trial)).collect()));
     }
     if best.is_empty() {
-        return print("no rule has been trained to the end yet\n");
+        return print("no rule of the run has been trained to the end yet\n");
     }
     let head = ["", "trial", "reward", "test", "rate", "rule"].map(str::to_owned);
     let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.4}"));
@@ -52,17 +55,27 @@ fn name(trial: &TrialRow) -> String {
 }
 
 /// A rule file with one rule, and where it comes from.
-fn file(name: &str, trial: &TrialRow) -> String {
-    let number = |value: Option<f64>| value.map_or_else(|| "none".to_owned(), |v| format!("{v}"));
+fn file(name: &str, trial: &TrialRow, run: &RunRecord, folder: &Path) -> String {
+    let number =
+        |value: Option<f64>| value.map_or_else(|| "none".to_owned(), |v| format!("{v:.4}"));
+    let fact = |name: &str| {
+        let fact = run.about.iter().find(|(known, _)| known == name);
+        fact.map_or("", |(_, value)| value.as_str())
+    };
     let text = match Rule::parse(&trial.rule) {
         Ok(rule) => Rule { name: name.to_owned(), ..rule }.to_text(),
         Err(_) => trial.rule.clone(),
     };
     format!(
-        "# Found by a search: reward {}, at the learning rate {}, with the seed {}.\n{}\n",
+        "# Trial {} of the search in {}, task {}, nosc {}: reward {}\n# at the learning rate {}, with the seed {}. Key {}.\n{}\n",
+        trial.number,
+        one_line(&folder.display().to_string()),
+        fact("task"),
+        fact("nosc"),
         number(trial.reward),
         trial.learning_rate.map_or_else(|| "none".to_owned(), |rate| format!("{rate:e}")),
         trial.seed,
+        trial.key,
         text.trim_end()
     )
 }

@@ -23,9 +23,17 @@ pub(crate) fn export(arguments: &ExportArguments) -> Result<(), CliError> {
     if let Some(path) = output
         && *format != ExportFormat::Tensorboard
     {
+        super::check_no_ledger(folder, path)?;
         check_writable(path)?;
+        if *format == ExportFormat::Optuna && path.exists() {
+            let message = format!(
+                "`{}` is there, and may hold other studies: name a new file",
+                path.display()
+            );
+            return Err(CliError::Problems(message));
+        }
     }
-    let run = super::read(folder)?;
+    let run = super::read(folder, !is_table)?;
     if is_table {
         let order = if *best_first { Order::Reward } else { Order::Trial };
         let table =

@@ -24,7 +24,8 @@ pub(crate) fn report(arguments: &ReportArguments) -> Result<(), CliError> {
         Some(path) => path.clone(),
         None => arguments.folder.join("report.html"),
     };
-    let run = super::read(&arguments.folder)?;
+    let run = super::read(&arguments.folder, true)?;
+    super::check_no_ledger(&arguments.folder, &path)?;
     check_writable(&path)?;
     let times = if arguments.no_times { BTreeMap::new() } else { times(&run, arguments.timed) };
     write_with(&path, |out| {

@@ -45,7 +45,11 @@ pub(super) fn settings(
             return Err(CliError::Usage(message.to_owned()));
         }
     };
-    let options = options(&arguments.data);
+    let mut options = options(&arguments.data);
+    if let Some(data) = &mut options.data {
+        // A run may be taken up from another folder. What is not there is reported by who opens it.
+        *data = data.canonicalize().unwrap_or_else(|_| data.clone());
+    }
     check_options(&task, &options)?;
     let usual_space = if preset == Some(Preset::Quick) { "small" } else { "paper" };
     let name = arguments.space.as_deref().unwrap_or(usual_space);
@@ -124,6 +128,9 @@ pub(super) fn with_protocol(
         ..usual
     };
     protocol.check()?;
+    if protocol.steps == 0 {
+        return Err(CliError::Usage("children of 0 steps show nothing of a rule".to_owned()));
+    }
     Ok(SearchSettings { protocol: Protocol { seeds: Vec::new(), ..protocol }, ..settings })
 }
 
@@ -179,17 +186,17 @@ fn sampler(arguments: &SearchArguments) -> Result<SamplerSettings, CliError> {
 /// Samples for each rule that is trained, about: most are turned down untrained, or were seen before.
 const SAMPLES_A_RULE: u64 = 5;
 
-/// The paper's settings if they are asked for, or if nobody says how long the search is; else a learning rate
-/// that comes to something within its budget.
+/// Samples that a learning rate is chosen for where nobody says how long the search is.
+const UNKNOWN_SAMPLES: u64 = 2_500;
+
+/// The paper's settings if they are asked for; else a learning rate that comes to something within the budget.
 fn policy(arguments: &SearchArguments) -> PolicySettings {
+    if arguments.preset == Some(Preset::Paper) {
+        return PolicySettings::default();
+    }
     let budget = arguments.limits.budget.or_else(|| budget(arguments.preset));
     let samples = budget.map(|budget| budget.saturating_mul(SAMPLES_A_RULE));
-    match arguments.limits.samples.or(samples) {
-        Some(samples) if arguments.preset != Some(Preset::Paper) => {
-            PolicySettings::for_samples(samples)
-        }
-        _ => PolicySettings::default(),
-    }
+    PolicySettings::for_samples(arguments.limits.samples.or(samples).unwrap_or(UNKNOWN_SAMPLES))
 }
 
 /// Before the names of settings of the screening.

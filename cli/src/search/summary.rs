@@ -8,7 +8,7 @@ use nosc_controller::search::record::{TrialKind, TrialRow, TrialState};
 use nosc_controller::search::status::Status;
 use serde_json::{Value, json};
 
-use crate::output::{aligned, one_line};
+use crate::output::{aligned, counted, one_line};
 
 /// Rules that are shown.
 const SHOWN: usize = 5;
@@ -33,7 +33,7 @@ fn why(ending: Ending) -> &'static str {
     match ending {
         Ending::Budget => "the budget is used up",
         Ending::Time => "the time is over",
-        Ending::Exhausted => "there are no more new rules",
+        Ending::Exhausted => "no string is left, or 10,000 in a row brought no rule to train",
         Ending::Stopped => "stopped",
     }
 }
@@ -41,21 +41,25 @@ fn why(ending: Ending) -> &'static str {
 /// Counts, the best rules and the baselines, and what to do next.
 pub(super) fn text(status: &Status, trials: &[TrialRow], ending: Ending, folder: &Path) -> String {
     let Status { samples, evaluations, repeats, rejected, diverged, failed, .. } = status;
+    let of = |count: &u64, one: &str, many: &str| counted(&count.to_string(), one, many);
     let mut out = format!(
-        "{samples} strings sampled: {evaluations} rules trained, {repeats} seen before, {rejected} turned down; \
-         {diverged} diverged, {failed} failed ({})\n\n",
+        "{}: {} trained, {repeats} seen before, {rejected} turned down; {diverged} diverged, {failed} failed ({})\n\n",
+        of(samples, "string looked at", "strings looked at"),
+        of(evaluations, "rule", "rules"),
         why(ending)
     );
+    let number =
+        |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));
     let row = |name: String, trial: &TrialRow| {
-        let number = |value: Option<f64>| {
-            value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"))
-        };
         let rate = trial.learning_rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:e}"));
         // A baseline is known by its name.
         let rule = if trial.name.is_some() { String::new() } else { formula(&trial.rule) };
-        [name, trial.number.to_string(), number(trial.reward), rate, rule]
+        let flipped = if trial.is_flipped { "  (opposite sign)" } else { "" };
+        let (trial, reward, test) =
+            (trial.number.to_string(), number(trial.reward), number(trial.test_accuracy));
+        [name, trial, reward, test, rate, rule + flipped]
     };
-    let head = ["", "trial", "reward", "rate", "rule"].map(str::to_owned);
+    let head = ["", "trial", "reward", "test", "rate", "rule"].map(str::to_owned);
     let mut lines = vec![head];
     for (rank, trial) in ranked(trials, TrialKind::Sampled).into_iter().take(SHOWN).enumerate() {
         lines.push(row((rank + 1).to_string(), trial));
@@ -63,13 +67,26 @@ pub(super) fn text(status: &Status, trials: &[TrialRow], ending: Ending, folder:
     for trial in ranked(trials, TrialKind::Baseline) {
         lines.push(row(trial.name.clone().unwrap_or_default(), trial));
     }
-    out += &aligned(&lines, &[0, 4]);
-    let folder = folder.display();
-    out += &format!(
-        "\nnosc report {folder}       a page with plots\nnosc best {folder} --emit rules/   the best rules as files\n\
-         nosc evaluate {folder}     the best rules and the baselines with several seeds\n"
-    );
-    out
+    out += &aligned(&lines, &[0, 5]);
+    let rejected = trials.iter().find(|trial| trial.state == TrialState::Rejected);
+    if let Some(reason) =
+        rejected.and_then(|trial| trial.reason.as_ref()).filter(|_| *evaluations == 0)
+    {
+        out += &format!(
+            "\nevery rule was turned down, the first since {reason}; `--screen none` trains them all\n"
+        );
+    }
+    let folder = folder.display().to_string();
+    let folder = if folder.contains([' ', '\'', '"']) { format!("{folder:?}") } else { folder };
+    let next = [
+        [format!("nosc report {folder}"), "a page with plots".to_owned()],
+        [format!("nosc best {folder} --emit rules/"), "the best rules as files".to_owned()],
+        [
+            format!("nosc evaluate {folder}"),
+            "the best rules and the baselines with fresh seeds".to_owned(),
+        ],
+    ];
+    out + "\n" + &aligned(&next, &[0, 1])
 }
 
 /// The same as JSON.

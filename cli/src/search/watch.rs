@@ -108,8 +108,11 @@ impl Screen {
             is_best || trial.kind == TrialKind::Baseline || trial.state == TrialState::Failed;
         if is_worth_a_line || matches!(self.shown, Shown::Lines) {
             let best = if is_best { ", the best so far" } else { "" };
-            let rule = formula(&trial.rule);
-            self.line(&format!("{of}: trial {}: {what}{best}: {rule}", trial.number));
+            let rule = match trial.kind {
+                TrialKind::Baseline => String::new(),
+                TrialKind::Sampled => format!(": {}", formula(&trial.rule)),
+            };
+            self.line(&format!("{of}: trial {}: {what}{best}{rule}", trial.number));
         }
     }
 }

@@ -124,17 +124,19 @@ fn what_is_wrong_is_said_before_anything_is_trained() {
     says(&["--run", "r", "--task", "digit"], 1, "digits");
     says(&["smal", "--run", "r", "--task", "digits"], 1, "did you mean `small`?");
     says(&["--run", "r", "--task", "digits", "-n", "1..3"], 2, "-n 1");
-    says(&["--run", "r", "--task", "digits", "-n", "40"], 1, "1 to 32");
+    says(&["--run", "r", "--task", "digits", "-n", "40"], 2, "1 to 32");
     says(&["--run", "r", "--task", "digits", "--with", "hiden=3"], 2, "did you mean `hidden`?");
     says(&["--run", "r", "--task", "digits", "--with", "hidden=-3"], 2, "`hidden`: invalid value");
-    says(&["--run", "r", "--task", "digits", "--with", "clip=7"], 1, "clip is 7");
-    says(&["--run", "r", "--task", "digits", "--with", "screen.most_left=7"], 1, "most_left");
+    says(&["--run", "r", "--task", "digits", "--with", "clip=7"], 2, "clip is 7");
+    says(&["--run", "r", "--task", "digits", "--with", "screen.most_left=7"], 2, "most_left");
     says(
         &["--run", "r", "--task", "digits", "--sampler", "random", "--with", "x=1"],
         2,
         "no setting",
     );
-    says(&["--run", "r", "--task", "quadratic", "--baselines", "adan"], 1, "adan");
+    says(&["--run", "r", "--task", "quadratic", "--baselines", "adan"], 2, "adan");
+    says(&["--run", "r", "--task", "quadratic", "--update-every", "0"], 2, "1 to 65536");
+    says(&["--run", "r", "--task", "quadratic", "--steps", "0"], 2, "0 steps");
     says(&["--run", "r", "--task", "quadratic", "--time", "5"], 2, "90s");
     says(&["--run", "r", "--task", "quadratic", "--sweep-rates", "0.1,-1"], 1, "-1");
     says(&["--run", "r", "--preset", "paper"], 1, "--data DIR");
@@ -157,6 +159,7 @@ fn the_best_rules_are_files_that_compile_and_train_to_what_was_found() {
     session.nosc(&["best", "r", "-n", "3", "--emit", "rules"]).ok();
     let table = session.nosc(&["best", "r", "-n", "3"]).ok();
     assert_eq!(table.lines().count(), 4);
+    session.nosc(&["best", "r", "-n", "0"]).fails(2);
     for best in list.as_array().unwrap() {
         let (trial, seed) = (&best["trial"], best["seed"].to_string());
         let rate = best["learning_rate"].to_string();
@@ -192,6 +195,13 @@ fn a_run_is_exported_in_every_format() {
     let message = session.nosc(&["export", "r", "--columns", "trail"]).fails(2);
     assert!(message.contains("did you mean `trial`?"), "{message}");
     session.nosc(&["export", "r", "--format", "optuna", "--columns", "trial"]).fails(2);
+    // What is there is not lost: other studies, and the run itself.
+    session.nosc(&["export", "r", "--format", "optuna", "-o", "journal.log"]).fails(1);
+    for file in ["r/ledger.sqlite", "r/../r/lock"] {
+        session.nosc(&["export", "r", "-o", file]).fails(2);
+        session.nosc(&["report", "r", "-o", file]).fails(2);
+    }
+    assert_eq!(content(&session.path("r")), found);
     session.nosc(&["export", "nowhere"]).fails(1);
     let parquet = session.nosc(&["export", "r", "--format", "parquet", "-o", "r.parquet"]);
     if cfg!(feature = "parquet") {

@@ -130,7 +130,7 @@ impl SearchSettings {
             return Err(SettingsError::Name(message));
         }
         if !(1..=MOST_BATCH).contains(&self.batch) {
-            let (setting, value) = ("batch", self.batch as u64);
+            let (setting, value) = ("the number of strings between updates", self.batch as u64);
             return Err(SettingsError::Range { setting, value, expected: "1 to 65536" });
         }
         let ranges = [

@@ -13,7 +13,7 @@ pub enum LedgerError {
         folder: PathBuf,
     },
     /// There is no run.
-    #[error("{} holds no run: there is no {} in it", .folder.display(), super::FILE)]
+    #[error("{} holds no run: there is no {} in it, or nothing in it yet", .folder.display(), super::FILE)]
     Absent {
         /// The folder.
         folder: PathBuf,
