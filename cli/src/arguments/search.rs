@@ -191,7 +191,7 @@ pub(crate) struct SamplingArguments {
     /// What proposes strings; `ppo` if left out, with the preset quick `evolution`
     #[arg(long, value_enum, value_name = "NAME")]
     pub(crate) sampler: Option<SamplerName>,
-    /// Sets something of the sampler, such as learning_rate, or of the screening, such as screen.most_left; may be given
+    /// Sets something of the sampler, such as `learning_rate`, or of the screening, such as `screen.most_left`; may be given
     /// several times
     #[arg(long = "with", value_name = "NAME=VALUE", value_parser = setting, allow_hyphen_values = true)]
     pub(crate) with: Vec<(String, String)>,

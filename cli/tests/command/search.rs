@@ -110,6 +110,20 @@ fn ctrl_c_drains_and_a_budget_can_grow() {
     assert_eq!(json["best"].as_array().unwrap().len(), 5);
 }
 
+/// Evolution keeps no state of its own: all of it is worked out again from the ledger.
+#[test]
+fn a_budget_that_grows_is_the_budget_that_was_there_from_the_start() {
+    let session = Session::new();
+    let evolution = ["--sampler", "evolution", "--with", "population=10"];
+    let wanted = searched(&session, "whole", &evolution);
+    let begin = ["search", "small", "--task", "quadratic", "--steps", "500", "--seed", "3", "-q"];
+    session.nosc(&[&begin[..], &evolution, &["--run", "r", "--budget", "9"]].concat()).ok();
+    for budget in ["10", "25", "26", "40"] {
+        session.nosc(&["search", "--resume", "r", "--budget", budget, "-q"]).ok();
+    }
+    assert!(content(&session.path("r")) == wanted);
+}
+
 #[test]
 fn what_is_wrong_is_said_before_anything_is_trained() {
     let session = Session::new();
