@@ -39,7 +39,7 @@ pub(crate) enum CliError {
     #[error("interrupted; what was done is above")]
     Interrupted,
     /// Something that this program was built without.
-    #[cfg(feature = "search")]
+    #[cfg(all(feature = "search", not(feature = "parquet")))]
     #[error("{0}")]
     Absent(String),
     /// Ctrl-C in a search.
@@ -101,7 +101,7 @@ impl CliError {
             CliError::Interrupted | CliError::InterruptedEarly => crate::interrupt::EXIT_CODE,
             #[cfg(feature = "search")]
             CliError::Paused { .. } | CliError::Kept => crate::interrupt::EXIT_CODE,
-            #[cfg(feature = "search")]
+            #[cfg(all(feature = "search", not(feature = "parquet")))]
             CliError::Absent(_) => 3,
             #[cfg(feature = "search")]
             CliError::Run(nosc_controller::search::run::RunError::Settings(_)) => 2,
