@@ -52,10 +52,12 @@ pub(super) fn rewards(run: &RunRecord) -> String {
     if let Some(axis) = axis {
         let lowest = decimal(Some(axis.lowest));
         let below = below.into_iter().map(|(x, reward)| (x, drawn(reward))).collect();
-        lines.push(scattered(&format!("below {lowest}"), below));
+        if count_below > 0 {
+            lines.push(scattered(&format!("below {lowest}"), below));
+        }
         caption += &format!(
             " The axis is cut at {lowest}: of what was trained to the end, at most a tenth of the rules and no baseline are below. \
-             The {} trials below it are drawn on the bottom edge, in another tone.",
+             What is below is drawn on the bottom edge, {} trials in another tone.",
             count(count_below)
         );
     }
@@ -110,8 +112,10 @@ pub(super) fn sampler(run: &RunRecord) -> String {
         if title == "Mean reward of a batch" {
             let means = trained_means(run);
             let mean = |row: &UpdateRow| Some((row.batch as f64, *means.get(&row.batch)?));
-            lines
-                .push(line("mean of those trained", run.updates.iter().filter_map(mean).collect()));
+            let points: Vec<_> = run.updates.iter().filter_map(mean).collect();
+            if !points.is_empty() {
+                lines.push(line("mean of those trained", points));
+            }
             let baseline = |row: &UpdateRow| Some((row.batch as f64, row.update.baseline?));
             let points: Vec<_> = run.updates.iter().filter_map(baseline).collect();
             if !points.is_empty() {
@@ -263,7 +267,7 @@ mod tests {
         // The worst baseline is below all that is done.
         let html = rewards(&run);
         assert!(html.contains(">below 0.8800</text>") && html.contains("cut at 0.8800"), "{html}");
-        assert!(html.contains(&format!("The {lost} trials below it")));
+        assert!(html.contains(&format!("bottom edge, {lost} trials in another tone")));
         assert!(!html.contains(">0.2</text>"));
         run.trials.retain(|trial| trial.reward.is_some_and(|reward| reward > 0.5));
         assert!(!rewards(&run).contains("below"));
