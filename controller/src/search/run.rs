@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::engine::{Parts, Search, SearchError};
+use super::evaluation::last;
 use super::ledger::{Ledger, LedgerError, Rows};
 use super::output::{RunRecord, TaskFacts};
 use super::queue::{Assignment, Queue, VERSION};
@@ -180,6 +181,7 @@ pub fn record(rows: &Rows<'_>, children: bool) -> Result<RunRecord, RunError> {
         trials: rows.trials()?,
         children: if children { rows.all_children()? } else { BTreeMap::new() },
         updates: rows.updates()?,
+        evaluation: last(rows, &settings)?,
     })
 }
 

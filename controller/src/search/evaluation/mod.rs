@@ -27,11 +27,13 @@ mod judged;
 pub mod funnel;
 mod store;
 mod stage;
+mod last;
 #[cfg(test)]
 mod tests;
 
 pub use conditions::{Conditions, FACTOR, unused_seeds};
 pub use judged::{Comparison, Judged, Spread, Threshold, best_baseline, judge, optimism};
+pub use last::{LastEvaluation, LastRound, last};
 pub use result::{RuleResult, SeedResult, TriedRate};
 pub use stage::{Effort, EvaluationError, Stage, stage};
 pub use store::{SEEDS, judged, known, write_round, write_seeds};

@@ -14,7 +14,7 @@ const RESULT: &str = "result/";
 /// Stage of the last evaluation.
 pub const SEEDS: &str = "seeds";
 /// Before the numbers of rounds of the last funnel.
-const FUNNEL: &str = "funnel/";
+pub(super) const FUNNEL: &str = "funnel/";
 
 fn stage(conditions: &Conditions) -> String {
     format!("{RESULT}{}", conditions.digest())

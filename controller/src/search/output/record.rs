@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::outcome::{Outcome, Stage};
+use crate::search::evaluation::LastEvaluation;
 use crate::search::record::{ChildRow, SampleRow, TrialKind, TrialRow, TrialState, UpdateRow};
 use crate::task::Description;
 
@@ -22,6 +23,8 @@ pub struct RunRecord {
     pub children: BTreeMap<u64, Vec<ChildRow>>,
     /// Batches that were learnt from, by rising number.
     pub updates: Vec<UpdateRow>,
+    /// What was found with other seeds since; empty if nobody has looked.
+    pub evaluation: LastEvaluation,
 }
 
 /// What is shown of a task.

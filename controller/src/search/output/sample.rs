@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 
 use super::{RunRecord, TaskFacts};
 use crate::outcome::{Divergence, DivergenceReason, End, Outcome, Point, Stage};
+use crate::protocol::{Goal, Protocol};
 use crate::random::Random;
+use crate::search::evaluation::{Judged, RuleResult, SeedResult, judge};
 use crate::search::record::{ChildRow, SampleRow, TrialKind, TrialRow, TrialState, UpdateRow};
 use crate::search::sampler::Update;
+use crate::search::settings::{SamplerSettings, SearchSettings, SpaceText};
+use crate::task::TaskOptions;
 
 const RULES: [(&str, &str); 6] = [
     ("m v id sqrt div", "[m v id sqrt div]"),
@@ -185,4 +189,70 @@ pub(super) fn run_all_diverged(sampled: u64) -> RunRecord {
         (trial.validation_accuracy, trial.test_accuracy) = (None, None);
     }
     run
+}
+
+/// Settings of a run on images.
+pub(in crate::search) fn settings() -> SearchSettings {
+    let protocol = Protocol {
+        learning_rates: vec![0.01, 0.1],
+        probe: None,
+        steps: 100,
+        seeds: Vec::new(),
+        patience: None,
+        goal: Goal::Children,
+    };
+    SearchSettings {
+        space: SpaceText { name: "paper".to_owned(), text: None },
+        groups: 1,
+        constraints: "none".to_owned(),
+        same: "algebra".to_owned(),
+        sampler: SamplerSettings::Random,
+        batch: 8,
+        ahead: 8,
+        lag: 1,
+        seed: 0,
+        attempts: 1,
+        screen: None,
+        baselines: Vec::new(),
+        task: "digits".to_owned(),
+        options: TaskOptions { child: Some("softmax".to_owned()), ..TaskOptions::default() },
+        protocol,
+        seeds: 1,
+    }
+}
+
+/// Two baselines and three rules with seeds 0 to 2: a rule is the best, one diverged once, one trains at no rate.
+pub(in crate::search) fn judged() -> Vec<Judged> {
+    let results = [
+        (0, Some("SGD"), "g", vec![0.88, 0.88, 0.88]),
+        (2, Some("Adam"), "adam", vec![0.91, 0.92, 0.93]),
+        (4, None, RULES[0].1, vec![0.93, 0.94, 0.95]),
+        (5, None, RULES[3].1, vec![0.9, 0.9, 0.0]),
+        (6, None, RULES[1].1, Vec::new()),
+    ];
+    let result = |(trial, name, rule, rewards): (u64, Option<&str>, &str, Vec<f64>)| RuleResult {
+        trial,
+        kind: if name.is_some() { TrialKind::Baseline } else { TrialKind::Sampled },
+        name: name.map(str::to_owned),
+        rule: rule.to_owned(),
+        search_reward: Some(if name.is_some() { 0.9 } else { 0.96 }),
+        learning_rate: (!rewards.is_empty()).then_some(0.03),
+        tried: Vec::new(),
+        seeds: (0..).zip(rewards).map(child_with_seed).collect(),
+        is_stopped_early: false,
+    };
+    judge(results.into_iter().map(result).collect())
+}
+
+fn child_with_seed((seed, reward): (u64, f64)) -> SeedResult {
+    let finished = (reward > 0.0).then_some(reward);
+    SeedResult {
+        seed,
+        steps: 100,
+        reward,
+        validation_accuracy: finished,
+        final_loss: finished.map(|reward| 1.0 - reward),
+        test_accuracy: finished.map(|reward| reward - 0.02),
+        diverged: finished.is_none().then(|| "diverged".to_owned()),
+    }
 }

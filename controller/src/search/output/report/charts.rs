@@ -1,11 +1,14 @@
 //! Curves of the run: rewards over trials, the sampler over batches, the best rules while they train.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::html::{count, decimal, figure, paragraph, shortened};
+use super::reward_axis::RewardAxis;
 use crate::outcome::{Outcome, Point};
 use crate::plot::{Chart, Line, Scale, Size, Style};
 use crate::search::output::record::RunRecord;
 use crate::search::output::rule_facts::RuleFacts;
-use crate::search::record::{TrialKind, TrialRow, UpdateRow};
+use crate::search::record::{TrialKind, TrialRow, TrialState, UpdateRow};
 
 /// Rules whose curves are drawn.
 const CURVES: usize = 6;
@@ -18,28 +21,46 @@ pub(super) fn rewards(run: &RunRecord) -> String {
         .of_kind(TrialKind::Sampled)
         .filter_map(|trial| Some((trial.number as f64, trial.reward.filter(|r| r.is_finite())?)))
         .collect();
+    let axis = RewardAxis::of(run);
     let (Some((first, _)), Some((last, _))) = (dots.first().copied(), dots.last().copied()) else {
         return String::new();
     };
     // A single trial has a line through it as well.
     let ends = if first < last { (first, last) } else { (first - 0.5, last + 0.5) };
-    let mut lines = vec![
-        Line {
-            label: "reward of a trial".to_owned(),
-            points: dots,
-            is_cut_short: false,
-            style: Style::Dots,
-        },
-        line("best so far", best_so_far(run, last)),
-    ];
+    let drawn = |reward: f64| axis.map_or(reward, |axis| axis.drawn(reward));
+    let (below, dots): (Vec<_>, Vec<_>) =
+        dots.into_iter().partition(|(_, reward)| drawn(*reward) > *reward);
+    let best = best_so_far(run, last).into_iter().map(|(x, reward)| (x, drawn(reward)));
+    let count_below = below.len() as u64;
+    let scattered = |label: &str, points: Vec<(f64, f64)>| Line {
+        label: label.to_owned(),
+        points,
+        is_cut_short: false,
+        style: Style::Dots,
+    };
+    let mut lines = vec![scattered("reward of a trial", dots), line("best so far", best.collect())];
     for trial in run.of_kind(TrialKind::Baseline) {
         if let Some(reward) = trial.reward {
             let label = format!("{}, {}", name_of(trial), decimal(Some(reward)));
+            let reward = drawn(reward);
             lines.push(line(&label, vec![(ends.0, reward), (ends.1, reward)]));
         }
     }
-    let caption = "Each dot is a trial; those that would cover each other are drawn once. Trials that diverged, failed \
-                   or were rejected have the lowest reward.";
+    let mut caption = "Each dot is a trial; those that would cover each other are drawn once. Trials that diverged, \
+                       failed or were turned down have the lowest reward."
+        .to_owned();
+    if let Some(axis) = axis {
+        let lowest = decimal(Some(axis.lowest));
+        let below = below.into_iter().map(|(x, reward)| (x, drawn(reward))).collect();
+        if count_below > 0 {
+            lines.push(scattered(&format!("below {lowest}"), below));
+        }
+        caption += &format!(
+            " The axis is cut at {lowest}: of what was trained to the end, at most a tenth of the rules and no baseline are below. \
+             What is below is drawn on the bottom edge, {} trials in another tone.",
+            count(count_below)
+        );
+    }
     picture(
         &Chart {
             title: "Rewards in the order of trials".to_owned(),
@@ -49,7 +70,7 @@ pub(super) fn rewards(run: &RunRecord) -> String {
             y_scale: Scale::Linear,
             lines,
         },
-        caption,
+        &caption,
     )
 }
 
@@ -89,6 +110,12 @@ pub(super) fn sampler(run: &RunRecord) -> String {
         let points = |row: &UpdateRow| Some((row.batch as f64, value(row)?));
         let mut lines = vec![line("mean reward", run.updates.iter().filter_map(points).collect())];
         if title == "Mean reward of a batch" {
+            let means = trained_means(run);
+            let mean = |row: &UpdateRow| Some((row.batch as f64, *means.get(&row.batch)?));
+            let points: Vec<_> = run.updates.iter().filter_map(mean).collect();
+            if !points.is_empty() {
+                lines.push(line("mean of those trained", points));
+            }
             let baseline = |row: &UpdateRow| Some((row.batch as f64, row.update.baseline?));
             let points: Vec<_> = run.updates.iter().filter_map(baseline).collect();
             if !points.is_empty() {
@@ -109,7 +136,29 @@ pub(super) fn sampler(run: &RunRecord) -> String {
         return String::new();
     }
     let batches = count(run.updates.len() as u64);
-    figure(&pictures, &format!("{batches} batches that the sampler has learnt from."))
+    let caption = format!(
+        "{batches} batches that the sampler has learnt from. The mean reward has the lowest reward for every string whose rule was \
+         turned down; the mean of those trained leaves them out, and those that failed."
+    );
+    figure(&pictures, &caption)
+}
+
+/// Mean reward of the samples of a batch whose rules were trained, those that diverged included, by number of the batch.
+fn trained_means(run: &RunRecord) -> BTreeMap<u64, f64> {
+    let is_trained =
+        |trial: &&TrialRow| matches!(trial.state, TrialState::Done | TrialState::Diverged);
+    let trained: BTreeSet<u64> =
+        run.trials.iter().filter(is_trained).map(|trial| trial.number).collect();
+    let mut sums: BTreeMap<u64, (f64, u64)> = BTreeMap::new();
+    for sample in &run.samples {
+        let is_of_one = sample.trial.is_some_and(|trial| trained.contains(&trial));
+        if let Some(reward) = sample.reward.filter(|_| is_of_one) {
+            let (sum, times) = sums.entry(sample.batch).or_default();
+            *sum += reward;
+            *times += 1;
+        }
+    }
+    sums.into_iter().map(|(batch, (sum, times))| (batch, sum / times as f64)).collect()
 }
 
 /// The children of the best rules and of the baselines.
@@ -180,4 +229,47 @@ pub(super) fn formula_of(trial: &TrialRow) -> String {
     let formula = RuleFacts::of(&trial.rule).formula;
     let words: Vec<&str> = formula.split_whitespace().collect();
     shortened(&format!("{}: {}", trial.number, words.join(" ")), LABEL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{rewards, trained_means};
+    use crate::search::output::sample;
+    use crate::search::record::TrialState;
+
+    #[test]
+    fn the_mean_of_those_trained_leaves_out_what_was_turned_down() {
+        let mut run = sample::run(4);
+        for (trial, state) in
+            run.trials[4..].iter_mut().zip([TrialState::Rejected, TrialState::Diverged])
+        {
+            trial.state = state;
+        }
+        // Two samples a trial, one batch.
+        let values = [0.5, 0.5, 0.0, 0.0, 0.6, 0.6, 0.9, 0.9];
+        for (sample, value) in run.samples.iter_mut().zip(values) {
+            sample.reward = Some(value);
+        }
+        assert!((trained_means(&run)[&0] - 0.5).abs() < 1e-12);
+        run.trials.iter_mut().for_each(|trial| trial.state = TrialState::Rejected);
+        assert!(trained_means(&run).is_empty());
+    }
+
+    #[test]
+    fn what_is_below_the_axis_stands_apart_and_the_caption_says_so() {
+        let mut run = sample::run(40);
+        let lost = run.trials[4..].iter().filter(|trial| trial.reward == Some(0.0)).count();
+        for trial in &mut run.trials[4..] {
+            if trial.state == TrialState::Done {
+                trial.reward = Some(0.9 + trial.number as f64 / 1000.0);
+            }
+        }
+        // The worst baseline is below all that is done.
+        let html = rewards(&run);
+        assert!(html.contains(">below 0.8800</text>") && html.contains("cut at 0.8800"), "{html}");
+        assert!(html.contains(&format!("bottom edge, {lost} trials in another tone")));
+        assert!(!html.contains(">0.2</text>"));
+        run.trials.retain(|trial| trial.reward.is_some_and(|reward| reward > 0.5));
+        assert!(!rewards(&run).contains("below"));
+    }
 }

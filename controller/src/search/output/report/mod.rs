@@ -1,7 +1,7 @@
 //! A run as one page of HTML, for reading: no scripts, no fonts, nothing from anywhere else.
 //!
 //! ```text
-//! summary ─ rewards ─ sampler ─ learning curves ─ tokens ─ cost ─ best rules ─ rules without a result
+//! summary ─ rewards ─ other seeds ─ sampler ─ learning curves ─ tokens ─ cost ─ best rules ─ rules without a result
 //! ```
 //!
 //! A section that has nothing to show is left out. The page is well-formed XML as well, with one `main` in it, and
@@ -10,7 +10,9 @@
 mod charts;
 mod cost;
 mod html;
+mod other_seeds;
 mod ranking;
+mod reward_axis;
 mod style;
 mod summary;
 mod token_shares;
@@ -50,6 +52,7 @@ pub fn write_report(
     let sections = [
         ("Summary", summary::summary(run)),
         ("Rewards", charts::rewards(run)),
+        ("With seeds that the search has not used", other_seeds::other_seeds(run)),
         ("The sampler", charts::sampler(run)),
         ("Learning curves", charts::learning_curves(run)),
         ("Tokens", token_shares::token_shares(run)),

@@ -1,6 +1,7 @@
 //! The best rules and the baselines, as tables.
 
 use super::html::{code, count, decimal, escape, percent, rate, subheading, table};
+use crate::search::evaluation::LastEvaluation;
 use crate::search::output::record::RunRecord;
 use crate::search::output::rule_facts::RuleFacts;
 use crate::search::record::{TrialKind, TrialRow};
@@ -29,6 +30,13 @@ pub(super) fn ranking(run: &RunRecord) -> String {
             })
             .collect();
         out += &table(&heads, &rows);
+        if run.evaluation == LastEvaluation::default() {
+            out += &format!(
+                "<p>The best of many rewards is partly luck: {} trains the best rules and the baselines with seeds that the search \
+                 has not used.</p>\n",
+                code("nosc evaluate DIR")
+            );
+        }
     }
     let baselines: Vec<Vec<String>> = run
         .of_kind(TrialKind::Baseline)

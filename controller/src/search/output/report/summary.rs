@@ -28,30 +28,33 @@ pub(super) fn summary(run: &RunRecord) -> String {
     facts(&rows)
 }
 
+/// The counts of a run, in the words in which a search ends: a string counts once its rule is looked at.
 fn counts(run: &RunRecord) -> Vec<(String, String)> {
     let in_state = |state| run.of_kind(TrialKind::Sampled).filter(|t| t.state == state).count();
     let of_state = |state| count(in_state(state) as u64);
     let keys: BTreeSet<&str> =
         run.of_kind(TrialKind::Sampled).map(|trial| trial.key.as_str()).collect();
+    let trained =
+        run.of_kind(TrialKind::Sampled).filter(|trial| trial.state != TrialState::Rejected).count()
+            as u64;
     let looked_at = run.samples.iter().filter(|sample| sample.trial.is_some()).count() as u64;
     let repeated = run.samples.iter().filter(|s| s.trial.is_some() && !s.is_new).count() as u64;
+    let waiting = run.samples.len() as u64 - looked_at;
+    let strings = match waiting {
+        0 => count(looked_at),
+        _ => format!("{}, and {} more not looked at yet", count(looked_at), count(waiting)),
+    };
     let share = (looked_at > 0).then(|| repeated as f64 / looked_at as f64);
     let seconds: f64 = run.trials.iter().filter_map(|trial| trial.seconds).sum();
     let row = |name: &str, value: String| (name.to_owned(), value);
     vec![
-        row("samples", count(run.samples.len() as u64)),
+        row("strings sampled", strings),
         row("distinct rules", count(keys.len() as u64)),
-        row(
-            "samples of a rule seen before",
-            format!(
-                "{} ({} of those looked at): not trained again",
-                count(repeated),
-                percent(share)
-            ),
-        ),
+        row("rules trained", format!("{}, those that diverged or failed included", count(trained))),
+        row("seen before", format!("{} ({}): not trained again", count(repeated), percent(share))),
+        row("turned down", format!("{}: never trained", of_state(TrialState::Rejected))),
         row("trained to the end", of_state(TrialState::Done)),
         row("diverged", of_state(TrialState::Diverged)),
-        row("rejected, not trained", of_state(TrialState::Rejected)),
         row("failed", of_state(TrialState::Failed)),
         row("pending", of_state(TrialState::Pending)),
         row("time of all trials", duration(seconds)),
@@ -66,7 +69,7 @@ fn best_of(trial: &TrialRow) -> String {
 /// Reasons of the trials that have no result, with their numbers and an example each.
 pub(super) fn without_result(run: &RunRecord) -> String {
     let states = [
-        ("rejected", TrialState::Rejected),
+        ("turned down", TrialState::Rejected),
         ("diverged", TrialState::Diverged),
         ("failed", TrialState::Failed),
     ];
@@ -119,9 +122,29 @@ fn kind_of_reason(reason: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{kind_of_reason, without_result};
+    use std::collections::BTreeMap;
+
+    use super::{counts, kind_of_reason, without_result};
     use crate::search::output::sample;
     use crate::search::record::TrialState;
+
+    #[test]
+    fn counts_are_those_in_which_a_search_ends() {
+        let mut run = sample::run(16);
+        // One string waits; its rule was seen before.
+        run.samples[31].trial = None;
+        let counts: BTreeMap<String, String> = counts(&run).into_iter().collect();
+        let is = |name: &str, text: &str| assert!(counts[name].starts_with(text), "{counts:?}");
+        is("strings sampled", "31, and 1 more");
+        is("rules trained", "14,");
+        is("seen before", "15 (");
+        is("turned down", "2:");
+        for (name, value) in
+            [("diverged", "2"), ("failed", "1"), ("pending", "1"), ("trained to the end", "10")]
+        {
+            assert_eq!(counts[name], value, "{name}");
+        }
+    }
 
     #[test]
     fn reasons_that_differ_in_numbers_are_one() {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::write_report;
+use crate::search::evaluation::LastRound;
+use crate::search::evaluation::funnel::{Fate, Reason};
 use crate::search::output::{RunRecord, sample};
 use crate::search::record::TrialState;
 
@@ -150,4 +152,42 @@ fn numbers_that_are_none_are_not_drawn() {
 fn a_long_run_has_a_page_that_loads() {
     let page = page(&sample::run(10_000));
     assert!(page.len() < 1_000_000, "{}", page.len());
+}
+
+#[test]
+fn an_evaluation_has_a_section_after_the_rewards() {
+    let mut run = sample::run(40);
+    let heading = "With seeds that the search has not used";
+    let before = page(&run);
+    assert!(!headings(&before).contains(&heading) && before.contains("nosc evaluate DIR"));
+    run.evaluation.seeds = sample::judged();
+    let longer = page(&run);
+    assert_eq!(headings(&longer)[1..3], ["Rewards", heading]);
+    assert!(!longer.contains("nosc evaluate DIR"));
+    assert!(longer.contains("for 100 steps with 3 seeds") && longer.contains("baseline, Adam,"));
+    let best = "<td class=\"n\">94.00 \u{b1} 1.00\u{2009}%</td><td class=\"n\">92.00 \u{b1} 1.00\u{2009}%</td>\
+                <td class=\"n\">96.00\u{2009}%</td><td class=\"n\">+2.00 points (+2.4)</td>";
+    assert!(longer.contains(best), "{longer}");
+    assert!(longer.contains("1 of 3 diverged") && longer.contains("trains at no rate"));
+    assert!(!longer.contains("luck:"));
+    run.evaluation.is_as_in_search = true;
+    // (0.02 + 0.36) / 2 and (0.02 - 0.02) / 2.
+    let luck = "chosen by them, +19.00 points, those of the baselines ";
+    assert!(page(&run).contains(luck));
+}
+
+#[test]
+fn of_a_funnel_the_last_round_is_shown() {
+    let mut run = sample::run(40);
+    let mut judged = sample::judged();
+    let reason = Some(Reason::NotAmong { best: 1 });
+    judged[0].fate = Some(Fate { round: 2, goes_on: false, reason });
+    let what = "3 times as <long>".to_owned();
+    run.evaluation.funnel = Some(LastRound { number: 2, what, is_last: false, judged });
+    let page = page(&run);
+    assert!(page.contains("<h3>Round 2 of the funnel: 3 times as &lt;long&gt;</h3>"));
+    assert!(page.contains("not come to its last round.</p>"));
+    assert!(page.contains("<th scope=\"col\">goes on</th>"));
+    assert!(page.contains("<td>no: not among the best 1</td>"));
+    assert!(!page.contains("nosc evaluate DIR"));
 }
