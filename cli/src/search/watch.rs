@@ -139,4 +139,8 @@ impl Observe for Screen {
     fn is_stopped(&self) -> bool {
         interrupt::is_asked()
     }
+
+    fn is_listening(&self) -> bool {
+        !matches!(self.shown, Shown::Nothing)
+    }
 }

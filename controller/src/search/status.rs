@@ -70,6 +70,11 @@ pub trait Observe {
 
     /// Whether trials that have begun are to be the last ones.
     fn is_stopped(&self) -> bool;
+
+    /// Whether it wants to hear of trials that have ended, which are read from the ledger for it.
+    fn is_listening(&self) -> bool {
+        true
+    }
 }
 
 /// Sees nothing and stops nothing.
@@ -80,6 +85,10 @@ impl Observe for Unobserved {
     fn event(&mut self, _: &Status, _: Event<'_>) {}
 
     fn is_stopped(&self) -> bool {
+        false
+    }
+
+    fn is_listening(&self) -> bool {
         false
     }
 }

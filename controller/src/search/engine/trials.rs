@@ -221,7 +221,9 @@ impl Search {
             self.status.failed += u64::from(ended.state == TrialState::Failed);
         }
         let is_best = self.ranked(trial, kind, ended.state, ended.reward);
-        if let Some(row) = self.parts.ledger.rows().trial(trial)? {
+        if observer.is_listening()
+            && let Some(row) = self.parts.ledger.rows().trial(trial)?
+        {
             observer.event(&self.status, Event::Ended { trial: &row, is_best });
         }
         Ok(())
