@@ -112,6 +112,8 @@ pub(super) fn rate(value: Option<f64>) -> String {
     value.map_or_else(
         || "\u{2013}".to_owned(),
         |value| {
+            // A third of a power of ten has sixteen digits, of which three say enough.
+            let value: f64 = format!("{value:.2e}").parse().unwrap_or(value);
             let plain = (1e-3..1e4).contains(&value.abs());
             if plain { format!("{value}") } else { format!("{value:e}") }.replace('-', "\u{2212}")
         },
@@ -161,6 +163,8 @@ mod tests {
         assert_eq!(decimal(Some(-0.5)), "\u{2212}0.5000");
         assert_eq!(decimal(Some(1.5e-9)), "1.500e\u{2212}9");
         assert_eq!(rate(Some(1e-5)), "1e\u{2212}5");
+        assert_eq!(rate(Some(0.01 / 3.0)), "0.00333");
+        assert_eq!(rate(Some(1e-4 / 3.0)), "3.33e\u{2212}5");
         assert_eq!(duration(3725.0), "1 h 2 min");
         assert_eq!(shortened("abcdef", 4), "abc\u{2026}");
     }

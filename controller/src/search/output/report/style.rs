@@ -33,6 +33,7 @@ thead .n:empty { min-width: 0; }
 .facts th { width: 13em; color: var(--muted); font-weight: 400; }
 .facts td { overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; }
+td:has(code) { min-width: 15em; }
 code { font: 13px/1.45 ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
 figure { margin: 0 0 28px; }
 figcaption { color: var(--muted); font-size: 14px; max-width: 80ch; margin-top: 6px; }
