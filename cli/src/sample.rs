@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use clap::Args;
-use nosc_compiler::space::{
-    Constraints, Kind, MAX_GROUPS, SampleError, Sampler, SearchSpace, UnknownConstraint,
-};
+use nosc_compiler::space::{Constraints, Kind, MAX_GROUPS, SampleError, Sampler, SearchSpace};
 use serde_json::{Value, json};
 
 use crate::arguments::Colour;
@@ -32,7 +30,7 @@ pub(crate) struct SampleArguments {
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
     /// `paper`, `none`, or names with commas: operands-differ, last-not-add, reuse, all-used
-    #[arg(long, value_parser = constraints)]
+    #[arg(long, value_parser = space::constraints)]
     pub(crate) constraints: Option<Constraints>,
     /// No string twice
     #[arg(long)]
@@ -91,10 +89,6 @@ fn with_way_out(error: &SampleError) -> String {
         }
         SampleError::Groups { .. } => error.to_string(),
     }
-}
-
-fn constraints(text: &str) -> Result<Constraints, String> {
-    text.parse().map_err(|error: UnknownConstraint| format!("{error}; {}", error.help()))
 }
 
 /// Strings on their way to standard output, a line each or as a JSON list, many at a time.

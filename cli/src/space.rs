@@ -6,7 +6,9 @@ use std::path::Path;
 
 use nosc_compiler::nearest;
 use nosc_compiler::source::MAX_SOURCE_BYTES;
-use nosc_compiler::space::{SearchSpace, SpaceErrors, SpaceProblem, SpaceReport};
+use nosc_compiler::space::{
+    Constraints, SearchSpace, SpaceErrors, SpaceProblem, SpaceReport, UnknownConstraint,
+};
 #[cfg(feature = "search")]
 use nosc_controller::search::settings::SpaceText;
 
@@ -96,4 +98,9 @@ pub(crate) fn groups(text: &str) -> Result<RangeInclusive<usize>, String> {
         return Err(format!("{first} is more than {last}; write {last}..{first}"));
     }
     Ok(first..=last)
+}
+
+/// Constraints by their names.
+pub(crate) fn constraints(text: &str) -> Result<Constraints, String> {
+    text.parse().map_err(|error: UnknownConstraint| format!("{error}; {}", error.help()))
 }

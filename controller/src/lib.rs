@@ -65,6 +65,7 @@ pub mod random;
 pub mod outcome;
 pub mod protocol;
 pub mod trials;
+pub mod spread;
 pub mod transfer;
 pub mod plot;
 #[cfg(feature = "search")]

@@ -199,7 +199,7 @@ pub(crate) struct SamplingArguments {
     #[arg(short = 'n', long, value_parser = space::groups, value_name = "N")]
     pub(crate) groups: Option<RangeInclusive<usize>>,
     /// What the space file says, or `paper`, if left out; `none`, or names with commas: operands-differ, last-not-add, reuse, all-used
-    #[arg(long, value_parser = constraints)]
+    #[arg(long, value_parser = space::constraints)]
     pub(crate) constraints: Option<Constraints>,
     /// Which rules are trained once: those equal in every bit, over the real numbers, or up to the size of steps; `real`
     /// if left out
@@ -253,12 +253,6 @@ pub(crate) enum ScreenName {
     Flip,
     /// Train all
     None,
-}
-
-fn constraints(text: &str) -> Result<Constraints, String> {
-    text.parse().map_err(|error: nosc_compiler::space::UnknownConstraint| {
-        format!("{error}; {}", error.help())
-    })
 }
 
 fn count(text: &str) -> Result<usize, String> {

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use nosc_compiler::Rule;
 use nosc_controller::search::output::RunRecord;
-use nosc_controller::search::record::{TrialKind, TrialRow};
+use nosc_controller::search::record::{TrialKind, TrialRow, ranked};
 use serde_json::{Value, json};
 
-use super::summary::{formula, ranked};
+use super::summary::formula;
 use crate::arguments::BestArguments;
 use crate::error::CliError;
 use crate::output::{aligned, one_line, print, print_json, write_file};

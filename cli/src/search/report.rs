@@ -6,10 +6,9 @@ use std::time::Instant;
 use nosc_compiler::Rule;
 use nosc_controller::search::output::RunRecord;
 use nosc_controller::search::output::report::write_report;
-use nosc_controller::search::record::{TrialKind, TrialRow};
+use nosc_controller::search::record::{TrialKind, TrialRow, ranked};
 use nosc_runtime::{Backend, CompiledRule, Optimizer, Settings};
 
-use super::summary::ranked;
 use crate::arguments::ReportArguments;
 use crate::error::CliError;
 use crate::output::{check_writable, write_with};

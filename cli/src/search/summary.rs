@@ -4,7 +4,7 @@ use std::path::Path;
 
 use nosc_compiler::Rule;
 use nosc_controller::search::engine::Ending;
-use nosc_controller::search::record::{TrialKind, TrialRow, TrialState};
+use nosc_controller::search::record::{TrialKind, TrialRow, TrialState, ranked};
 use nosc_controller::search::status::Status;
 use serde_json::{Value, json};
 
@@ -16,17 +16,6 @@ const SHOWN: usize = 5;
 /// The formula of a rule in its text, on one line.
 pub(crate) fn formula(text: &str) -> String {
     one_line(&Rule::parse(text).map_or_else(|_| text.to_owned(), |rule| rule.body_text()))
-}
-
-/// Trials that are done, the best first; the earliest of equals.
-pub(crate) fn ranked(trials: &[TrialRow], kind: TrialKind) -> Vec<&TrialRow> {
-    let is_one = |trial: &&TrialRow| trial.kind == kind && trial.state == TrialState::Done;
-    let mut ranked: Vec<&TrialRow> = trials.iter().filter(is_one).collect();
-    ranked.sort_by(|a, b| {
-        let reward = |trial: &TrialRow| trial.reward.unwrap_or(0.0);
-        reward(b).total_cmp(&reward(a)).then(a.number.cmp(&b.number))
-    });
-    ranked
 }
 
 fn why(ending: Ending) -> &'static str {

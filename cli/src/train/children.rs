@@ -2,26 +2,11 @@
 
 use nosc_controller::outcome::{End, Outcome, Point};
 use nosc_controller::protocol::Trial;
-
-/// Mean and spread of some numbers.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Spread {
-    pub(crate) mean: f64,
-    /// The sample's standard deviation; none of one number.
-    pub(crate) deviation: Option<f64>,
-}
+use nosc_controller::spread::Spread;
 
 /// Of numbers that are all there; none if one is missing or there are none.
 pub(crate) fn spread(values: &[Option<f64>]) -> Option<Spread> {
-    let values: Vec<f64> = values.iter().copied().collect::<Option<_>>()?;
-    if values.is_empty() {
-        return None;
-    }
-    let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
-    let deviation = (values.len() > 1).then(|| (squares / (count - 1.0)).sqrt());
-    Some(Spread { mean, deviation })
+    Spread::of(&values.iter().copied().collect::<Option<Vec<f64>>>()?)
 }
 
 /// The child of the best learning rate as it is on average over the seeds: the mean of their curves if
@@ -52,8 +37,11 @@ mod tests {
     fn a_spread_is_the_samples() {
         let of = |values: &[f64]| spread(&values.iter().map(|v| Some(*v)).collect::<Vec<_>>());
         assert_eq!(of(&[]), None);
-        assert_eq!(of(&[2.0]), Some(Spread { mean: 2.0, deviation: None }));
-        assert_eq!(of(&[1.0, 3.0]), Some(Spread { mean: 2.0, deviation: Some(2.0_f64.sqrt()) }));
+        assert_eq!(of(&[2.0]), Some(Spread { mean: 2.0, deviation: None, count: 1 }));
+        assert_eq!(
+            of(&[1.0, 3.0]),
+            Some(Spread { mean: 2.0, deviation: Some(2.0_f64.sqrt()), count: 2 })
+        );
         assert_eq!(spread(&[Some(1.0), None]), None);
     }
 }

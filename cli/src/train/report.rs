@@ -2,10 +2,11 @@
 
 use nosc_controller::outcome::{End, Outcome, Trained};
 use nosc_controller::protocol::{Protocol, Trial};
+use nosc_controller::spread::Spread;
 use nosc_controller::task::Task;
 use serde_json::{Value, json};
 
-use super::children::{Spread, spread};
+use super::children::spread;
 
 /// A line for each rule: the best learning rate and what it led to, mean and spread over the seeds.
 pub(super) fn table(task: &dyn Task, protocol: &Protocol, results: &[(&str, &Trial)]) -> String {
@@ -58,8 +59,8 @@ fn row(name: &str, trial: &Trial) -> [String; 5] {
     let diverged = children.iter().find_map(|child| child.outcome.divergence());
     let mut loss = match (diverged, of(&|outcome| outcome.final_loss)) {
         (Some(divergence), _) => format!("diverged at step {}", divergence.step),
-        (None, Some(Spread { mean, deviation: None })) => format!("{mean:.3e}"),
-        (None, Some(Spread { mean, deviation: Some(deviation) })) => {
+        (None, Some(Spread { mean, deviation: None, .. })) => format!("{mean:.3e}"),
+        (None, Some(Spread { mean, deviation: Some(deviation), .. })) => {
             format!("{mean:.3e} ± {deviation:.1e}")
         }
         (None, None) => "-".to_owned(),
@@ -76,8 +77,8 @@ fn row(name: &str, trial: &Trial) -> [String; 5] {
 /// Percent.
 fn share(value: Option<Spread>) -> String {
     match value {
-        Some(Spread { mean, deviation: None }) => format!("{:.1} %", mean * 100.0),
-        Some(Spread { mean, deviation: Some(deviation) }) => {
+        Some(Spread { mean, deviation: None, .. }) => format!("{:.1} %", mean * 100.0),
+        Some(Spread { mean, deviation: Some(deviation), .. }) => {
             format!("{:.1} ± {:.1} %", mean * 100.0, deviation * 100.0)
         }
         None => "-".to_owned(),

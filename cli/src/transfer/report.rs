@@ -4,12 +4,13 @@ use std::cmp::Ordering;
 
 use nosc_controller::outcome::{Outcome, Trained};
 use nosc_controller::protocol::compare;
+use nosc_controller::spread::Spread;
 use nosc_controller::task::Task;
 use nosc_controller::transfer::Judged;
 use serde_json::{Value, json};
 
 use crate::output::aligned;
-use crate::train::children::{Spread, spread};
+use crate::train::children::spread;
 
 /// A task and what came of the rules on it.
 pub(super) type Section = (Box<dyn Task>, Vec<Judged>);
@@ -65,10 +66,10 @@ fn row(rank: usize, judged: &Judged) -> Vec<String> {
         loss += &format!(" ({} of {} settings)", judged.settings, judged.planned);
     }
     let share = |value: fn(&Outcome) -> Option<f64>| match spread_of(judged, value) {
-        Some(Spread { mean, deviation: Some(deviation) }) => {
+        Some(Spread { mean, deviation: Some(deviation), .. }) => {
             format!("{:.1} ± {:.1} %", mean * 100.0, deviation * 100.0)
         }
-        Some(Spread { mean, deviation: None }) => format!("{:.1} %", mean * 100.0),
+        Some(Spread { mean, deviation: None, .. }) => format!("{:.1} %", mean * 100.0),
         None => "-".to_owned(),
     };
     vec![

@@ -50,6 +50,52 @@ pub enum TrialState {
     Failed,
 }
 
+impl TrialKind {
+    /// All of them.
+    pub const ALL: [TrialKind; 2] = [TrialKind::Sampled, TrialKind::Baseline];
+
+    /// Its name in ledgers and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            TrialKind::Sampled => "sampled",
+            TrialKind::Baseline => "baseline",
+        }
+    }
+}
+
+impl TrialState {
+    /// All of them.
+    pub const ALL: [TrialState; 5] = [
+        TrialState::Pending,
+        TrialState::Done,
+        TrialState::Diverged,
+        TrialState::Rejected,
+        TrialState::Failed,
+    ];
+
+    /// Its name in ledgers and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            TrialState::Pending => "pending",
+            TrialState::Done => "done",
+            TrialState::Diverged => "diverged",
+            TrialState::Rejected => "rejected",
+            TrialState::Failed => "failed",
+        }
+    }
+}
+
+/// Trials of a kind that trained to the end, the best first, the earlier of two equals first.
+pub fn ranked(trials: &[TrialRow], kind: TrialKind) -> Vec<&TrialRow> {
+    let of_kind =
+        trials.iter().filter(|trial| trial.kind == kind && trial.state == TrialState::Done);
+    let mut ranked: Vec<(f64, &TrialRow)> = of_kind
+        .filter_map(|trial| Some((trial.reward.filter(|reward| reward.is_finite())?, trial)))
+        .collect();
+    ranked.sort_by(|(a, first), (b, second)| b.total_cmp(a).then(first.number.cmp(&second.number)));
+    ranked.into_iter().map(|(_, trial)| trial).collect()
+}
+
 /// A rule, what was done with it and what came of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrialRow {

@@ -8,6 +8,7 @@ use super::ledger::{Ended, TrialResult};
 use super::record::TrialState;
 use crate::outcome::{Outcome, Stage, Trained};
 use crate::protocol::Trial;
+use crate::spread::Spread;
 
 /// The reward of a rule that did not train to the end.
 pub const LOWEST: f64 = 0.0;
@@ -56,7 +57,7 @@ pub fn judged(children: Vec<Trained>, seconds: f64) -> Ended {
 }
 
 fn mean(values: &[f64]) -> Option<f64> {
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+    Spread::of(values).map(|spread| spread.mean)
 }
 
 /// Why no child came to its end.

@@ -1,8 +1,9 @@
 //! Rules that were judged again: tables, JSON, CSV.
 
-use nosc_controller::search::evaluation::{Comparison, Judged, Spread, best_baseline, optimism};
+use nosc_controller::search::evaluation::{Comparison, Judged, best_baseline, optimism};
 use nosc_controller::search::record::TrialKind;
 use nosc_controller::search::settings::SearchSettings;
+use nosc_controller::spread::Spread;
 use serde_json::{Value, json};
 
 use super::Section;

@@ -5,22 +5,12 @@ use serde::{Deserialize, Serialize};
 use super::funnel::Fate;
 use super::result::{RuleResult, SeedResult};
 use crate::search::record::TrialKind;
+use crate::spread::Spread;
 
 /// A rule is far below the best baseline if it is so many of that one's deviations below its mean,
 const FAR_DEVIATIONS: f64 = 3.0;
 /// and by at least so much: 2 points of accuracy. Baselines can agree by accident.
 const FAR: f64 = 0.02;
-
-/// Mean and spread of some numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Spread {
-    /// Their mean.
-    pub mean: f64,
-    /// The sample's standard deviation, over n - 1; none of one number.
-    pub deviation: Option<f64>,
-    /// How many they are.
-    pub count: usize,
-}
 
 /// A rule against the best baseline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,26 +52,6 @@ pub struct Judged {
 /// The reward below which a rule is not worth the other seeds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Threshold(f64);
-
-impl Spread {
-    /// Of these numbers; none of none.
-    pub fn of(values: &[f64]) -> Option<Self> {
-        if values.is_empty() {
-            return None;
-        }
-        let count = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / count;
-        let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
-        let deviation = (values.len() > 1).then(|| (squares / (count - 1.0)).sqrt());
-        Some(Self { mean, deviation, count: values.len() })
-    }
-
-    /// The square of the standard error of the mean.
-    fn squared_error(&self) -> Option<f64> {
-        let deviation = self.deviation?;
-        Some(deviation * deviation / self.count.max(1) as f64)
-    }
-}
 
 impl Comparison {
     /// A rule's rewards against those of a baseline.

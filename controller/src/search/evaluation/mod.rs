@@ -32,7 +32,7 @@ mod last;
 mod tests;
 
 pub use conditions::{Conditions, FACTOR, unused_seeds};
-pub use judged::{Comparison, Judged, Spread, Threshold, best_baseline, judge, optimism};
+pub use judged::{Comparison, Judged, Threshold, best_baseline, judge, optimism};
 pub use last::{LastEvaluation, LastRound, last};
 pub use result::{RuleResult, SeedResult, TriedRate};
 pub use stage::{Effort, EvaluationError, Stage, stage};

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::funnel::{Reason, Round, rounds, select};
 use super::training::{Contender, train};
 use super::{
-    Comparison, Conditions, Effort, EvaluationError, Judged, RuleResult, SeedResult, Spread, Stage,
+    Comparison, Conditions, Effort, EvaluationError, Judged, RuleResult, SeedResult, Stage,
     Subject, Threshold, best_baseline, judge, judged, optimism, stage, unused_seeds, write_round,
 };
 use crate::outcome::{Stage as Purpose, Trained};
@@ -13,6 +13,7 @@ use crate::protocol::{Goal, Protocol};
 use crate::search::ledger::{Ledger, LedgerError};
 use crate::search::output::RunRecord;
 use crate::search::record::TrialKind;
+use crate::spread::Spread;
 use crate::stepper::MakeStepper;
 use crate::stepper::fake::{Ascent, FailingAt, Momentum};
 use crate::task::{Event, Probe, Task, TaskError, TaskOptions, open_with};

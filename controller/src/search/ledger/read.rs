@@ -213,24 +213,14 @@ fn trial(row: &Row<'_>) -> rusqlite::Result<TrialRow> {
     });
     Ok(TrialRow {
         number: natural(row, 0)?,
-        kind: word(row, 1, &[("sampled", TrialKind::Sampled), ("baseline", TrialKind::Baseline)])?,
+        kind: word(row, 1, TrialKind::ALL.map(|kind| (kind.name(), kind)))?,
         name: row.get(2)?,
         key: hexadecimal,
         rule: row.get(4)?,
         sample: optional(row, 5)?,
         is_flipped: row.get(6)?,
         seed: natural(row, 7)?,
-        state: word(
-            row,
-            8,
-            &[
-                ("pending", TrialState::Pending),
-                ("done", TrialState::Done),
-                ("diverged", TrialState::Diverged),
-                ("rejected", TrialState::Rejected),
-                ("failed", TrialState::Failed),
-            ],
-        )?,
+        state: word(row, 8, TrialState::ALL.map(|state| (state.name(), state)))?,
         attempts: row.get(9)?,
         reward: row.get(10)?,
         reason: row.get(11)?,
@@ -267,7 +257,11 @@ fn parsed<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> rusql
     })
 }
 
-fn word<T: Copy>(row: &Row<'_>, column: usize, words: &[(&str, T)]) -> rusqlite::Result<T> {
+fn word<T: Copy, const N: usize>(
+    row: &Row<'_>,
+    column: usize,
+    words: [(&str, T); N],
+) -> rusqlite::Result<T> {
     let text: String = row.get(column)?;
     let found = words.iter().find(|(word, _)| *word == text);
     found.map(|(_, value)| *value).ok_or_else(|| {

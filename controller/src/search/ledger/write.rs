@@ -10,7 +10,7 @@ use super::folder::{self, Lock};
 use super::read::{self, Rows};
 use super::{LedgerError, schema};
 use crate::outcome::Trained;
-use crate::search::record::{SampleRow, TrialKind, TrialRow, TrialState, UpdateRow};
+use crate::search::record::{SampleRow, TrialRow, TrialState, UpdateRow};
 use crate::search::sampler::{Proposal, Update};
 
 /// A run that this process works on.
@@ -198,14 +198,14 @@ impl Ledger {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             params![
                 signed(trial.number),
-                kind(trial.kind),
+                trial.kind.name(),
                 trial.name,
                 key.0,
                 trial.rule,
                 trial.sample.map(signed),
                 trial.is_flipped,
                 signed(trial.seed),
-                state(trial.state),
+                trial.state.name(),
                 trial.reward,
                 trial.reason,
             ],
@@ -266,7 +266,7 @@ impl Ledger {
         )?
         .execute(params![
             signed(trial),
-            state(ended.state),
+            ended.state.name(),
             ended.reward,
             ended.reason,
             result.map(|result| result.learning_rate),
@@ -393,23 +393,6 @@ pub(super) fn signed(number: u64) -> i64 {
 
 pub(super) fn unsigned(number: i64) -> u64 {
     number as u64
-}
-
-pub(super) fn kind(kind: TrialKind) -> &'static str {
-    match kind {
-        TrialKind::Sampled => "sampled",
-        TrialKind::Baseline => "baseline",
-    }
-}
-
-pub(super) fn state(state: TrialState) -> &'static str {
-    match state {
-        TrialState::Pending => "pending",
-        TrialState::Done => "done",
-        TrialState::Diverged => "diverged",
-        TrialState::Rejected => "rejected",
-        TrialState::Failed => "failed",
-    }
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String, LedgerError> {

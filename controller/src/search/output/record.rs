@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::outcome::{Outcome, Stage};
 use crate::search::evaluation::LastEvaluation;
-use crate::search::record::{ChildRow, SampleRow, TrialKind, TrialRow, TrialState, UpdateRow};
+use crate::search::record::{ChildRow, SampleRow, TrialKind, TrialRow, UpdateRow, ranked};
 use crate::task::Description;
 
 /// A run as its ledger keeps it.
@@ -79,16 +79,7 @@ impl RunRecord {
 
     /// Sampled trials that were trained to the end, the best first, the earlier of two equals first.
     pub fn ranked(&self) -> Vec<&TrialRow> {
-        let mut ranked: Vec<(f64, &TrialRow)> = self
-            .of_kind(TrialKind::Sampled)
-            .filter(|trial| trial.state == TrialState::Done)
-            .filter_map(|trial| Some((trial.reward?, trial)))
-            .filter(|(reward, _)| reward.is_finite())
-            .collect();
-        ranked.sort_by(|(a, first), (b, second)| {
-            b.total_cmp(a).then(first.number.cmp(&second.number))
-        });
-        ranked.into_iter().map(|(_, trial)| trial).collect()
+        ranked(&self.trials, TrialKind::Sampled)
     }
 
     /// The child of a trial that trained for its result at the learning rate of the trial; the first that

@@ -3,11 +3,12 @@
 use super::html::{code, decimal, escape, paragraph, percent, rate, subheading, table};
 use crate::search::evaluation::funnel::Fate;
 use crate::search::evaluation::{
-    Comparison, Judged, LastEvaluation, LastRound, Spread, best_baseline, optimism,
+    Comparison, Judged, LastEvaluation, LastRound, best_baseline, optimism,
 };
 use crate::search::output::record::RunRecord;
 use crate::search::output::rule_facts::RuleFacts;
 use crate::search::record::TrialKind;
+use crate::spread::Spread;
 
 /// The last evaluation and the last round of the last funnel; nothing if there was none.
 pub(super) fn other_seeds(run: &RunRecord) -> String {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Cell, Kind};
 use crate::search::output::record::RunRecord;
 use crate::search::output::rule_facts::RuleFacts;
-use crate::search::record::{SampleRow, TrialKind, TrialRow, TrialState};
+use crate::search::record::{SampleRow, TrialRow};
 
 /// A column.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ const fn number(name: &'static str, about: &'static str, value: fn(&Source<'_>) 
 /// Every column, in the order in which they are written when none is chosen.
 pub static COLUMNS: [Column; 22] = [
     whole("trial", "number of the trial, counted from 0", |s| Cell::Integer(s.trial.number)),
-    text("kind", "`sampled` or `baseline`", |s| Cell::Text(kind_name(s.trial.kind).to_owned())),
+    text("kind", "`sampled` or `baseline`", |s| Cell::Text(s.trial.kind.name().to_owned())),
     text("name", "name of a baseline", |s| some_text(s.trial.name.as_deref())),
     text("formula", "the rule as a formula, or as a block in braces", |s| {
         some_text(s.facts.map(|facts| facts.formula.as_str()))
@@ -65,7 +65,7 @@ pub static COLUMNS: [Column; 22] = [
     },
     whole("seed", "seed of its children", |s| Cell::Integer(s.trial.seed)),
     text("state", "`pending`, `done`, `diverged`, `rejected` or `failed`", |s| {
-        Cell::Text(state_name(s.trial.state).to_owned())
+        Cell::Text(s.trial.state.name().to_owned())
     }),
     whole("attempts", "how often a worker began it", |s| {
         Cell::Integer(u64::from(s.trial.attempts))
@@ -133,23 +133,4 @@ fn some_integer(value: Option<u64>) -> Cell {
 
 fn some_number(value: Option<f64>) -> Cell {
     value.map_or(Cell::Null, Cell::Number)
-}
-
-/// As the ledger writes it.
-fn kind_name(kind: TrialKind) -> &'static str {
-    match kind {
-        TrialKind::Sampled => "sampled",
-        TrialKind::Baseline => "baseline",
-    }
-}
-
-/// As the ledger writes it.
-fn state_name(state: TrialState) -> &'static str {
-    match state {
-        TrialState::Pending => "pending",
-        TrialState::Done => "done",
-        TrialState::Diverged => "diverged",
-        TrialState::Rejected => "rejected",
-        TrialState::Failed => "failed",
-    }
 }
