@@ -14,6 +14,7 @@ use nosc_controller::trials::{Candidate, Run};
 
 use crate::arguments::{Colour, TransferArguments, TransferTarget as Target};
 use crate::error::CliError;
+use crate::interrupt;
 use crate::output::{check_writable, message, print, print_json, write_file};
 use crate::source::{select_named, warn};
 use crate::train::makers::{NamedMaker, Over};
@@ -35,6 +36,8 @@ impl Rule {
 
 pub(crate) fn transfer(arguments: &TransferArguments, colour: Colour) -> Result<(), CliError> {
     check(arguments)?;
+    // Before anything is said: who reads it may stop it.
+    interrupt::listen();
     let rules = rules(arguments, colour)?;
     let jobs = jobs(&arguments.protocol, &arguments.backend)?;
     // Of the run at hand: what failed is named.

@@ -20,6 +20,7 @@ use nosc_controller::trials::Candidate;
 
 use crate::arguments::EvaluateArguments;
 use crate::error::CliError;
+use crate::interrupt;
 use crate::output::{check_writable, message, print, print_json, write_file};
 use crate::train::files::has_ending;
 use crate::train::{ended, run_watched};
@@ -34,6 +35,7 @@ pub(crate) fn evaluate(arguments: &EvaluateArguments) -> Result<(), CliError> {
         check_writable(path)?;
     }
     let mut evaluation = Evaluation::open(arguments)?;
+    interrupt::listen();
     if arguments.funnel { evaluation.funnel() } else { evaluation.seeds() }
 }
 
