@@ -1,6 +1,8 @@
 //! The command line: what can be asked, and how it is written.
 
 #[cfg(feature = "search")]
+mod queue;
+#[cfg(feature = "search")]
 mod search;
 mod training;
 
@@ -12,6 +14,11 @@ use nosc_kernels::cuda::Architecture;
 use nosc_runtime::{ElementType, NonFinite, Placement, Rounding};
 
 use crate::error::CliError;
+#[cfg(feature = "search")]
+pub(crate) use queue::{
+    AddressArguments, CredentialArguments, QueueArguments, QueueBenchArguments, QueueCommand,
+    WorkerArguments,
+};
 #[cfg(feature = "search")]
 pub(crate) use search::{
     BestArguments, EvaluateArguments, ExportArguments, ExportFormat, LimitArguments, Preset,
@@ -70,6 +77,12 @@ pub(crate) enum Command {
     /// Write a search as a table, or for other programs
     #[cfg(feature = "search")]
     Export(ExportArguments),
+    /// Carry out trials of searches on other machines, which a NATS server holds
+    #[cfg(feature = "search")]
+    Worker(WorkerArguments),
+    /// Show or clear what a NATS server holds of searches
+    #[cfg(feature = "search")]
+    Queue(QueueArguments),
     /// Carry out trials of a search, which starts it
     #[cfg(feature = "search")]
     #[command(hide = true)]

@@ -39,9 +39,17 @@ pub(crate) enum CliError {
     #[error("interrupted; what was done is above")]
     Interrupted,
     /// Something that this program was built without.
-    #[cfg(all(feature = "search", not(feature = "parquet")))]
+    #[cfg(all(feature = "search", not(all(feature = "parquet", feature = "nats"))))]
     #[error("{0}")]
     Absent(String),
+    /// A queue on a server that cannot be used.
+    #[cfg(feature = "nats")]
+    #[error(transparent)]
+    Queue(#[from] nosc_controller::search::queue::nats::NatsError),
+    /// Ctrl-C in a worker.
+    #[cfg(feature = "nats")]
+    #[error("stopped; what was not done is with the queue")]
+    Stopped,
     /// Ctrl-C in a search.
     #[cfg(feature = "search")]
     #[error("stopped; `nosc search --resume {}` goes on from here", .folder.display())]
@@ -101,8 +109,12 @@ impl CliError {
             CliError::Interrupted | CliError::InterruptedEarly => crate::interrupt::EXIT_CODE,
             #[cfg(feature = "search")]
             CliError::Paused { .. } | CliError::Kept => crate::interrupt::EXIT_CODE,
-            #[cfg(all(feature = "search", not(feature = "parquet")))]
+            #[cfg(all(feature = "search", not(all(feature = "parquet", feature = "nats"))))]
             CliError::Absent(_) => 3,
+            #[cfg(feature = "nats")]
+            CliError::Queue(error) => of_queue(error),
+            #[cfg(feature = "nats")]
+            CliError::Stopped => crate::interrupt::EXIT_CODE,
             #[cfg(feature = "search")]
             CliError::Run(nosc_controller::search::run::RunError::Settings(_)) => 2,
             CliError::Cpu(error) => of_cpu(error),
@@ -193,6 +205,17 @@ impl CliError {
             source = cause.source();
         }
         causes
+    }
+}
+
+/// The exit code of a queue that cannot be used.
+#[cfg(feature = "nats")]
+fn of_queue(error: &nosc_controller::search::queue::nats::NatsError) -> u8 {
+    use nosc_controller::search::queue::nats::NatsError;
+    match error {
+        NatsError::Address { .. } => 2,
+        NatsError::Connect { .. } | NatsError::NoJetStream { .. } | NatsError::Start { .. } => 3,
+        _ => 1,
     }
 }
 

@@ -20,6 +20,8 @@ mod train;
 mod transfer;
 #[cfg(feature = "search")]
 mod search;
+#[cfg(feature = "search")]
+mod queue;
 mod bench;
 mod lines;
 mod canon;
@@ -62,6 +64,10 @@ fn main() -> ExitCode {
         Command::Evaluate(arguments) => search::evaluate(arguments),
         #[cfg(feature = "search")]
         Command::Export(arguments) => search::export(arguments),
+        #[cfg(feature = "search")]
+        Command::Worker(arguments) => queue::worker(arguments),
+        #[cfg(feature = "search")]
+        Command::Queue(arguments) => queue::queue(arguments),
         #[cfg(feature = "search")]
         Command::SearchWorker => {
             search::worker();

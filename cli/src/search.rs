@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use nosc_controller::search::engine::{Ending, Limits, Search};
 use nosc_controller::search::ledger::{Ledger, LedgerReader};
 use nosc_controller::search::output::RunRecord;
-use nosc_controller::search::queue::{Assignment, Processes, WorkerCommand};
+use nosc_controller::search::queue::{Processes, Queue, WorkerCommand};
 use nosc_controller::search::record::TrialState;
 use nosc_controller::search::run::{self, Here};
 use nosc_controller::search::settings::SearchSettings;
@@ -41,12 +41,18 @@ pub(crate) use worker::worker;
 pub(crate) const WORKER: &str = "search-worker";
 /// What workers say besides their answers, in the folder of the run.
 const LOG: &str = "workers.log";
+/// A worker that gives no sign of life for so long is given up.
+const LEASE: Duration = Duration::from_mins(1);
 
 pub(crate) fn search(arguments: &SearchArguments, colour: Colour) -> Result<(), CliError> {
     let (folder, ledger, settings, preset) = if let Some(folder) = &arguments.resume {
         let (ledger, settings) = resumed(folder, arguments)?;
         (folder, ledger, settings, None)
     } else {
+        // A server that is not there is found out before a folder is made.
+        if let Some(url) = &arguments.queue {
+            crate::queue::check(url, &arguments.credentials)?;
+        }
         let folder = arguments
             .run
             .as_ref()
@@ -60,8 +66,7 @@ pub(crate) fn search(arguments: &SearchArguments, colour: Colour) -> Result<(), 
         message("no budget: it searches until Ctrl-C");
     }
     interrupt::listen();
-    let assignment = run::assignment(&ledger.rows(), &settings)?;
-    let queue = queue(folder, arguments, assignment)?;
+    let queue = queue(folder, arguments, &ledger, &settings)?;
     let mut search = run::take_up(ledger, &settings, queue, now)?;
     if arguments.retry_failed {
         let failed = search.retry_failed().map_err(run::RunError::from)?;
@@ -164,7 +169,7 @@ fn check_resume(arguments: &SearchArguments) -> Result<(), CliError> {
         != nosc_controller::task::TaskOptions::default()
         || settings::is_given(&arguments.children);
     if is_given || is_other {
-        let message = "`--resume` goes on with the settings of the run; with it give `--budget`, `--samples`, `--time`, `--jobs`, `--lease` or `--retry-failed` only";
+        let message = "`--resume` goes on with the settings of the run; with it give `--budget`, `--samples`, `--time`, `--jobs`, `--queue`, `--lease` or `--retry-failed` only";
         return Err(CliError::Usage(message.to_owned()));
     }
     Ok(())
@@ -186,22 +191,30 @@ fn limits(
     Ok(Limits { evaluations, samples, time: arguments.time })
 }
 
-/// Workers are processes of this program.
+/// Workers are processes of this program, or found by way of a server.
 fn queue(
     folder: &Path,
     arguments: &SearchArguments,
-    assignment: Assignment,
-) -> Result<Box<Processes>, CliError> {
-    let program = program()?;
-    let command = WorkerCommand {
-        program,
-        arguments: vec![WORKER.to_owned()],
-        log: folder.join(LOG),
-        lease: Duration::from_secs(arguments.lease),
-    };
+    ledger: &Ledger,
+    settings: &SearchSettings,
+) -> Result<Box<dyn Queue>, CliError> {
+    if let Some(url) = &arguments.queue {
+        return crate::queue::of_search(url, folder, arguments, ledger, settings);
+    }
+    let assignment = run::assignment(&ledger.rows(), settings)?;
+    let command = worker_command(folder.join(LOG), arguments.lease.map(Duration::from_secs))?;
     let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
     let jobs = arguments.jobs.map_or_else(cores, usize::from);
     Ok(Box::new(Processes::new(command, assignment, jobs)))
+}
+
+/// How workers are started as processes of this program.
+pub(crate) fn worker_command(
+    log: PathBuf,
+    lease: Option<Duration>,
+) -> Result<WorkerCommand, CliError> {
+    let (program, arguments) = (program()?, vec![WORKER.to_owned()]);
+    Ok(WorkerCommand { program, arguments, log, lease: lease.unwrap_or(LEASE) })
 }
 
 /// This program, even if another one has taken its place on the disk.
@@ -237,7 +250,7 @@ fn now() -> f64 {
 }
 
 /// What the processor calls itself.
-fn processor() -> String {
+pub(crate) fn processor() -> String {
     let facts = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = facts.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     name.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, name)| name.trim().to_owned())

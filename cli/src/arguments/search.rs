@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use nosc_compiler::canonical::Level;
 use nosc_compiler::space::Constraints;
 
+use super::queue::CredentialArguments;
 use super::{ChildArguments, DataArguments};
 use crate::space;
 
@@ -39,12 +40,19 @@ pub(crate) struct SearchArguments {
     /// Children at once, each in a process; one a core if left out. The result does not depend on it
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Running")]
     pub(crate) jobs: Option<u16>,
-    /// Seconds without a sign of life after which a worker is given up
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(2..=86_400), help_heading = "Running")]
-    pub(crate) lease: u64,
+    /// Seconds without a sign of life after which a worker is given up; 60 if left out. With `--queue` it is that of the
+    /// whole queue, which keeps the one it has if left out
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400), help_heading = "Running")]
+    pub(crate) lease: Option<u64>,
     /// With `--resume`: try trials again that came to no end
     #[arg(long, requires = "resume", help_heading = "Running")]
     pub(crate) retry_failed: bool,
+    /// Have the trials carried out by `nosc worker`s, which find them on this NATS server: `nats://HOST:4222`, or
+    /// `nats://HOST:4222/NAME` for a queue of its own. The result is the same
+    #[arg(long, value_name = "URL", conflicts_with = "jobs", help_heading = "Running")]
+    pub(crate) queue: Option<String>,
+    #[command(flatten)]
+    pub(crate) credentials: CredentialArguments,
     /// Print JSON about the run at its end
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
@@ -209,10 +217,11 @@ pub(crate) struct SamplingArguments {
     #[arg(long, value_name = "STRINGS")]
     pub(crate) update_every: Option<usize>,
     /// Rules in training, or waiting for it, before earlier ones are learnt from: some more than there are jobs, but the
-    /// more, the older what is learnt; 8 if left out
+    /// more, the older what is learnt; 8 if left out. With `--queue` about twice the number of workers
     #[arg(long, value_name = "RULES")]
     pub(crate) ahead: Option<u64>,
-    /// Most batches that are sampled before an earlier one is learnt from; 31 if left out
+    /// Most batches that are sampled before an earlier one is learnt from; 31 if left out, or as many as hold four
+    /// times `--ahead`
     #[arg(long, value_name = "BATCHES")]
     pub(crate) lag: Option<u64>,
     /// What is done with rules that cannot train anything; `usual` if left out

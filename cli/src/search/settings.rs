@@ -23,6 +23,7 @@ const PAPER_BATCH: usize = 5;
 const AHEAD: u64 = 8;
 /// Where most rules are turned down, so many batches hold that many that are not.
 const LAG: u64 = 31;
+const MOST_LAG: u64 = 1_000_000;
 /// With one seed, chance decides between rules that are about as good.
 const QUICK_SEEDS: u64 = 3;
 /// Begun so often, a trial that kills its workers is given up.
@@ -76,7 +77,7 @@ pub(super) fn settings(
         sampler: sampler(arguments)?,
         batch: sampling.update_every.unwrap_or(PAPER_BATCH),
         ahead: sampling.ahead.unwrap_or(AHEAD),
-        lag: sampling.lag.unwrap_or(LAG),
+        lag: sampling.lag.unwrap_or_else(|| usual_lag(arguments)),
         seed: sampling.seed.unwrap_or(0),
         attempts: sampling.attempts.unwrap_or(ATTEMPTS),
         screen: screen(arguments)?,
@@ -99,6 +100,13 @@ pub(super) fn settings(
     };
     settings.check().map_err(nosc_controller::search::run::RunError::from)?;
     Ok(settings)
+}
+
+/// Batches that hold what is to be in training at a time, also where one rule in four is new and may be trained.
+fn usual_lag(arguments: &SearchArguments) -> u64 {
+    let sampling = &arguments.sampling;
+    let batch = sampling.update_every.unwrap_or(PAPER_BATCH).max(1) as u64;
+    LAG.max(sampling.ahead.unwrap_or(AHEAD).saturating_mul(4) / batch).min(MOST_LAG)
 }
 
 /// The settings with how a rule is tried.

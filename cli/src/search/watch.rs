@@ -124,6 +124,7 @@ impl Observe for Screen {
             Event::Retried { trial, reason } => {
                 self.line(&format!("trial {trial} is tried again: {reason}"));
             }
+            Event::Remark { text } => self.line(text),
             Event::Waiting if matches!(self.shown, Shown::Lines) && self.said.elapsed() > QUIET => {
                 let counts = self.counts(status);
                 self.line(&counts);

@@ -9,7 +9,8 @@ use super::ledger::{Ledger, LedgerError, Rows};
 use super::output::{RunRecord, TaskFacts};
 use super::queue::{Assignment, Queue, VERSION};
 use super::settings::{SearchSettings, SettingsError};
-use crate::task::Description;
+use crate::child::net::Path as Kernels;
+use crate::task::{Description, IMAGES, TaskOptions};
 
 /// What a run says about itself: names in [`Rows::about`].
 pub mod about {
@@ -19,6 +20,10 @@ pub mod about {
     pub const VERSION: &str = "version";
     /// The processor it was begun on.
     pub const PROCESSOR: &str = "processor";
+    /// Name of the kernels that computed children there, where there is a choice.
+    pub const PATH: &str = "path";
+    /// What the run is called on a server that holds its trials.
+    pub const QUEUE_RUN: &str = "queue_run";
     /// The digest of the task's data, hexadecimal.
     pub const DATA: &str = "data";
     /// Title of plots of the task.
@@ -99,6 +104,7 @@ pub fn begin(
         (about::SETTINGS, json.as_str()),
         (about::VERSION, here.version),
         (about::PROCESSOR, here.processor),
+        (about::PATH, task.path.map_or("", Kernels::name)),
         (about::DATA, task.data_digest.as_deref().unwrap_or_default()),
         (about::TITLE, task.title.as_str()),
         (about::SUMMARY, task.summary.as_str()),
@@ -206,6 +212,23 @@ pub fn assignment(rows: &Rows<'_>, settings: &SearchSettings) -> Result<Assignme
     let (protocol, seeds) = (settings.protocol.clone(), settings.seeds);
     let data = rows.about(about::DATA)?.unwrap_or_default();
     Ok(Assignment { version: VERSION, task, options, protocol, seeds, data })
+}
+
+/// What workers of a run train on other machines: with the same kernels wherever they are, and without the place of data here.
+///
+/// # Errors
+///
+/// [`RunError::Ledger`].
+pub fn assignment_elsewhere(
+    rows: &Rows<'_>,
+    settings: &SearchSettings,
+) -> Result<Assignment, RunError> {
+    let assignment = assignment(rows, settings)?;
+    let begun = rows.about(about::PATH)?.and_then(|name| name.parse::<Kernels>().ok());
+    let has_choice = IMAGES.contains(&settings.task.as_str());
+    let path = assignment.options.path.or(begun).filter(|_| has_choice);
+    let options = TaskOptions { data: None, path, ..assignment.options };
+    Ok(Assignment { options, ..assignment })
 }
 
 /// The search of a run, at its start or wherever it was left.

@@ -59,6 +59,11 @@ pub enum Event<'a> {
         /// What it says.
         update: &'a Update,
     },
+    /// The queue says something.
+    Remark {
+        /// What.
+        text: &'a str,
+    },
     /// Nothing has for a while.
     Waiting,
 }

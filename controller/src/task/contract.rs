@@ -6,6 +6,7 @@ use std::fmt::Debug;
 use serde::{Deserialize, Serialize};
 
 use super::training::Progress;
+use crate::child::net::Path;
 use crate::child::ChildError;
 use crate::dataset::SplitSizes;
 use crate::dataset::cifar10::CifarError;
@@ -124,6 +125,9 @@ pub struct Description {
     /// Names the data: [`ImageData::digest`](crate::dataset::ImageData::digest), 64 hexadecimal
     /// digits.
     pub data_digest: Option<String>,
+    /// The kernels that compute a child, where there is a choice: its bits depend on them.
+    #[serde(skip)]
+    pub path: Option<Path>,
 }
 
 /// Why a child could not be trained.

@@ -95,6 +95,7 @@ impl Task for Quadratic {
             batch_size: 1,
             examples: None,
             data_digest: None,
+            path: None,
         }
     }
 

@@ -129,6 +129,11 @@ pub fn open_with(name: &str, options: &TaskOptions) -> Result<Box<dyn Task>, Tas
     }
 }
 
+/// Whether a task needs files that are not part of nosc: [`TaskOptions::data`].
+pub fn needs_data(name: &str) -> bool {
+    name == CIFAR10
+}
+
 /// Looks whether there is such a task and it has all options that are given, without loading anything.
 ///
 /// # Errors

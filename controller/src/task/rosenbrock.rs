@@ -42,6 +42,7 @@ impl Task for Rosenbrock {
             batch_size: 1,
             examples: None,
             data_digest: None,
+            path: None,
         }
     }
 

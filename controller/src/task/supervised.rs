@@ -116,6 +116,7 @@ impl Task for Supervised {
             batch_size: self.batch_size,
             examples: Some(SplitSizes { train, validation, test }),
             data_digest: Some(self.words.digest.clone()),
+            path: self.model.child().path(),
         }
     }
 

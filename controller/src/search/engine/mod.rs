@@ -331,6 +331,7 @@ impl Search {
         if self.is_dirty {
             self.parts.ledger.commit()?;
             self.is_dirty = false;
+            self.parts.queue.kept();
         }
         self.committed = Instant::now();
         Ok(())

@@ -43,8 +43,8 @@ impl Search {
         });
         self.count(trial.kind, trial.state);
         if trial.state == TrialState::Pending {
-            let TrialRow { number, rule, seed, .. } = trial;
-            self.parts.queue.submit(Work { trial: number, rule, seed });
+            let TrialRow { number, rule, seed, attempts: attempt, .. } = trial;
+            self.parts.queue.submit(Work { trial: number, rule, seed, attempt });
         }
         Ok(())
     }
@@ -114,7 +114,7 @@ impl Search {
         self.is_dirty = true;
         match notice {
             Notice::Began { trial, worker } => {
-                let attempts = self.parts.ledger.begin_attempt(trial, worker, now)?;
+                let attempts = self.parts.ledger.begin_attempt(trial, &worker, now)?;
                 if let Some(known) = self.known(trial) {
                     (known.attempts, known.is_running) = (attempts, true);
                     self.status.running += 1;
@@ -130,6 +130,9 @@ impl Search {
                 self.stopped(trial);
                 self.parts.ledger.end_attempt(trial, &reason, now)?;
                 self.failed(trial, reason, observer)?;
+            }
+            Notice::Remark { text } => {
+                observer.event(&self.status, Event::Remark { text: &text });
             }
         }
         Ok(())
@@ -178,8 +181,9 @@ impl Search {
     }
 
     fn submit(&mut self, trial: u64) -> Result<(), SearchError> {
-        if let Some(TrialRow { number, rule, seed, .. }) = self.parts.ledger.rows().trial(trial)? {
-            self.parts.queue.submit(Work { trial: number, rule, seed });
+        let row = self.parts.ledger.rows().trial(trial)?;
+        if let Some(TrialRow { number, rule, seed, attempts: attempt, .. }) = row {
+            self.parts.queue.submit(Work { trial: number, rule, seed, attempt });
         }
         Ok(())
     }
@@ -267,7 +271,7 @@ impl Search {
         }
         self.ranked(number, kind, state, reward.unwrap_or(LOWEST));
         if state == TrialState::Pending {
-            self.parts.queue.submit(Work { trial: number, rule, seed });
+            self.parts.queue.submit(Work { trial: number, rule, seed, attempt: attempts });
         }
     }
 }

@@ -54,7 +54,7 @@ CREATE TABLE child (
 CREATE TABLE attempt (
     trial INTEGER NOT NULL,
     number INTEGER NOT NULL,
-    worker INTEGER NOT NULL,
+    worker TEXT NOT NULL,
     began REAL NOT NULL,
     ended REAL,
     result TEXT,

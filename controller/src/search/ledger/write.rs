@@ -217,7 +217,7 @@ impl Ledger {
     /// # Errors
     ///
     /// [`LedgerError::Database`].
-    pub fn begin_attempt(&self, trial: u64, worker: u64, now: f64) -> Result<u32, LedgerError> {
+    pub fn begin_attempt(&self, trial: u64, worker: &str, now: f64) -> Result<u32, LedgerError> {
         let attempt: u32 = self
             .connection
             .prepare_cached(
@@ -226,7 +226,7 @@ impl Ledger {
             .query_row([signed(trial)], |row| row.get(0))?;
         self.execute(
             "INSERT INTO attempt (trial, number, worker, began) VALUES (?1, ?2, ?3, ?4)",
-            params![signed(trial), attempt, signed(worker), now],
+            params![signed(trial), attempt, worker, now],
         )?;
         Ok(attempt)
     }

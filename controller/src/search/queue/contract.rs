@@ -17,6 +17,8 @@ pub struct Work {
     pub rule: String,
     /// Seed of its children.
     pub seed: u64,
+    /// Attempts at it that have begun before.
+    pub attempt: u32,
 }
 
 /// The children of a trial, those of the sweep first.
@@ -29,8 +31,8 @@ pub enum Notice {
     Began {
         /// Number of the trial.
         trial: u64,
-        /// Which worker: its process, or a number.
-        worker: u64,
+        /// Which worker, for people.
+        worker: String,
     },
     /// A worker has carried it out.
     Done {
@@ -48,12 +50,17 @@ pub enum Notice {
         /// What happened.
         reason: String,
     },
+    /// Nothing happened to a trial, but people should know.
+    Remark {
+        /// What.
+        text: String,
+    },
 }
 
 /// Carries trials out, several at a time, in the order in which they are submitted.
 ///
 /// A trial that was submitted is begun by one worker and ends once: [`Notice::Done`] or [`Notice::Failed`]. Whether a failed one
-/// is tried again is up to who submits.
+/// is tried again is up to who submits. Where results outlive the process that searches, one may come without having begun.
 pub trait Queue: Debug {
     /// Adds a trial.
     fn submit(&mut self, work: Work);
@@ -67,6 +74,9 @@ pub trait Queue: Debug {
 
     /// Takes back the trials that no worker has begun.
     fn withdraw(&mut self);
+
+    /// All notices so far are kept on disk: what else keeps them may forget them.
+    fn kept(&mut self) {}
 }
 
 /// Why no trial can be carried out.
@@ -87,6 +97,10 @@ pub enum QueueError {
         /// What it says.
         reason: String,
     },
+    /// The server that holds the queue.
+    #[cfg(feature = "nats")]
+    #[error(transparent)]
+    Nats(#[from] super::nats::NatsError),
     /// Workers end before they begin, one after another.
     #[error("workers end before they begin ({reason}); what they said last is in {log}")]
     Dying {

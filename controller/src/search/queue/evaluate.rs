@@ -57,7 +57,7 @@ impl Evaluate for TaskEvaluator {
 }
 
 /// Most points of the curve of a child of a sweep, and of one that trained for its result.
-const MOST_POINTS: [usize; 2] = [50, 500];
+pub(super) const MOST_POINTS: [usize; 2] = [50, 500];
 
 /// Leaves points of a long curve out, evenly; the first and the last stay.
 fn thin(child: &mut Trained) {

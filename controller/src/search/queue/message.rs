@@ -27,6 +27,13 @@ pub struct Assignment {
     pub data: String,
 }
 
+impl Assignment {
+    /// Whether its task needs files that are not part of nosc.
+    pub fn needs_data(&self) -> bool {
+        crate::task::needs_data(&self.task)
+    }
+}
+
 /// To a worker: first an assignment, then trials one after another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -3,6 +3,8 @@
 mod contract;
 mod evaluate;
 mod message;
+#[cfg(feature = "nats")]
+pub mod nats;
 mod processes;
 #[cfg(test)]
 mod tests;

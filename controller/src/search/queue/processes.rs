@@ -120,7 +120,8 @@ impl Processes {
             let trial = work.trial;
             worker.doing = Doing::Trial(trial);
             worker.send(&line(&Order::Work(work)));
-            self.notices.push_back(Notice::Began { trial, worker: worker.process.id().into() });
+            let worker = format!("process {}", worker.process.id());
+            self.notices.push_back(Notice::Began { trial, worker });
         }
         Ok(())
     }

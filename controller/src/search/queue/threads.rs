@@ -54,6 +54,7 @@ impl Shared {
         while let Some(work) = self.next() {
             let trial = work.trial;
             let start = Instant::now();
+            let worker = format!("thread {worker}");
             let began = notices.send(Notice::Began { trial, worker });
             let result = catch_unwind(AssertUnwindSafe(|| evaluator.evaluate(&work)));
             let result = result.unwrap_or_else(|_| Err("training panicked".to_owned()));

@@ -1,0 +1,108 @@
+//! Reading the events of a run as they come.
+
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::pull::Config;
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::sync::mpsc::Sender;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::limits::plain;
+use super::link::{ANSWER, Link, Pause};
+
+/// Messages asked for at a time.
+const BATCH: usize = 256;
+/// How long the server holds a request.
+const EXPIRES: Duration = Duration::from_secs(5);
+/// The server forgets who reads after so long without a request.
+const FORGOTTEN: Duration = Duration::from_mins(1);
+
+/// A message of the stream of events.
+#[derive(Debug, Clone)]
+pub(super) struct Event {
+    /// Its number in the stream; none if it was asked for by itself.
+    pub(super) sequence: Option<u64>,
+    pub(super) subject: String,
+    pub(super) payload: Bytes,
+}
+
+/// What a reader says.
+#[derive(Debug)]
+pub(super) enum Heard {
+    Event(Event),
+    /// It cannot read, and why; it tries again.
+    Trouble(String),
+}
+
+/// Reads what comes in a stream.
+#[derive(Debug)]
+pub(super) struct Reader {
+    task: JoinHandle<()>,
+}
+
+impl Reader {
+    /// Reads the events of a run from this number on, until it is dropped.
+    pub(super) fn start(link: Link, run: &str, from: u64, events: Sender<Heard>) -> Self {
+        let filter = link.names.events_of(run);
+        let task = tokio::spawn(async move {
+            let (mut next, mut pause) = (from, Pause::default());
+            loop {
+                match read(&link, &filter, &mut next, &events).await {
+                    Ok(()) => return,
+                    // A server that is away is spoken of elsewhere.
+                    Err(error) if link.connection.borrow().is_up => {
+                        let trouble = plain(&error.to_string());
+                        if events.send(Heard::Trouble(trouble)).await.is_err() {
+                            return;
+                        }
+                        pause.wait().await;
+                    }
+                    Err(_) => pause.wait().await,
+                }
+            }
+        });
+        Self { task }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Reads until there is nobody to read for, or the server forgets us.
+async fn read(
+    link: &Link,
+    filter: &str,
+    next: &mut u64,
+    events: &Sender<Heard>,
+) -> Result<(), async_nats::Error> {
+    let config = Config {
+        deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: (*next).max(1) },
+        ack_policy: AckPolicy::None,
+        filter_subject: filter.to_owned(),
+        inactive_threshold: FORGOTTEN,
+        memory_storage: true,
+        num_replicas: 1,
+        ..Config::default()
+    };
+    let stream = link.stream(link.names.events()).await?;
+    let consumer = timeout(ANSWER, stream.create_consumer(config)).await??;
+    loop {
+        let mut batch = consumer.batch().max_messages(BATCH).expires(EXPIRES).messages().await?;
+        while let Some(message) = timeout(EXPIRES + ANSWER, batch.next()).await? {
+            let message = message?;
+            let sequence = message.info()?.stream_sequence;
+            let (subject, payload) = (message.subject.to_string(), message.payload.clone());
+            *next = sequence + 1;
+            let event = Event { sequence: Some(sequence), subject, payload };
+            if events.send(Heard::Event(event)).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+}

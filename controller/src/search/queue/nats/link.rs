@@ -1,0 +1,207 @@
+//! A connection to a server with the streams of a queue.
+
+use std::future::IntoFuture;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_nats::jetstream::context::{Context, PublishErrorKind};
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::stream::{Info, LastRawMessageErrorKind, Stream};
+use async_nats::{Client, Event};
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use super::address::Address;
+use super::error::NatsError;
+use super::names::Names;
+
+/// How long the server may take for an answer.
+pub(super) const ANSWER: Duration = Duration::from_secs(5);
+/// Time until the next try, the first and the longest.
+const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(2)];
+
+/// How the connection is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Connection {
+    /// Times it was made.
+    pub(super) made: u64,
+    pub(super) is_up: bool,
+}
+
+/// A connection and the names on it. Clones share the connection.
+#[derive(Debug, Clone)]
+pub(super) struct Link {
+    pub(super) client: Client,
+    pub(super) context: Context,
+    pub(super) names: Names,
+    pub(super) server: String,
+    pub(super) connection: watch::Receiver<Connection>,
+    /// Answers that did not come in time.
+    pub(super) troubles: Arc<AtomicU64>,
+}
+
+/// What became of a message that at most one of its subject is kept of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Published {
+    /// It is kept under this number.
+    New(u64),
+    /// There is one of its subject.
+    Taken,
+}
+
+/// Why it is not kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Unpublished {
+    /// It may be another time.
+    Later(String),
+    /// It is too large for the server.
+    TooLarge,
+}
+
+impl Link {
+    pub(super) async fn open(address: &Address, name: &str) -> Result<Self, NatsError> {
+        let (sender, connection) = watch::channel(Connection { made: 0, is_up: true });
+        let on_event = move |event| {
+            sender.send_if_modified(|connection| match event {
+                Event::Connected => {
+                    connection.made += 1;
+                    connection.is_up = true;
+                    true
+                }
+                Event::Disconnected | Event::Closed => std::mem::take(&mut connection.is_up),
+                _ => false,
+            });
+        };
+        let client = address.connect(name, on_event).await?;
+        let mut context = async_nats::jetstream::new(client.clone());
+        context.set_timeout(ANSWER);
+        let (names, server) = (address.names.clone(), address.server());
+        let troubles = Arc::new(AtomicU64::new(0));
+        Ok(Self { client, context, names, server, connection, troubles })
+    }
+
+    /// Publishes what one message is kept of a subject of.
+    pub(super) async fn publish(
+        &self,
+        subject: String,
+        payload: Bytes,
+    ) -> Result<Published, Unpublished> {
+        if payload.len() >= self.client.server_info().max_payload {
+            return Err(Unpublished::TooLarge);
+        }
+        let message = PublishMessage::build().payload(payload).expected_last_subject_sequence(0);
+        let sent = self.context.send_publish(subject, message).await;
+        let result = match sent {
+            Ok(acknowledgement) => acknowledgement.await,
+            Err(error) => Err(error),
+        };
+        match result {
+            Ok(acknowledgement) => Ok(Published::New(acknowledgement.sequence)),
+            Err(error) => match error.kind() {
+                PublishErrorKind::WrongLastSequence => Ok(Published::Taken),
+                PublishErrorKind::MaxPayloadExceeded => Err(Unpublished::TooLarge),
+                _ => {
+                    self.troubles.fetch_add(1, Ordering::Relaxed);
+                    Err(Unpublished::Later(error.to_string()))
+                }
+            },
+        }
+    }
+
+    /// The same until it is kept, or found to be too large.
+    pub(super) async fn publish_in_the_end(
+        &self,
+        subject: &str,
+        payload: &Bytes,
+    ) -> Result<Published, Unpublished> {
+        let mut pause = Pause::default();
+        loop {
+            match self.publish(subject.to_owned(), payload.clone()).await {
+                Err(Unpublished::Later(_)) => pause.wait().await,
+                end => return end,
+            }
+        }
+    }
+
+    /// The last message of a subject; an error if it cannot be known now.
+    pub(super) async fn last(
+        &self,
+        stream: String,
+        subject: &str,
+    ) -> Result<Option<(u64, Bytes)>, String> {
+        let stream = self.stream(stream).await?;
+        let found = timeout(ANSWER, stream.get_last_raw_message_by_subject(subject)).await;
+        match found {
+            Ok(Ok(message)) => Ok(Some((message.sequence, message.payload))),
+            Ok(Err(error)) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("no answer".to_owned()),
+        }
+    }
+
+    /// Throws all messages of a subject away.
+    pub(super) async fn remove(&self, stream: String, subject: &str) {
+        // One that stays is met again.
+        drop(self.purge(stream, subject, None).await);
+    }
+
+    /// Throws messages away that match a filter, up to a number if there is one; how many there were.
+    pub(super) async fn purge(
+        &self,
+        stream: String,
+        filter: &str,
+        last: Option<u64>,
+    ) -> Result<u64, String> {
+        let stream = self.stream(stream).await?;
+        let purge = stream.purge().filter(filter);
+        let purged = match last {
+            Some(last) => timeout(ANSWER, purge.sequence(last + 1).into_future()).await,
+            None => timeout(ANSWER, purge.into_future()).await,
+        };
+        let purged = purged.map_err(|_| "no answer".to_owned())?;
+        purged.map(|purged| purged.purged).map_err(|error| error.to_string())
+    }
+
+    pub(super) async fn stream(&self, name: String) -> Result<Stream<()>, String> {
+        self.context.get_stream_no_info(name).await.map_err(|error| error.to_string())
+    }
+
+    /// Subjects of a stream that match a filter, with what the stream was like at the begin of it.
+    pub(super) async fn subjects(
+        &self,
+        stream: String,
+        filter: &str,
+    ) -> Result<(Info, Vec<String>), String> {
+        let stream = self.context.get_stream(stream).await.map_err(|error| error.to_string())?;
+        let info = stream.cached_info().clone();
+        let subjects = stream.info_with_subjects(filter).await;
+        let mut subjects = subjects.map_err(|error| error.to_string())?;
+        let mut found = Vec::new();
+        while let Some((subject, _)) =
+            subjects.try_next().await.map_err(|error| error.to_string())?
+        {
+            found.push(subject);
+        }
+        Ok((info, found))
+    }
+}
+
+/// Waits a little longer each time.
+#[derive(Debug)]
+pub(super) struct Pause(Duration);
+
+impl Default for Pause {
+    fn default() -> Self {
+        Self(PAUSES[0])
+    }
+}
+
+impl Pause {
+    pub(super) async fn wait(&mut self) {
+        sleep(self.0).await;
+        self.0 = (self.0 * 2).min(PAUSES[1]);
+    }
+}

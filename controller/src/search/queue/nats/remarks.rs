@@ -1,0 +1,131 @@
+//! What people should know while a search runs: no worker, too many of them, no server, what workers say.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use tokio::time::timeout;
+
+use super::link::Link;
+use super::names::CONSUMER;
+
+/// Time between two questions who works.
+const BETWEEN: Duration = Duration::from_secs(5);
+/// The same is not said again for so long.
+const AGAIN: Duration = Duration::from_mins(5);
+/// A server that is away for less is not worth a word.
+const AWAY: Duration = Duration::from_secs(2);
+/// How long an answer may take.
+const ANSWER: Duration = Duration::from_secs(1);
+/// Workers have to wait at so many questions in a row.
+const IN_A_ROW: u32 = 3;
+/// Troubles of the reader that pass: streams that are made anew, servers that begin.
+const MOST_TROUBLES: u32 = 5;
+/// Different things that workers said which are remembered.
+const MOST_NOTES: usize = 1_000;
+
+/// Says each thing once in a while.
+#[derive(Debug)]
+pub(super) struct Remarks {
+    link: Link,
+    asked: Instant,
+    away_since: Option<Instant>,
+    is_away_said: bool,
+    /// Questions in a row at which nobody worked, and at which workers waited though all trials had one.
+    nobody: u32,
+    idle: u32,
+    is_idle_said: bool,
+    said: BTreeMap<String, Instant>,
+    troubles: u32,
+}
+
+impl Remarks {
+    pub(super) fn new(link: Link) -> Self {
+        Self {
+            link,
+            asked: Instant::now(),
+            away_since: None,
+            is_away_said: false,
+            nobody: 0,
+            idle: 0,
+            is_idle_said: false,
+            said: BTreeMap::new(),
+            troubles: 0,
+        }
+    }
+
+    /// What a worker says, if it was not said a while ago.
+    pub(super) fn note(&mut self, worker: &str, text: &str) -> Option<String> {
+        self.is_new(text).then(|| format!("{worker}: {text}"))
+    }
+
+    /// What the reader of events says, once it has said so again and again.
+    pub(super) fn trouble(&mut self, text: &str) -> Option<String> {
+        self.troubles += 1;
+        let is_lasting = self.troubles > MOST_TROUBLES;
+        (is_lasting && self.is_new(text)).then(|| format!("what comes back cannot be read: {text}"))
+    }
+
+    fn is_new(&mut self, text: &str) -> bool {
+        if self.said.len() >= MOST_NOTES {
+            self.said.retain(|_, at| at.elapsed() < AGAIN);
+        }
+        let is_new = self.said.get(text).is_none_or(|at| at.elapsed() >= AGAIN);
+        if is_new && self.said.len() < MOST_NOTES {
+            self.said.insert(text.to_owned(), Instant::now());
+        }
+        is_new
+    }
+
+    /// What is to be said now of a search with so many trials, of which so many have begun.
+    pub(super) async fn tick(&mut self, pending: usize, begun: usize) -> Option<String> {
+        let connection = *self.link.connection.borrow();
+        if let Some(text) = self.connection(connection.is_up) {
+            return Some(text);
+        }
+        if !connection.is_up || pending == 0 || self.asked.elapsed() < BETWEEN {
+            return None;
+        }
+        self.asked = Instant::now();
+        let waiting = self.waiting().await?;
+        let counted = |is_so: bool, times: u32| if is_so { times + 1 } else { 0 };
+        self.nobody = counted(begun == 0 && waiting == 0, self.nobody);
+        self.idle = counted(begun == pending && waiting > 0, self.idle);
+        if self.nobody >= 1 && self.is_new("nobody works") {
+            let (server, queue) = (&self.link.server, self.link.names.queue());
+            return Some(format!(
+                "no worker is connected: start some by `nosc worker --queue {server}/{queue}`"
+            ));
+        }
+        if self.idle >= IN_A_ROW && !self.is_idle_said {
+            self.is_idle_said = true;
+            return Some(format!(
+                "{waiting} workers have nothing to do: this search has {pending} rules in training at a time; \
+                 a new one may have more, by `--ahead`"
+            ));
+        }
+        None
+    }
+
+    fn connection(&mut self, is_up: bool) -> Option<String> {
+        let server = &self.link.server;
+        if is_up {
+            self.away_since = None;
+            return std::mem::take(&mut self.is_away_said).then(|| format!("connected to {server} again"));
+        }
+        let since = *self.away_since.get_or_insert_with(Instant::now);
+        if self.is_away_said || since.elapsed() < AWAY {
+            return None;
+        }
+        self.is_away_said = true;
+        Some(format!("the connection to {server} is lost; it is made again as soon as that can be"))
+    }
+
+    /// Workers that wait for a task.
+    async fn waiting(&self) -> Option<usize> {
+        let ask = async {
+            let stream = self.link.stream(self.link.names.tasks()).await.ok()?;
+            stream.consumer_info(CONSUMER).await.ok()
+        };
+        timeout(ANSWER, ask).await.ok()?.map(|info| info.num_waiting)
+    }
+}

@@ -1,0 +1,381 @@
+//! A worker: fetches tasks, carries them out, tells what came of them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use async_nats::jetstream::AckKind;
+use async_nats::jetstream::consumer::pull::Config;
+use async_nats::jetstream::consumer::{Consumer, PullConsumer};
+use async_nats::jetstream::message::Acker;
+use futures_util::StreamExt;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::address::Address;
+use super::attempt::{Attempt, Fate, beat, note};
+use super::carrier::Carrier;
+use super::client::runtime;
+use super::error::NatsError;
+use super::link::{ANSWER, Link, Pause};
+use super::message::{Refusal, TaskMessage};
+use super::names::{CONSUMER, Kind, Subject};
+
+/// How long the server holds a request for a task.
+const EXPIRES: Duration = Duration::from_secs(20);
+/// After tasks that cannot be carried out here, no other is asked for as long; twice as long each time, up to the second.
+const AFTER_RETURN: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(30)];
+/// How long a task of another version stays with the queue.
+const OTHER_VERSION: Duration = Duration::from_secs(30);
+/// Time between two looks whether the worker is to stop, or has been idle.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What a worker is to do when.
+#[derive(Debug, Clone)]
+pub struct WorkerOptions {
+    /// What it is called: its machine, process and processor.
+    pub name: String,
+    /// It ends after so long without a task; none for never.
+    pub idle: Option<Duration>,
+    /// What has begun may take so long when it is to stop.
+    pub grace: Duration,
+}
+
+/// What is asked of a worker that works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stop {
+    /// Nothing: it goes on.
+    No,
+    /// To take no more tasks.
+    Finish,
+    /// To give back those that it has.
+    Now,
+}
+
+/// Something that happened to a worker.
+#[derive(Debug, Clone, PartialEq)]
+pub enum WorkerEvent {
+    /// It has the queue, with this lease.
+    Connected {
+        /// Its lease.
+        lease: Duration,
+    },
+    /// There is no queue yet: no search has made one.
+    NoQueue,
+    /// A task has ended.
+    Done {
+        /// Its run.
+        run: String,
+        /// Its key.
+        key: String,
+        /// Wall time, seconds.
+        seconds: f64,
+    },
+    /// A task came to no end.
+    Failed {
+        /// Its run.
+        run: String,
+        /// Its key.
+        key: String,
+        /// What happened.
+        reason: String,
+    },
+    /// A task was given back.
+    Returned {
+        /// What for.
+        reason: String,
+    },
+    /// A message was thrown away that is no task.
+    Rejected {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The connection is lost, or there again.
+    Connection {
+        /// Whether it is there.
+        is_up: bool,
+    },
+}
+
+/// What a worker has done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WorkerCounts {
+    /// Tasks with a result.
+    pub done: u64,
+    /// Attempts that came to no end.
+    pub failed: u64,
+    /// Tasks that were given back.
+    pub returned: u64,
+    /// Messages that were thrown away.
+    pub rejected: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    done: AtomicU64,
+    failed: AtomicU64,
+    returned: AtomicU64,
+    rejected: AtomicU64,
+    words: AtomicU64,
+    /// Tasks at hand.
+    busy: AtomicU64,
+}
+
+/// Who is told of what happens.
+pub(super) type Say = Arc<dyn Fn(WorkerEvent) + Send + Sync>;
+
+/// All that the slots of a worker share.
+#[derive(Clone)]
+pub(super) struct Shared {
+    link: Link,
+    name: String,
+    say: Say,
+    counters: Arc<Counters>,
+    stop: watch::Receiver<Stop>,
+}
+
+/// Works until it is told to stop, or has been idle for long enough: a task at a time for each carrier.
+///
+/// `stop` is asked again and again, and says what the worker is to do; `say` is told what happens, from other threads.
+///
+/// # Errors
+///
+/// [`NatsError`] if the server is not there or refuses. Once connected, it is waited for without end.
+pub fn work(
+    address: &Address,
+    options: &WorkerOptions,
+    carriers: Vec<Box<dyn Carrier>>,
+    stop: impl Fn() -> Stop,
+    say: impl Fn(WorkerEvent) + Send + Sync + 'static,
+) -> Result<WorkerCounts, NatsError> {
+    let runtime = runtime(2)?;
+    let counts = runtime.block_on(async {
+        let link = Link::open(address, &format!("nosc worker {}", options.name)).await?;
+        let (sender, receiver) = watch::channel(Stop::No);
+        let shared = Shared::new(link, options.name.clone(), Arc::new(say), receiver);
+        let mut slots = JoinSet::new();
+        for (number, carrier) in carriers.into_iter().enumerate() {
+            slots.spawn(slot(shared.clone(), number, carrier));
+        }
+        shared.watch(options, &stop, &sender, &mut slots).await;
+        // What was said last is to arrive.
+        drop(timeout(ANSWER, shared.link.client.flush()).await);
+        Ok(shared.counters.counts())
+    });
+    runtime.shutdown_background();
+    counts
+}
+
+impl Counters {
+    fn counts(&self) -> WorkerCounts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        WorkerCounts {
+            done: read(&self.done),
+            failed: read(&self.failed),
+            returned: read(&self.returned),
+            rejected: read(&self.rejected),
+        }
+    }
+}
+
+impl Shared {
+    pub(super) fn new(link: Link, name: String, say: Say, stop: watch::Receiver<Stop>) -> Self {
+        Self { link, name, say, counters: Arc::default(), stop }
+    }
+
+    /// Passes on what the slots are to do, until all have ended.
+    async fn watch(
+        &self,
+        options: &WorkerOptions,
+        stop: &impl Fn() -> Stop,
+        sender: &watch::Sender<Stop>,
+        slots: &mut JoinSet<()>,
+    ) {
+        let (mut busy_at, mut finish_by, mut was_up) = (Instant::now(), None, true);
+        loop {
+            let mut wanted = stop();
+            if self.counters.busy.load(Ordering::Relaxed) > 0 {
+                busy_at = Instant::now();
+            }
+            if options.idle.is_some_and(|idle| busy_at.elapsed() >= idle) {
+                wanted = wanted.max(Stop::Finish);
+            }
+            if wanted >= Stop::Finish {
+                let by = *finish_by.get_or_insert_with(|| Instant::now() + options.grace);
+                if Instant::now() >= by {
+                    wanted = Stop::Now;
+                }
+            }
+            sender.send_if_modified(|is| std::mem::replace(is, wanted.max(*is)) < wanted);
+            let is_up = self.link.connection.borrow().is_up;
+            if is_up != was_up {
+                was_up = is_up;
+                (self.say)(WorkerEvent::Connection { is_up });
+            }
+            match timeout(LOOK, slots.join_next()).await {
+                Ok(None) => return,
+                Ok(Some(_)) | Err(_) => {}
+            }
+        }
+    }
+
+    fn stop(&self) -> Stop {
+        *self.stop.borrow()
+    }
+
+    /// Until the worker is told to stop at least so much.
+    async fn stopped(&self, at_least: Stop) {
+        let mut stop = self.stop.clone();
+        if stop.wait_for(|stop| *stop >= at_least).await.is_err() {
+            // Whoever could say so is gone: as good as told.
+        }
+    }
+
+    /// The consumer of the queue and its lease, as soon as there is one; none if the worker is to stop first.
+    async fn consumer(&self, is_first: bool) -> Option<(PullConsumer, Duration)> {
+        let (mut pause, mut is_said) = (Pause::default(), false);
+        while self.stop() == Stop::No {
+            if let Ok(stream) = self.link.stream(self.link.names.tasks()).await
+                && let Ok(Ok(consumer)) = timeout(ANSWER, stream.get_consumer::<Config>(CONSUMER)).await
+            {
+                let consumer: Consumer<Config> = consumer;
+                let lease = consumer.cached_info().config.ack_wait;
+                return Some((consumer, lease));
+            }
+            if is_first && !is_said && self.link.connection.borrow().is_up {
+                is_said = true;
+                (self.say)(WorkerEvent::NoQueue);
+            }
+            tokio::select! {
+                () = pause.wait() => {}
+                () = self.stopped(Stop::Finish) => return None,
+            }
+        }
+        None
+    }
+
+    /// Which attempt in the life of this worker.
+    fn nonce(&self) -> String {
+        format!("{}/{}", self.name, self.counters.words.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Carries out one task after another.
+pub(super) async fn slot(shared: Shared, number: usize, mut carrier: Box<dyn Carrier>) {
+    let (mut returns, mut known) = (0, Duration::ZERO);
+    'queue: while let Some((consumer, lease)) = shared.consumer(number == 0).await {
+        if number == 0 && std::mem::replace(&mut known, lease) != lease {
+            (shared.say)(WorkerEvent::Connected { lease });
+        }
+        let mut connection = shared.link.connection.clone();
+        connection.mark_unchanged();
+        while shared.stop() == Stop::No {
+            let message = tokio::select! {
+                message = fetch(&consumer) => message,
+                // Requests of an earlier connection are forgotten.
+                _ = connection.changed() => continue 'queue,
+                () = shared.stopped(Stop::Finish) => return,
+            };
+            let Ok(message) = message else {
+                sleep(LOOK).await;
+                continue 'queue;
+            };
+            let Some(message) = message else { continue };
+            shared.counters.busy.fetch_add(1, Ordering::Relaxed);
+            let is_returned = shared.handle(message, lease, carrier.as_mut()).await;
+            shared.counters.busy.fetch_sub(1, Ordering::Relaxed);
+            returns = if is_returned { returns + 1 } else { 0 };
+            if returns > 0 {
+                let pause = (AFTER_RETURN[0] * (1 << returns.min(8))).min(AFTER_RETURN[1]);
+                drop(timeout(pause, shared.stopped(Stop::Finish)).await);
+            }
+        }
+    }
+}
+
+/// The next task; none if there is none for a while.
+async fn fetch(
+    consumer: &PullConsumer,
+) -> Result<Option<async_nats::jetstream::Message>, async_nats::Error> {
+    let mut batch = consumer.batch().max_messages(1).expires(EXPIRES).messages().await?;
+    match timeout(EXPIRES + ANSWER, batch.next()).await? {
+        Some(message) => message.map(Some),
+        None => Ok(None),
+    }
+}
+
+impl Shared {
+    /// Does what is to be done with a message; whether it was given back.
+    async fn handle(
+        &self,
+        message: async_nats::jetstream::Message,
+        lease: Duration,
+        carrier: &mut dyn Carrier,
+    ) -> bool {
+        let (message, acker) = message.split();
+        let subject = self.link.names.parse(&message.subject);
+        let Some(Subject { run, kind: Kind::Task, key }) = subject else {
+            self.reject(&acker, None, "its subject is none of a task").await;
+            return false;
+        };
+        let task = match TaskMessage::verified(&message.payload, &run, key) {
+            Ok(task) => task,
+            Err(Refusal::Version(version)) => {
+                let reason = format!("a task has version {version}, which this version of nosc does not read");
+                drop(acker.ack_with(AckKind::Nak(Some(OTHER_VERSION))).await);
+                note(&self.link, &run, &self.name, &reason).await;
+                self.returned(reason);
+                return true;
+            }
+            Err(Refusal::Hostile(reason)) => {
+                self.reject(&acker, Some(&run), &reason).await;
+                return false;
+            }
+        };
+        let (link, name) = (&self.link, self.name.as_str());
+        let attempt = Attempt { link, task: &task, acker: &acker, name, nonce: self.nonce() };
+        let start = Instant::now();
+        let fate = tokio::select! {
+            fate = attempt.run(carrier) => fate,
+            () = beat(&acker, lease) => return false,
+            () = self.stopped(Stop::Now) => {
+                drop(timeout(ANSWER, attempt.give_back()).await);
+                Fate::Returned("the worker stops".to_owned())
+            }
+        };
+        let key = key.to_string();
+        match fate {
+            Fate::Done => {
+                self.counters.done.fetch_add(1, Ordering::Relaxed);
+                let seconds = start.elapsed().as_secs_f64();
+                (self.say)(WorkerEvent::Done { run, key, seconds });
+            }
+            Fate::Failed(reason) => {
+                self.counters.failed.fetch_add(1, Ordering::Relaxed);
+                (self.say)(WorkerEvent::Failed { run, key, reason });
+            }
+            Fate::Ended | Fate::Lost => {}
+            Fate::Returned(reason) => {
+                self.returned(reason);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn returned(&self, reason: String) {
+        self.counters.returned.fetch_add(1, Ordering::Relaxed);
+        (self.say)(WorkerEvent::Returned { reason });
+    }
+
+    /// Throws a message away that nobody should have written. A trial that it stood for is published again by its search.
+    async fn reject(&self, acker: &Acker, run: Option<&str>, reason: &str) {
+        self.counters.rejected.fetch_add(1, Ordering::Relaxed);
+        drop(acker.ack_with(AckKind::Term).await);
+        if let Some(run) = run {
+            note(&self.link, run, &self.name, &format!("a message was thrown away: {reason}")).await;
+        }
+        (self.say)(WorkerEvent::Rejected { reason: reason.to_owned() });
+    }
+}
