@@ -12,6 +12,8 @@ mod eq;
 mod evaluate;
 mod explain;
 mod fmt;
+#[cfg(all(feature = "nats", unix))]
+mod queue;
 mod run;
 mod sample;
 mod search;
