@@ -95,6 +95,11 @@ fn a_rule_that_kills_its_workers_is_given_up_and_the_others_are_not() {
     assert!(attempts.iter().all(|(number, all)| *number == failed.number || all.len() == 1));
 }
 
+/// A search of one rule.
+fn one(steps: &str) -> Vec<&str> {
+    [OTHER, &["--budget", "1", "--steps", steps]].concat()
+}
+
 /// Something that keeps the processor busy.
 struct Hog(Child);
 
@@ -108,7 +113,6 @@ impl Drop for Hog {
 #[test]
 fn a_worker_on_a_busy_machine_keeps_its_task_for_longer_than_a_lease() {
     let Some(mut scene) = Scene::new() else { return };
-    let one = |steps: &str| [OTHER, &["--budget", "1", "--steps", steps]].concat();
     // As many steps as take more than three leases of a second here.
     let wanted = local(&Session::new(), &one("100000"));
     assert_eq!(wanted.trials.iter().filter(|trial| trial.state == TrialState::Done).count(), 1);

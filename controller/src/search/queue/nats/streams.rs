@@ -69,7 +69,7 @@ async fn stream(link: &Link, config: Config) -> Result<Stream, NatsError> {
                 let made = link.context.create_stream(&config).await;
                 made.map_err(|error| other(error.to_string()))?
             }
-            kind => return Err(no_stream(link, &kind, other(error.to_string()))),
+            _ => return Err(other(error.to_string())),
         },
     };
     let is = &found.cached_info().config;
@@ -79,24 +79,6 @@ async fn stream(link: &Link, config: Config) -> Result<Stream, NatsError> {
         && is.discard_new_per_subject
         && config.subjects.iter().all(|subject| is.subjects.contains(subject));
     if is_ours { Ok(found) } else { Err(other("it has other settings; take another name for the queue".to_owned())) }
-}
-
-/// What a stream says that cannot be had: mostly that there is no `JetStream`.
-fn no_stream(link: &Link, kind: &GetStreamErrorKind, other: NatsError) -> NatsError {
-    let server = link.server.clone();
-    match kind {
-        GetStreamErrorKind::JetStream(failure)
-            if [ErrorCode::JETSTREAM_NOT_ENABLED, ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT]
-                .contains(&failure.error_code()) =>
-        {
-            NatsError::NoJetStream { server, reason: failure.to_string() }
-        }
-        // Nobody listens for such requests.
-        GetStreamErrorKind::Request if other.to_string().contains("no responders") => {
-            NatsError::NoJetStream { server, reason: "nobody answers".to_owned() }
-        }
-        _ => other,
-    }
 }
 
 async fn consumer(
