@@ -85,7 +85,8 @@ fn a_rule_that_kills_its_workers_is_given_up_and_the_others_are_not() {
     let pairs = || found.trials.iter().zip(&wanted.trials);
     assert_eq!(found.trials.len(), wanted.trials.len());
     let others: Vec<_> = pairs().filter(|(found, wanted)| found != wanted).collect();
-    let [(failed, would)] = &others[..] else { panic!("{others:?}") };
+    let all = attempts(&scene.path("r"));
+    let [(failed, would)] = &others[..] else { panic!("{others:?} {poison} {all:?}") };
     assert_eq!(failed.state, TrialState::Failed);
     let reason = failed.reason.as_deref().unwrap();
     assert!(reason.contains("not heard of"), "{reason}");
