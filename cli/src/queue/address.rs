@@ -8,7 +8,8 @@ use crate::error::CliError;
 /// The queue of a URL.
 pub(super) fn parse(url: &str, arguments: &CredentialArguments) -> Result<Address, CliError> {
     let secret = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let CredentialArguments { queue_creds, queue_nkey, queue_ca, queue_cert, queue_key } = arguments;
+    let CredentialArguments { queue_creds, queue_nkey, queue_ca, queue_cert, queue_key } =
+        arguments;
     let user = secret("NOSC_QUEUE_USER");
     let password = secret("NOSC_QUEUE_PASSWORD");
     let credentials = Credentials {

@@ -75,9 +75,10 @@ fn said(event: &WorkerEvent, server: &str, quiet: bool) {
         WorkerEvent::Returned { reason } => (format!("a task was given back: {reason}"), true),
         WorkerEvent::Rejected { reason } => (format!("a message was thrown away: {reason}"), true),
         WorkerEvent::Connection { is_up: true } => (format!("connected to {server} again"), true),
-        WorkerEvent::Connection { is_up: false } => {
-            (format!("the connection to {server} is lost; it is made again as soon as that can be"), true)
-        }
+        WorkerEvent::Connection { is_up: false } => (
+            format!("the connection to {server} is lost; it is made again as soon as that can be"),
+            true,
+        ),
     };
     if is_trouble || !quiet {
         message(&text);

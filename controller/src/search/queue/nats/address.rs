@@ -73,7 +73,8 @@ impl Address {
         let mut servers = Vec::new();
         let parts: Vec<&str> = text.split(',').map(str::trim).collect();
         for (index, part) in parts.iter().enumerate() {
-            let address = if part.contains("://") { (*part).to_owned() } else { format!("nats://{part}") };
+            let address =
+                if part.contains("://") { (*part).to_owned() } else { format!("nats://{part}") };
             // The parser's words may hold a password.
             let address: ServerAddr =
                 address.parse().map_err(|_| wrong("it cannot be read".to_owned()))?;
@@ -204,7 +205,16 @@ mod tests {
         ] {
             assert_eq!(parse(text).unwrap().to_string(), shown);
         }
-        for wrong in ["", "http://host", "nats://", "nats://h/a/b", "nats://h/a.b", "nats://a/x,nats://b", "nats://h:99999", "nats://h?x"] {
+        for wrong in [
+            "",
+            "http://host",
+            "nats://",
+            "nats://h/a/b",
+            "nats://h/a.b",
+            "nats://a/x,nats://b",
+            "nats://h:99999",
+            "nats://h?x",
+        ] {
             assert!(parse(wrong).unwrap_err().contains("nats://HOST:4222"), "{wrong}");
         }
     }
@@ -214,7 +224,9 @@ mod tests {
         let address = parse("nats://me:hunter2@host,nats://me:hunter2@other/x").unwrap();
         assert_eq!(address.to_string(), "nats://host:4222,nats://other:4222/x");
         assert!(!format!("{address:?}").contains("hunter2"));
-        for wrong in ["nats://me:hunter2@host/a.b", "me:hunter2@host:x", "nats://me:hunter2@host:99999"] {
+        for wrong in
+            ["nats://me:hunter2@host/a.b", "me:hunter2@host:x", "nats://me:hunter2@host:99999"]
+        {
             let error = parse(wrong).unwrap_err();
             assert!(!error.contains("hunter2"), "{error}");
         }

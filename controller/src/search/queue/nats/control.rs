@@ -24,8 +24,7 @@ use super::key::{Keys, TaskKey};
 use super::limits::plain;
 use super::link::{Link, Published, Unpublished};
 use super::message::{
-    BeganMessage, FailedMessage, NoteMessage, Refusal, ResultMessage, TaskMessage, key_of, read,
-    write,
+    BeganMessage, FailedMessage, NoteMessage, TaskMessage, key_of, read, read_result, write,
 };
 use super::names::{Kind, Subject};
 use super::pending::{Pending, Place};
@@ -209,7 +208,9 @@ impl Control {
             for kind in [Kind::Result, Kind::Failed(attempt)] {
                 let subject = link.names.of(&run, kind, &key);
                 match link.last(link.names.events(), &subject).await {
-                    Ok(Some((_, payload))) => found.push(Event { sequence: None, subject, payload }),
+                    Ok(Some((_, payload))) => {
+                        found.push(Event { sequence: None, subject, payload })
+                    }
                     Ok(None) => {}
                     Err(reason) => return Done::Recalled(key, Err(reason)),
                 }
@@ -237,7 +238,8 @@ impl Control {
                         if self.pending.get(&key).is_some_and(of_attempt)
                             && let Some(pending) = self.pending.remove(&key)
                         {
-                            let reason = "its task is larger than the server's `max_payload`".to_owned();
+                            let reason =
+                                "its task is larger than the server's `max_payload`".to_owned();
                             self.tell(0, Notice::Failed { trial: pending.work.trial, reason });
                         }
                     }
@@ -321,17 +323,13 @@ impl Control {
     fn result(&mut self, at: u64, subject: String, key: TaskKey, payload: &Bytes) {
         let Some(pending) = self.pending.get(&key) else { return };
         let trial = pending.work.trial;
-        match ResultMessage::verified(payload, &self.assignment, pending.work.seed) {
+        match read_result(payload, &self.assignment, pending.work.seed) {
             Ok((children, seconds)) => {
                 self.pending.remove(&key);
                 self.tell(at, Notice::Done { trial, children, seconds });
             }
             Err(refusal) => {
-                let why = match refusal {
-                    Refusal::Version(version) => format!("it has version {version}"),
-                    Refusal::Hostile(reason) => reason,
-                };
-                let text = format!("a result of trial {trial} was thrown away: {why}");
+                let text = format!("a result of trial {trial} was thrown away: {refusal}");
                 self.tell(at, Notice::Remark { text });
                 let link = self.link.clone();
                 self.jobs.spawn(async move {
@@ -443,7 +441,8 @@ impl Control {
     }
 
     fn places(&self, place: Place) -> Vec<TaskKey> {
-        let is_there = |(key, pending): (&TaskKey, &Pending)| (pending.place == place).then_some(*key);
+        let is_there =
+            |(key, pending): (&TaskKey, &Pending)| (pending.place == place).then_some(*key);
         self.pending.iter().filter_map(is_there).collect()
     }
 
@@ -457,15 +456,15 @@ impl Control {
         }
     }
 
-    /// Takes tasks back that nobody has begun.
+    /// Takes tasks back that nobody has begun, and leaves the others to their workers.
     async fn withdraw(&mut self) {
         self.waiting.clear();
-        let (begun, others) = std::mem::take(&mut self.pending)
-            .into_iter()
-            .partition(|(_, pending)| pending.has_begun);
-        self.pending = begun;
-        let others: BTreeMap<TaskKey, Pending> = others;
-        let sent = others.iter().filter(|(_, pending)| pending.place != Place::Here);
+        let all = std::mem::take(&mut self.pending);
+        for pending in all.values().filter(|pending| pending.has_begun) {
+            self.tell(0, Notice::Left { trial: pending.work.trial });
+        }
+        let is_to_go = |pending: &Pending| !pending.has_begun && pending.place != Place::Here;
+        let sent = all.iter().filter(|(_, pending)| is_to_go(pending));
         let subject = |key: &TaskKey| self.link.names.of(&self.run, Kind::Task, key);
         let subjects: Vec<String> = sent.map(|(key, _)| subject(key)).collect();
         let link = self.link.clone();

@@ -19,7 +19,7 @@ use super::carrier::Carrier;
 use super::client::runtime;
 use super::error::NatsError;
 use super::link::{ANSWER, Link, Pause};
-use super::message::{Refusal, TaskMessage};
+use super::message::{Refusal, Task};
 use super::names::{CONSUMER, Kind, Subject};
 
 /// How long the server holds a request for a task.
@@ -237,7 +237,8 @@ impl Shared {
         let (mut pause, mut is_said) = (Pause::default(), false);
         while self.stop() == Stop::No {
             if let Ok(stream) = self.link.stream(self.link.names.tasks()).await
-                && let Ok(Ok(consumer)) = timeout(ANSWER, stream.get_consumer::<Config>(CONSUMER)).await
+                && let Ok(Ok(consumer)) =
+                    timeout(ANSWER, stream.get_consumer::<Config>(CONSUMER)).await
             {
                 let consumer: Consumer<Config> = consumer;
                 let lease = consumer.cached_info().config.ack_wait;
@@ -319,10 +320,10 @@ impl Shared {
             self.reject(&acker, None, "its subject is none of a task").await;
             return false;
         };
-        let task = match TaskMessage::verified(&message.payload, &run, key) {
+        let task = match Task::read(&message.payload, &run, key) {
             Ok(task) => task,
-            Err(Refusal::Version(version)) => {
-                let reason = format!("a task has version {version}, which this version of nosc does not read");
+            Err(refusal @ Refusal::Version(_)) => {
+                let reason = format!("a task was given back: {refusal}");
                 drop(acker.ack_with(AckKind::Nak(Some(OTHER_VERSION))).await);
                 note(&self.link, &run, &self.name, &reason).await;
                 self.returned(reason);
@@ -374,7 +375,8 @@ impl Shared {
         self.counters.rejected.fetch_add(1, Ordering::Relaxed);
         drop(acker.ack_with(AckKind::Term).await);
         if let Some(run) = run {
-            note(&self.link, run, &self.name, &format!("a message was thrown away: {reason}")).await;
+            note(&self.link, run, &self.name, &format!("a message was thrown away: {reason}"))
+                .await;
         }
         (self.say)(WorkerEvent::Rejected { reason: reason.to_owned() });
     }
