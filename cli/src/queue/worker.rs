@@ -65,7 +65,12 @@ fn said(event: &WorkerEvent, server: &str, quiet: bool) {
         WorkerEvent::Connected { lease } => {
             (format!("works for {server}, with a lease of {} s", lease.as_secs_f64()), false)
         }
-        WorkerEvent::NoQueue => (format!("{server} has no queue yet: waiting for a search"), false),
+        WorkerEvent::NoQueue { reason } => {
+            let text = format!(
+                "{server} has no queue: no search has made one, or this user may not see it ({reason}); waiting"
+            );
+            (text, false)
+        }
         WorkerEvent::Done { run, key, seconds } => {
             (format!("{run}: task {} done in {seconds:.1} s", short(key)), false)
         }

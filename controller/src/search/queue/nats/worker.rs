@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::AckKind;
+use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::consumer::pull::Config;
-use async_nats::jetstream::consumer::{Consumer, PullConsumer};
 use async_nats::jetstream::message::Acker;
 use futures_util::StreamExt;
 use tokio::sync::watch;
@@ -61,8 +61,11 @@ pub enum WorkerEvent {
         /// Its lease.
         lease: Duration,
     },
-    /// There is no queue yet: no search has made one.
-    NoQueue,
+    /// The queue cannot be had: mostly no search has made one.
+    NoQueue {
+        /// What the server says.
+        reason: String,
+    },
     /// A task has ended.
     Done {
         /// Its run.
@@ -232,21 +235,29 @@ impl Shared {
         }
     }
 
+    async fn find(&self) -> Result<PullConsumer, String> {
+        let stream = self.link.stream(self.link.names.tasks()).await?;
+        match timeout(ANSWER, stream.get_consumer::<Config>(CONSUMER)).await {
+            Ok(Ok(consumer)) => Ok(consumer),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("no answer".to_owned()),
+        }
+    }
+
     /// The consumer of the queue and its lease, as soon as there is one; none if the worker is to stop first.
     async fn consumer(&self, is_first: bool) -> Option<(PullConsumer, Duration)> {
         let (mut pause, mut is_said) = (Pause::default(), false);
         while self.stop() == Stop::No {
-            if let Ok(stream) = self.link.stream(self.link.names.tasks()).await
-                && let Ok(Ok(consumer)) =
-                    timeout(ANSWER, stream.get_consumer::<Config>(CONSUMER)).await
-            {
-                let consumer: Consumer<Config> = consumer;
-                let lease = consumer.cached_info().config.ack_wait;
-                return Some((consumer, lease));
-            }
+            let reason = match self.find().await {
+                Ok(consumer) => {
+                    let lease = consumer.cached_info().config.ack_wait;
+                    return Some((consumer, lease));
+                }
+                Err(reason) => reason,
+            };
             if is_first && !is_said && self.link.connection.borrow().is_up {
                 is_said = true;
-                (self.say)(WorkerEvent::NoQueue);
+                (self.say)(WorkerEvent::NoQueue { reason });
             }
             tokio::select! {
                 () = pause.wait() => {}
