@@ -184,7 +184,7 @@ fn take_user(url: &mut Url, credentials: &mut Credentials) {
         _ => return,
     }
     // An address with a host takes both.
-    drop((url.set_username(""), url.set_password(None)));
+    url.set_username("").and_then(|()| url.set_password(None)).unwrap_or_default();
 }
 
 fn unusable(path: &Path, error: &std::io::Error) -> NatsError {
@@ -251,7 +251,7 @@ mod tests {
         assert_eq!(odd, Some(("a@b".to_owned(), "p/q".to_owned())));
         let token = parse("nats://s3cret@host").unwrap();
         assert_eq!(
-            (token.credentials.token, token.to_string()),
+            (token.credentials.token.clone(), token.to_string()),
             (Some("s3cret".to_owned()), "nats://host:4222".to_owned())
         );
         let credentials = Credentials { user, ..Credentials::default() };

@@ -1,4 +1,4 @@
-//! Trials over NATS JetStream: one search, workers on any number of machines.
+//! Trials over NATS `JetStream`: one search, workers on any number of machines.
 //!
 //! ```text
 //!                 ┌─ stream tasks: a message a trial ─┐   fetch, signs of life, ack

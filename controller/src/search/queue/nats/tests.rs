@@ -37,6 +37,8 @@ fn key() -> TaskKey {
     TaskKey::of(&assignment(), &Rule::parse(&work().rule).unwrap(), work().seed)
 }
 
+type Change = Box<dyn Fn(&mut Value)>;
+
 /// A task with something changed, under the key of the one without.
 fn changed(change: impl FnOnce(&mut Value)) -> Result<Task, Refusal> {
     let mut message: Value =
@@ -94,7 +96,7 @@ fn another_version_is_left_to_others() {
 
 #[test]
 fn what_a_worker_cannot_verify_it_does_not_train() {
-    let cases: [(&str, Box<dyn Fn(&mut Value)>); 12] = [
+    let cases: [(&str, Change); 12] = [
         ("key", Box::new(|m| m["seed"] = json!(6))),
         ("key", Box::new(|m| m["rule"] = json!("g * 3"))),
         ("its rule", Box::new(|m| m["rule"] = json!("g *"))),
@@ -170,8 +172,8 @@ fn a_result_comes_back_as_it_was() {
     assert!(packed.len() < write(&result(&[child()])).len() / 10, "{}", packed.len());
     assert_eq!(verified(&result(&[child()])).unwrap(), (vec![child()], 1.5));
     let short = Trained { outcome: Outcome { curve: Vec::new(), ..child().outcome }, ..child() };
-    assert_eq!(pack(&result(&[short.clone()]))[0], b'{');
-    assert_eq!(verified(&result(&[short.clone()])).unwrap().0, [short]);
+    assert_eq!(pack(&result(std::slice::from_ref(&short)))[0], b'{');
+    assert_eq!(verified(&result(std::slice::from_ref(&short))).unwrap().0, [short]);
 }
 
 #[test]

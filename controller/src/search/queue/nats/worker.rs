@@ -216,9 +216,8 @@ impl Shared {
                 was_up = is_up;
                 (self.say)(WorkerEvent::Connection { is_up });
             }
-            match timeout(LOOK, slots.join_next()).await {
-                Ok(None) => return,
-                Ok(Some(_)) | Err(_) => {}
+            if let Ok(None) = timeout(LOOK, slots.join_next()).await {
+                return;
             }
         }
     }
