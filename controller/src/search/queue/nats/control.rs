@@ -24,8 +24,7 @@ use super::key::{Keys, TaskKey};
 use super::limits::plain;
 use super::link::{Link, Published, Unpublished};
 use super::message::{
-    BeganMessage, FailedMessage, NoteMessage, Refusal, ResultMessage, TaskMessage, key_of, read,
-    write,
+    BeganMessage, FailedMessage, NoteMessage, TaskMessage, key_of, read, read_result, write,
 };
 use super::names::{Kind, Subject};
 use super::pending::{Pending, Place};
@@ -54,10 +53,17 @@ const CLOSE: Duration = Duration::from_secs(2);
 /// again sees that they are done.
 const LEASES_KEPT: u32 = 10;
 
-/// Something for the search, with the number of the event that it came from.
+/// An event: which of the streams that were read one after another, and its number there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Mark {
+    stream: u64,
+    sequence: u64,
+}
+
+/// Something for the search, with the event that it came from.
 #[derive(Debug)]
 pub(super) struct Told {
-    pub(super) sequence: u64,
+    pub(super) mark: Mark,
     pub(super) notice: Notice,
 }
 
@@ -88,8 +94,9 @@ pub(super) struct Control {
     on_their_way: usize,
     jobs: JoinSet<Done>,
     reader: Option<Reader>,
-    /// When the stream of events was made that is read.
+    /// When the stream of events was made that is read, and which one it is, counted from 1.
     made: Option<String>,
+    streams: u64,
     /// Events up to here are on disk since then.
     kept: VecDeque<(Instant, u64)>,
     handed: u64,
@@ -122,6 +129,7 @@ impl Control {
             jobs: JoinSet::new(),
             reader: None,
             made: None,
+            streams: 0,
             kept: VecDeque::new(),
             handed: 0,
             next_look: Instant::now(),
@@ -161,7 +169,9 @@ impl Control {
         match asked {
             Asked::Submit(work) => self.submit(work),
             Asked::Withdraw => self.withdraw().await,
-            Asked::Kept(sequence) if sequence > self.handed => {
+            Asked::Kept(Mark { stream, sequence })
+                if stream == self.streams && sequence > self.handed =>
+            {
                 self.handed = sequence;
                 self.kept.push_back((Instant::now(), sequence));
             }
@@ -209,7 +219,9 @@ impl Control {
             for kind in [Kind::Result, Kind::Failed(attempt)] {
                 let subject = link.names.of(&run, kind, &key);
                 match link.last(link.names.events(), &subject).await {
-                    Ok(Some((_, payload))) => found.push(Event { sequence: None, subject, payload }),
+                    Ok(Some((_, payload))) => {
+                        found.push(Event { sequence: None, subject, payload });
+                    }
                     Ok(None) => {}
                     Err(reason) => return Done::Recalled(key, Err(reason)),
                 }
@@ -229,6 +241,8 @@ impl Control {
                     pending.place = Place::There;
                 }
                 match result {
+                    // The task of the attempt before may be about to go.
+                    Ok(Published::Taken) if attempt > 0 => self.soon(),
                     Ok(_) => {}
                     // The next look at the server finds whether it is missing.
                     Err(Unpublished::Later(_)) => self.soon(),
@@ -237,7 +251,8 @@ impl Control {
                         if self.pending.get(&key).is_some_and(of_attempt)
                             && let Some(pending) = self.pending.remove(&key)
                         {
-                            let reason = "its task is larger than the server's `max_payload`".to_owned();
+                            let reason =
+                                "its task is larger than the server's `max_payload`".to_owned();
                             self.tell(0, Notice::Failed { trial: pending.work.trial, reason });
                         }
                     }
@@ -245,12 +260,22 @@ impl Control {
             }
             Done::Recalled(key, Ok(found)) => {
                 let is_ended = !found.is_empty();
-                found.into_iter().for_each(|event| self.event(event));
+                for event in found {
+                    self.event(event);
+                }
                 if !is_ended {
                     self.put(key);
                 }
             }
-            Done::Recalled(_, Err(_)) => self.soon(),
+            Done::Recalled(key, Err(_)) => {
+                // Whether it is there is found out by comparing.
+                if let Some(pending) = self.pending.get_mut(&key)
+                    && pending.place == Place::Nowhere
+                {
+                    pending.place = Place::There;
+                }
+                self.soon();
+            }
             Done::Removed => {}
         }
     }
@@ -302,12 +327,11 @@ impl Control {
             // Of an attempt that the search has given up already: its task is gone, and the next one's is to come.
             return self.put(key);
         }
-        let (worker, reason) = match read::<FailedMessage>(payload) {
-            Ok(message) => (plain(&message.worker), plain(&message.reason)),
-            Err(_) => {
-                let reason = "a worker of another version says that it failed";
-                ("a worker of another version".to_owned(), reason.to_owned())
-            }
+        let (worker, reason) = if let Ok(message) = read::<FailedMessage>(payload) {
+            (plain(&message.worker), plain(&message.reason))
+        } else {
+            let reason = "a worker of another version says that it failed";
+            ("a worker of another version".to_owned(), reason.to_owned())
         };
         if !pending.has_begun {
             // Attempts are counted by their beginnings.
@@ -321,17 +345,13 @@ impl Control {
     fn result(&mut self, at: u64, subject: String, key: TaskKey, payload: &Bytes) {
         let Some(pending) = self.pending.get(&key) else { return };
         let trial = pending.work.trial;
-        match ResultMessage::verified(payload, &self.assignment, pending.work.seed) {
+        match read_result(payload, &self.assignment, pending.work.seed) {
             Ok((children, seconds)) => {
                 self.pending.remove(&key);
                 self.tell(at, Notice::Done { trial, children, seconds });
             }
             Err(refusal) => {
-                let why = match refusal {
-                    Refusal::Version(version) => format!("it has version {version}"),
-                    Refusal::Hostile(reason) => reason,
-                };
-                let text = format!("a result of trial {trial} was thrown away: {why}");
+                let text = format!("a result of trial {trial} was thrown away: {refusal}");
                 self.tell(at, Notice::Remark { text });
                 let link = self.link.clone();
                 self.jobs.spawn(async move {
@@ -354,7 +374,8 @@ impl Control {
 
     fn tell(&self, sequence: u64, notice: Notice) {
         // A search that is gone needs nothing more.
-        drop(self.tells.send(Told { sequence, notice }));
+        let mark = Mark { stream: self.streams, sequence };
+        drop(self.tells.send(Told { mark, notice }));
     }
 
     async fn tick(&mut self) {
@@ -413,6 +434,9 @@ impl Control {
         if self.made.as_ref() != Some(&made) {
             // Another stream than before, or the first: it is read from here on, and what it has by now is known.
             self.seen.clear();
+            self.kept.clear();
+            self.handed = 0;
+            self.streams += 1;
             let next = stream.state.last_sequence + 1;
             self.reader = Some(Reader::start(self.link.clone(), &self.run, next, events.clone()));
             self.made = Some(made);
@@ -443,7 +467,8 @@ impl Control {
     }
 
     fn places(&self, place: Place) -> Vec<TaskKey> {
-        let is_there = |(key, pending): (&TaskKey, &Pending)| (pending.place == place).then_some(*key);
+        let is_there =
+            |(key, pending): (&TaskKey, &Pending)| (pending.place == place).then_some(*key);
         self.pending.iter().filter_map(is_there).collect()
     }
 
@@ -457,15 +482,15 @@ impl Control {
         }
     }
 
-    /// Takes tasks back that nobody has begun.
+    /// Takes tasks back that nobody has begun, and leaves the others to their workers.
     async fn withdraw(&mut self) {
         self.waiting.clear();
-        let (begun, others) = std::mem::take(&mut self.pending)
-            .into_iter()
-            .partition(|(_, pending)| pending.has_begun);
-        self.pending = begun;
-        let others: BTreeMap<TaskKey, Pending> = others;
-        let sent = others.iter().filter(|(_, pending)| pending.place != Place::Here);
+        let all = std::mem::take(&mut self.pending);
+        for pending in all.values().filter(|pending| pending.has_begun) {
+            self.tell(0, Notice::Left { trial: pending.work.trial });
+        }
+        let is_to_go = |pending: &Pending| !pending.has_begun && pending.place != Place::Here;
+        let sent = all.iter().filter(|(_, pending)| is_to_go(pending));
         let subject = |key: &TaskKey| self.link.names.of(&self.run, Kind::Task, key);
         let subjects: Vec<String> = sent.map(|(key, _)| subject(key)).collect();
         let link = self.link.clone();

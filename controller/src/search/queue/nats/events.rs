@@ -49,19 +49,13 @@ impl Reader {
         let filter = link.names.events_of(run);
         let task = tokio::spawn(async move {
             let (mut next, mut pause) = (from, Pause::default());
-            loop {
-                match read(&link, &filter, &mut next, &events).await {
-                    Ok(()) => return,
-                    // A server that is away is spoken of elsewhere.
-                    Err(error) if link.connection.borrow().is_up => {
-                        let trouble = plain(&error.to_string());
-                        if events.send(Heard::Trouble(trouble)).await.is_err() {
-                            return;
-                        }
-                        pause.wait().await;
-                    }
-                    Err(_) => pause.wait().await,
+            while let Err(error) = read(&link, &filter, &mut next, &events).await {
+                // A server that is away is spoken of elsewhere.
+                let trouble = Heard::Trouble(plain(&error.to_string()));
+                if link.connection.borrow().is_up && events.send(trouble).await.is_err() {
+                    return;
                 }
+                pause.wait().await;
             }
         });
         Self { task }

@@ -110,7 +110,8 @@ impl Remarks {
         let server = &self.link.server;
         if is_up {
             self.away_since = None;
-            return std::mem::take(&mut self.is_away_said).then(|| format!("connected to {server} again"));
+            return std::mem::take(&mut self.is_away_said)
+                .then(|| format!("connected to {server} again"));
         }
         let since = *self.away_since.get_or_insert_with(Instant::now);
         if self.is_away_said || since.elapsed() < AWAY {

@@ -78,7 +78,11 @@ async fn stream(link: &Link, config: Config) -> Result<Stream, NatsError> {
         && is.discard == DiscardPolicy::New
         && is.discard_new_per_subject
         && config.subjects.iter().all(|subject| is.subjects.contains(subject));
-    if is_ours { Ok(found) } else { Err(other("it has other settings; take another name for the queue".to_owned())) }
+    if is_ours {
+        Ok(found)
+    } else {
+        Err(other("it has other settings; take another name for the queue".to_owned()))
+    }
 }
 
 async fn consumer(
@@ -86,7 +90,8 @@ async fn consumer(
     wanted: Option<Duration>,
     usual: Duration,
 ) -> Result<Duration, NatsError> {
-    let failed = |reason: String| NatsError::Stream { what: "the consumer of workers".to_owned(), reason };
+    let failed =
+        |reason: String| NatsError::Stream { what: "the consumer of workers".to_owned(), reason };
     let found = tasks.get_consumer::<PullConfig>(CONSUMER).await;
     let is = found.ok().map(|found: Consumer<PullConfig>| found.cached_info().config.ack_wait);
     let wanted = wanted.or(is).unwrap_or(usual);
