@@ -110,5 +110,5 @@ fn a_server_that_is_not_there_or_has_no_streams_is_exit_code_3() {
     for said in refused(&scene.session, &url, 3) {
         assert!(said.contains("cannot be reached") && said.contains(&url), "{said}");
     }
-    scene.session.nosc(&["worker", "--queue", "http://h"]).fails(1);
+    scene.session.nosc(&["worker", "--queue", "http://h"]).fails(2);
 }

@@ -168,6 +168,7 @@ fn beginnings_and_ends_that_nobody_made_lose_nothing() {
     assert!(!said.contains('\u{1b}') && !said.contains('\u{7}'), "{said}");
     scene.check_run("r", wanted());
     let all = attempts(&scene.path("r"));
-    let twice = all.values().filter(|results| results.len() == 2).count();
-    assert!(twice == 4 && all.values().all(|results| results.len() <= 2), "{all:?}");
+    // Where a task was still there, its result came for the next attempt before that had begun.
+    let began = all.values().filter(|results| results[0].as_deref() != Some("done"));
+    assert!(began.count() == 4 && all.values().all(|results| results.len() <= 2), "{all:?}");
 }

@@ -282,18 +282,18 @@ pub(super) struct Said {
     /// `began`, `failed` or `result`.
     pub(super) kind: String,
     pub(super) key: String,
-    /// The process.
-    pub(super) process: u32,
+    /// The process of the worker, if it can be read.
+    pub(super) process: Option<u32>,
 }
 
 impl Said {
     fn of(heard: &Heard) -> Self {
         let parts: Vec<&str> = heard.subject.split('.').collect();
-        let message: Value = serde_json::from_slice(&heard.payload).unwrap();
-        let worker = message["worker"].as_str().unwrap();
-        // Its name is that of the machine with the process: `host/12 (..)`.
-        let process = worker.split_once('/').unwrap().1.split(' ').next().unwrap();
-        let process = process.parse().unwrap();
+        // Its name is that of the machine with the process: `host/12 (..)`. Large results are compressed.
+        let message: Value = serde_json::from_slice(&heard.payload).unwrap_or_default();
+        let worker = message["worker"].as_str().unwrap_or_default();
+        let process = worker.split_once('/').and_then(|(_, rest)| rest.split(' ').next());
+        let process = process.and_then(|process| process.parse().ok());
         Self { kind: parts[4].to_owned(), key: parts[5].to_owned(), process }
     }
 }

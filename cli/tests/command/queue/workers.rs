@@ -9,8 +9,8 @@ use super::scene::{Counts, OTHER, Running, SEARCH, Scene, attempts, content, loc
 use crate::session::Session;
 
 /// The worker that said something.
-fn place(workers: &[Running], process: u32) -> Option<usize> {
-    workers.iter().position(|worker| worker.id() == process)
+fn place(workers: &[Running], process: Option<u32>) -> Option<usize> {
+    workers.iter().position(|worker| Some(worker.id()) == process)
 }
 
 #[test]
@@ -55,8 +55,10 @@ fn a_worker_that_stands_still_for_longer_than_its_lease_counts_once() {
         }
     };
     scene.check(search, "r", wanted());
+    // One attempt was lost; whichever result came first is that of the trial, even if it is of that attempt.
     let all = attempts(&scene.path("r"));
-    assert_eq!(all.values().filter(|results| results.len() == 2).count(), 1, "{lost}: {all:?}");
+    let is_lost = |result: &&String| result.contains("not heard of");
+    assert_eq!(all.values().flatten().flatten().filter(is_lost).count(), 1, "{lost}: {all:?}");
     // Both have done what they had, and both go on.
     let done: u64 = workers.into_iter().map(|worker| worker.stop().done).sum();
     assert!(done >= 10, "{done}");
@@ -146,7 +148,7 @@ fn a_worker_that_is_told_to_stop_gives_its_task_back_and_no_attempt_is_counted()
     let mut given_back = 0;
     for _ in 0..3 {
         let worker = scene.worker(&["--grace", "0"]);
-        until("a task of it", || heard.next_of("began").process == worker.id());
+        until("a task of it", || heard.next_of("began").process == Some(worker.id()));
         given_back += worker.stop().given_back;
     }
     assert!(given_back >= 1, "none was stopped in a task");
