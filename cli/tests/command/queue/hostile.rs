@@ -100,11 +100,11 @@ fn tasks_that_no_search_would_send_are_thrown_away() {
     assert!(counts.given_back >= 2, "{counts:?}");
 }
 
-/// A result as a worker publishes it.
+/// A result as a worker publishes it: small, so that it is not compressed.
 fn real_result(scene: &mut Scene) -> Value {
     let mut client = NatsClient::connect(scene.server.port());
     client.subscribe("nosc.v1.*.event.result.*");
-    let search = scene.search("other", &[OTHER, &["--steps", "100", "--budget", "1"]].concat());
+    let search = scene.search("other", &[OTHER, &["--steps", "3", "--budget", "1", "--sweep-rates", "0.001"]].concat());
     let worker = scene.worker(&[]);
     search.end().ok();
     worker.stop();

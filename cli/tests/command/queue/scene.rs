@@ -261,7 +261,7 @@ impl Scene {
         assert_eq!(answer["success"], true, "{answer}");
     }
 
-    /// Listens to what workers say of all runs.
+    /// Listens to what workers say of all runs, even to what the server does not keep.
     pub(super) fn listen(&self) -> Listener {
         let mut client = NatsClient::connect(self.server.port());
         client.subscribe("nosc.v1.*.event.>");
@@ -284,6 +284,8 @@ pub(super) struct Said {
     pub(super) key: String,
     /// The process of the worker, if it can be read.
     pub(super) process: Option<u32>,
+    /// Of what began or failed.
+    pub(super) attempt: Option<u32>,
 }
 
 impl Said {
@@ -294,7 +296,8 @@ impl Said {
         let worker = message["worker"].as_str().unwrap_or_default();
         let process = worker.split_once('/').and_then(|(_, rest)| rest.split(' ').next());
         let process = process.and_then(|process| process.parse().ok());
-        Self { kind: parts[4].to_owned(), key: parts[5].to_owned(), process }
+        let attempt = parts.get(6).and_then(|attempt| attempt.parse().ok());
+        Self { kind: parts[4].to_owned(), key: parts[5].to_owned(), process, attempt }
     }
 }
 

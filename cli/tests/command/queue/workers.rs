@@ -77,7 +77,10 @@ fn a_rule_that_kills_its_workers_is_given_up_and_the_others_are_not() {
     let poison = heard.next_new().key;
     for attempt in 0..3 {
         if attempt > 0 {
-            until("another attempt", || heard.next_of("began").key == poison);
+            until("another attempt", || {
+                let began = heard.next_of("began");
+                (began.key, began.attempt) == (poison.clone(), Some(attempt))
+            });
         }
         worker.kill();
         worker = scene.worker(&[]);
