@@ -25,10 +25,10 @@ fuzz_target!(|data: &[u8]| {
         let rule = Rule::parse(&task.work.rule).expect("it was looked at");
         assert_eq!(TaskKey::of(&task.assignment, &rule, task.work.seed), key);
         assert!(task.assignment.options.data.is_none());
-        if let Ok((children, seconds)) =
+        if let Ok(found) =
             read_result(result.get(1..).unwrap_or(&[]), &task.assignment, task.work.seed)
         {
-            assert!(!children.is_empty() && seconds.is_finite());
+            assert!(!found.children.is_empty() && found.seconds.is_finite());
         }
     }
 });

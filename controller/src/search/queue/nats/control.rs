@@ -24,7 +24,8 @@ use super::key::{Keys, TaskKey};
 use super::limits::plain;
 use super::link::{Link, Published, Unpublished};
 use super::message::{
-    BeganMessage, FailedMessage, NoteMessage, TaskMessage, key_of, read, read_result, write,
+    BeganMessage, FailedMessage, NoteMessage, TaskMessage, TaskResult, key_of, read, read_result,
+    write,
 };
 use super::names::{Kind, Subject};
 use super::pending::{Pending, Place};
@@ -346,7 +347,11 @@ impl Control {
         let Some(pending) = self.pending.get(&key) else { return };
         let trial = pending.work.trial;
         match read_result(payload, &self.assignment, pending.work.seed) {
-            Ok((children, seconds)) => {
+            Ok(TaskResult { worker, children, seconds }) => {
+                if !pending.has_begun {
+                    // That it began went by while nobody listened.
+                    self.tell(at, Notice::Began { trial, worker });
+                }
                 self.pending.remove(&key);
                 self.tell(at, Notice::Done { trial, children, seconds });
             }

@@ -181,8 +181,18 @@ impl Task {
     }
 }
 
-/// The children of a result and the wall time they took, seconds: looked at, whether they can be those of a trial
-/// with this assignment and seed.
+/// What came of a trial.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskResult {
+    /// Which worker says so, for people.
+    pub worker: String,
+    /// Its children.
+    pub children: Children,
+    /// Wall time, seconds.
+    pub seconds: f64,
+}
+
+/// The result of a message, looked at: whether it can be that of a trial with this assignment and seed.
 ///
 /// # Errors
 ///
@@ -191,11 +201,11 @@ pub fn read_result(
     payload: &[u8],
     assignment: &Assignment,
     seed: u64,
-) -> Result<(Children, f64), Refusal> {
-    let ResultMessage { children, seconds, .. } = read(&unpack(payload)?)?;
+) -> Result<TaskResult, Refusal> {
+    let ResultMessage { worker, children, seconds, .. } = read(&unpack(payload)?)?;
     let children: Children = children.into_iter().map(Trained::from).collect();
     limits::check_children(assignment, seed, &children, seconds).map_err(Refusal::Hostile)?;
-    Ok((children, seconds))
+    Ok(TaskResult { worker: plain_text(&worker), children, seconds })
 }
 
 /// The key of a trial of a search.

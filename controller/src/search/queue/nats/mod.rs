@@ -46,6 +46,6 @@ pub use carrier::{Carried, Carrier, InProcess, InSubprocess};
 pub use client::{NatsQueue, run_name};
 pub use error::NatsError;
 pub use key::{SEMANTICS, TaskKey};
-pub use message::{Refusal, Task, VERSION, read_result};
+pub use message::{Refusal, Task, TaskResult, VERSION, read_result};
 pub use status::{QueueStatus, RunStatus, check_server, fault_of, purge, status};
 pub use worker::{Stop, WorkerCounts, WorkerEvent, WorkerOptions, work};

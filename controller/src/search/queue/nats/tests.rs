@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::TaskKey;
 use super::limits::plain;
 use super::message::{
-    Refusal, ResultMessage, Task, TaskMessage, VERSION, pack, read_result, write,
+    Refusal, ResultMessage, Task, TaskMessage, TaskResult, VERSION, pack, read_result, write,
 };
 use crate::outcome::{Cost, End, Outcome, Point, Stage, Trained};
 use crate::protocol::Protocol;
@@ -162,7 +162,7 @@ fn result(children: &[Trained]) -> ResultMessage {
     ResultMessage { version: VERSION, worker: "w".to_owned(), children, seconds: 1.5 }
 }
 
-fn verified(message: &ResultMessage) -> Result<(Vec<Trained>, f64), Refusal> {
+fn verified(message: &ResultMessage) -> Result<TaskResult, Refusal> {
     read_result(&pack(message), &assignment(), 5)
 }
 
@@ -170,10 +170,11 @@ fn verified(message: &ResultMessage) -> Result<(Vec<Trained>, f64), Refusal> {
 fn a_result_comes_back_as_it_was() {
     let packed = pack(&result(&[child()]));
     assert!(packed.len() < write(&result(&[child()])).len() / 10, "{}", packed.len());
-    assert_eq!(verified(&result(&[child()])).unwrap(), (vec![child()], 1.5));
+    let TaskResult { worker, children, seconds } = verified(&result(&[child()])).unwrap();
+    assert_eq!((worker.as_str(), children, seconds), ("w", vec![child()], 1.5));
     let short = Trained { outcome: Outcome { curve: Vec::new(), ..child().outcome }, ..child() };
     assert_eq!(pack(&result(std::slice::from_ref(&short)))[0], b'{');
-    assert_eq!(verified(&result(std::slice::from_ref(&short))).unwrap().0, [short]);
+    assert_eq!(verified(&result(std::slice::from_ref(&short))).unwrap().children, [short]);
 }
 
 #[test]
