@@ -109,7 +109,9 @@ impl NatsClient {
                     return Some(String::from_utf8_lossy(&line).trim_end().to_owned());
                 }
                 Ok(_) => panic!("the server has closed the connection"),
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+                {
                     if left.is_zero() {
                         return None;
                     }

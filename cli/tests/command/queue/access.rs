@@ -75,7 +75,8 @@ fn users_with_a_password_get_in_and_it_is_written_nowhere() {
     let said = scene.session.nosc(&["worker", "--jobs", "1"]).fails(1);
     assert!(said.contains("refuses") && !said.contains("wrong-one"), "{said}");
     scene.session.set("NOSC_QUEUE_PASSWORD", PASSWORD);
-    let search = scene.start(&[&short()[..], &["--run", "s", "--queue", &scene.server.url()]].concat());
+    let search =
+        scene.start(&[&short()[..], &["--run", "s", "--queue", &scene.server.url()]].concat());
     let worker = scene.start(&[&["worker", "--jobs", "1"], &log[..]].concat());
     scene.check(search, "s", &wanted);
     worker.stop();

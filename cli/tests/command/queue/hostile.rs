@@ -57,7 +57,8 @@ fn tasks_that_no_search_would_send_are_thrown_away() {
         put(&scene, &under(thrown_away), payload);
         thrown_away += 1;
     }
-    let mut hostile = vec![(under(100), task.clone()), (format!("{run}.task.nothing"), task.clone())];
+    let mut hostile =
+        vec![(under(100), task.clone()), (format!("{run}.task.nothing"), task.clone())];
     let changes: [&dyn Fn(&mut Value); 8] = [
         &|task| task["assignment"]["options"]["data"] = json!("/etc/passwd"),
         &|task| task["assignment"]["task"] = json!("/bin/sh"),
@@ -91,7 +92,9 @@ fn tasks_that_no_search_would_send_are_thrown_away() {
     let answer = NatsClient::ask(scene.server.port(), &under(300), &large);
     assert!(answer["error"].is_object(), "{answer}");
     let worker = scene.worker(&[]);
-    until("that all are thrown away", || worker.said().matches("thrown away").count() >= thrown_away as usize);
+    until("that all are thrown away", || {
+        worker.said().matches("thrown away").count() >= thrown_away as usize
+    });
     scene.check(search, "r", wanted());
     let left = NatsClient::subjects(scene.server.port(), "nosc_v1_tasks", ">");
     assert_eq!(left, others);
@@ -104,7 +107,10 @@ fn tasks_that_no_search_would_send_are_thrown_away() {
 fn real_result(scene: &mut Scene) -> Value {
     let mut client = NatsClient::connect(scene.server.port());
     client.subscribe("nosc.v1.*.event.result.*");
-    let search = scene.search("other", &[OTHER, &["--steps", "3", "--budget", "1", "--sweep-rates", "0.001"]].concat());
+    let search = scene.search(
+        "other",
+        &[OTHER, &["--steps", "3", "--budget", "1", "--sweep-rates", "0.001"]].concat(),
+    );
     let worker = scene.worker(&[]);
     search.end().ok();
     worker.stop();
@@ -116,7 +122,8 @@ fn results_that_no_worker_would_send_are_thrown_away_and_the_trials_trained() {
     let Some(mut scene) = Scene::new() else { return };
     let result = real_result(&mut scene);
     let (search, tasks) = begun(&mut scene, "r");
-    let seed = |task: &Heard| serde_json::from_slice::<Value>(&task.payload).unwrap()["seed"].clone();
+    let seed =
+        |task: &Heard| serde_json::from_slice::<Value>(&task.payload).unwrap()["seed"].clone();
     let of = |task: &Heard| {
         // Of this trial, but for what is changed.
         changed(&result, |result| {
@@ -125,21 +132,34 @@ fn results_that_no_worker_would_send_are_thrown_away_and_the_trials_trained() {
             }
         })
     };
-    let child = |result: &mut Value, name: &str, value: Value| result["children"][0]["outcome"][name] = value;
+    let child = |result: &mut Value, name: &str, value: Value| {
+        result["children"][0]["outcome"][name] = value
+    };
     let hostile = [
         b"garbage".to_vec(),
-        of(&tasks[1]).to_string().replacen("\"seconds\":", "\"seconds\":NaN,\"x\":", 1).into_bytes(),
-        changed(&of(&tasks[2]), |result| child(result, "seed", json!(12_345))).to_string().into_bytes(),
-        changed(&of(&tasks[3]), |result| child(result, "validation_accuracy", json!(7.0))).to_string().into_bytes(),
+        of(&tasks[1])
+            .to_string()
+            .replacen("\"seconds\":", "\"seconds\":NaN,\"x\":", 1)
+            .into_bytes(),
+        changed(&of(&tasks[2]), |result| child(result, "seed", json!(12_345)))
+            .to_string()
+            .into_bytes(),
+        changed(&of(&tasks[3]), |result| child(result, "validation_accuracy", json!(7.0)))
+            .to_string()
+            .into_bytes(),
         changed(&of(&tasks[4]), |result| result["seconds"] = json!(-1.0)).to_string().into_bytes(),
         changed(&of(&tasks[5]), |result| result["children"] = json!([])).to_string().into_bytes(),
         changed(&of(&tasks[6]), |result| result["version"] = json!(9)).to_string().into_bytes(),
-        changed(&of(&tasks[7]), |result| child(result, "learning_rate", json!(0.123))).to_string().into_bytes(),
+        changed(&of(&tasks[7]), |result| child(result, "learning_rate", json!(0.123)))
+            .to_string()
+            .into_bytes(),
     ];
     for (task, payload) in tasks.iter().zip(&hostile) {
         put(&scene, &task.subject.replace(".task.", ".event.result."), payload);
     }
-    until("that all are thrown away", || search.said().matches("was thrown away").count() >= hostile.len());
+    until("that all are thrown away", || {
+        search.said().matches("was thrown away").count() >= hostile.len()
+    });
     let _worker = scene.worker(&[]);
     scene.check(search, "r", wanted());
 }
@@ -149,11 +169,17 @@ fn results_that_no_worker_would_send_are_thrown_away_and_the_trials_trained() {
 fn beginnings_and_ends_that_nobody_made_lose_nothing() {
     let Some(mut scene) = Scene::new() else { return };
     let (search, tasks) = begun(&mut scene, "r");
-    let event = |task: &Heard, kind: &str| task.subject.replace(".task.", &format!(".event.{kind}.")) + ".0";
+    let event = |task: &Heard, kind: &str| {
+        task.subject.replace(".task.", &format!(".event.{kind}.")) + ".0"
+    };
     put(&scene, &event(&tasks[0], "began"), b"garbage");
     put(&scene, &event(&tasks[1], "began"), b"{\"version\":1,\"worker\":\"me\",\"nonce\":\"1\"}");
     put(&scene, &event(&tasks[2], "failed"), b"\x1b[2J");
-    put(&scene, &event(&tasks[3], "failed"), "{\"version\":1,\"worker\":\"\u{1b}[2J\",\"reason\":\"\u{7}\"}".as_bytes());
+    put(
+        &scene,
+        &event(&tasks[3], "failed"),
+        "{\"version\":1,\"worker\":\"\u{1b}[2J\",\"reason\":\"\u{7}\"}".as_bytes(),
+    );
     let run = tasks[0].subject.split(".task.").next().unwrap();
     let mut client = NatsClient::connect(scene.server.port());
     for number in 0..2_000 {

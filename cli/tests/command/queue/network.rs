@@ -62,7 +62,8 @@ struct Namespace {
 }
 
 fn ip(arguments: &[&str]) -> bool {
-    let command = Command::new("ip").args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let command =
+        Command::new("ip").args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
     command.is_ok_and(|status| status.success())
 }
 

@@ -1,7 +1,5 @@
 //! A server, a search and its workers, as processes, and what happens between them.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test helper may stop")]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -20,12 +18,35 @@ use crate::session::{Outcome, Session};
 pub(super) const LIMIT: Duration = Duration::from_mins(2);
 /// A search without its steps and budget.
 pub(super) const OTHER: &[&str] = &[
-    "search", "small", "--task", "quadratic", "--seed", "3", "--sampler", "random", "--baselines", "none", "--quiet",
+    "search",
+    "small",
+    "--task",
+    "quadratic",
+    "--seed",
+    "3",
+    "--sampler",
+    "random",
+    "--baselines",
+    "none",
+    "--quiet",
 ];
 /// A search of ten rules. Each takes some tenths of a second in a build that is not optimized.
 pub(super) const SEARCH: &[&str] = &[
-    "search", "small", "--task", "quadratic", "--seed", "3", "--sampler", "random", "--baselines", "none", "--quiet",
-    "--steps", "60000", "--budget", "10",
+    "search",
+    "small",
+    "--task",
+    "quadratic",
+    "--seed",
+    "3",
+    "--sampler",
+    "random",
+    "--baselines",
+    "none",
+    "--quiet",
+    "--steps",
+    "60000",
+    "--budget",
+    "10",
 ];
 
 /// Waits for it.
@@ -251,14 +272,6 @@ impl Scene {
         assert_eq!(found.trials, wanted.trials);
         assert!(found == *wanted, "the trials are the same, and something else is not");
         check_attempts(&self.path(run));
-    }
-
-    /// Throws results on the server away, as a search does with those that are on disk for ten leases.
-    pub(super) fn forget_results(&self) {
-        let asked = "{\"filter\":\"nosc.v1.*.event.result.*\"}";
-        let subject = "$JS.API.STREAM.PURGE.nosc_v1_events";
-        let answer = NatsClient::ask(self.server.port(), subject, asked.as_bytes());
-        assert_eq!(answer["success"], true, "{answer}");
     }
 
     /// Listens to what workers say of all runs, even to what the server does not keep.

@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use nosc_controller::search::record::TrialState;
 
-use super::scene::{Counts, OTHER, Running, SEARCH, Scene, attempts, content, local, until, wanted};
+use super::scene::{
+    Counts, OTHER, Running, SEARCH, Scene, attempts, content, local, until, wanted,
+};
 use crate::session::Session;
 
 /// The worker that said something.
