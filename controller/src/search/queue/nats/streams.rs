@@ -20,6 +20,9 @@ const KEPT: Duration = Duration::from_hours(7 * 24);
 /// Tasks with workers, and workers that wait: more than any search has. (The server's own limits are 1,000 and 512.)
 const MOST_WORKERS: i64 = 100_000;
 
+/// How the client says that nobody listens for a request.
+const NOBODY: [&str; 2] = ["no responders", "requested JetStream resource does not exist"];
+
 /// Makes what is not there; the lease of the queue: the one that is wanted, else the one it has, else the usual one.
 pub(super) async fn ensure(
     link: &Link,
@@ -87,7 +90,7 @@ async fn stream(link: &Link, config: Config) -> Result<Stream, NatsError> {
 
 /// What a stream says that cannot be had: mostly that there is no `JetStream`.
 fn no_stream(link: &Link, kind: &GetStreamErrorKind, other: NatsError) -> NatsError {
-    let server = link.server.clone();
+    let (server, said) = (link.server.clone(), other.to_string());
     match kind {
         GetStreamErrorKind::JetStream(failure)
             if [ErrorCode::JETSTREAM_NOT_ENABLED, ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT]
@@ -96,7 +99,7 @@ fn no_stream(link: &Link, kind: &GetStreamErrorKind, other: NatsError) -> NatsEr
             NatsError::NoJetStream { server, reason: failure.to_string() }
         }
         // Nobody listens for such requests.
-        GetStreamErrorKind::Request if other.to_string().contains("no responders") => {
+        GetStreamErrorKind::Request if NOBODY.iter().any(|text| said.contains(text)) => {
             NatsError::NoJetStream { server, reason: "nobody answers".to_owned() }
         }
         _ => other,
