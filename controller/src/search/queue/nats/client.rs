@@ -40,6 +40,7 @@ pub struct NatsQueue {
     /// The last event that [`Queue::wait`] has returned.
     last: Mark,
     runtime: Option<Runtime>,
+    version: String,
 }
 
 /// What a run is called on the server: its folder's name with a digest of its settings. The same search, begun twice
@@ -91,9 +92,15 @@ impl NatsQueue {
             Ok((link, lease))
         });
         let (link, lease) = link?;
+        let version = link.client.server_info().version;
         let control = Control::new(link, run.to_owned(), assignment, lease, tells);
         runtime.spawn(control.run(asks));
-        Ok(Self { asked, told, last: Mark::default(), runtime: Some(runtime) })
+        Ok(Self { asked, told, last: Mark::default(), runtime: Some(runtime), version })
+    }
+
+    /// The version of the server.
+    pub fn version(&self) -> &str {
+        &self.version
     }
 
     fn ask(&self, asked: Asked) {

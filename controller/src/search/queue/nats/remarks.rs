@@ -91,9 +91,9 @@ impl Remarks {
         self.nobody = counted(begun == 0 && waiting == 0, self.nobody);
         self.idle = counted(begun == pending && waiting > 0, self.idle);
         if self.nobody >= 1 && self.is_new("nobody works") {
-            let (server, queue) = (&self.link.server, self.link.names.queue());
+            let address = &self.link.address;
             return Some(format!(
-                "no worker is connected: start some by `nosc worker --queue {server}/{queue}`"
+                "no worker is connected: start some by `nosc worker --queue {address}`"
             ));
         }
         if self.idle >= IN_A_ROW && !self.is_idle_said {
