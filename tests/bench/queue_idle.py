@@ -10,6 +10,7 @@ machine alone, no trial may have a second attempt, and each one result. It print
 not so.
 """
 import argparse
+import json
 import os
 import random
 import signal
@@ -51,6 +52,20 @@ def started(arguments, folder):
             time.sleep(0.02)
 
 
+def waited(arguments, url):
+    """Seconds until as many tasks are asked for as can be carried out."""
+    begun, wanted = time.monotonic(), arguments.workers * arguments.jobs
+    command = [arguments.binary, "queue", "status", "--json", "--queue", url]
+    while True:
+        status = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        waiting = json.loads(status.stdout)["waiting_workers"] if status.returncode == 0 else status.stderr
+        if waiting == wanted:
+            return time.monotonic() - begun
+        if time.monotonic() - begun > 180:
+            sys.exit(f"{waiting} of {wanted} tasks are asked for")
+        time.sleep(0.2)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, default=200)
@@ -72,9 +87,10 @@ def main():
         workers = []
         try:
             # A queue for them.
-            subprocess.run(search + [os.path.join(folder, "first"), "--budget", "0"] + queue, check=False,
+            subprocess.run(search + [os.path.join(folder, "first"), "--time", "1s"] + queue, check=False,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
             workers = [subprocess.Popen(command, stderr=subprocess.DEVNULL) for _ in range(arguments.workers)]
+            came = waited(arguments, url)
             numbers = random.Random(0)
             begun, used = time.monotonic(), cpu_seconds(server)
             for _ in range(arguments.churn):
@@ -83,11 +99,12 @@ def main():
                 workers[place].wait()
                 workers[place] = subprocess.Popen(command, stderr=subprocess.DEVNULL)
             churned = time.monotonic() - begun
-            time.sleep(5)
+            back = waited(arguments, url)
             start, cpu, all_cpu = time.monotonic(), cpu_seconds(server), sum(map(cpu_seconds, workers))
             time.sleep(arguments.seconds)
             took = time.monotonic() - start
-            print(f"{arguments.churn} workers died and came back in {churned:.0f} s (server: {cpu - used:.1f} s of processor); "
+            print(f"all tasks were asked for after {came:.0f} s; {arguments.churn} workers died and began again in {churned:.0f} s, and all "
+                  f"were asked for {back:.0f} s later (server: {cpu - used:.1f} s of processor); "
                   f"then idle: server {100 * (cpu_seconds(server) - cpu) / took:.1f} % of a core and {megabytes(server):.0f} MB, "
                   f"workers {100 * (sum(map(cpu_seconds, workers)) - all_cpu) / took:.1f} % of a core together")
             start = time.monotonic()
