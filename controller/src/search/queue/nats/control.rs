@@ -1,11 +1,4 @@
-//! What talks to the server for a search: tasks out, events in.
-//!
-//! # How nothing is lost
-//!
-//! From time to time, and whenever the connection was made anew, it asks which tasks of the run there are on the server, and then which
-//! events. A result is published before its task is acknowledged, so a trial that has neither task nor end there is known to
-//! be lost, and is published again. What has an end is asked for by itself. That covers a server that forgets, streams that somebody
-//! deletes, and events that came while this side was not there.
+//! What talks to the server for a search: tasks out, events in. `compare` is how nothing is lost.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::mpsc;
@@ -14,7 +7,7 @@ use std::time::{Duration, Instant};
 use async_nats::Subscriber;
 use bytes::Bytes;
 use futures_util::StreamExt;
-use tokio::sync::mpsc::{Receiver, Sender, UnboundedReceiver, channel};
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver, channel};
 use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
 
@@ -30,7 +23,6 @@ use super::message::{
 use super::names::{Kind, Subject};
 use super::pending::{Pending, Place};
 use super::remarks::Remarks;
-use super::streams;
 use crate::search::queue::contract::{Notice, Work};
 use crate::search::queue::message::Assignment;
 
@@ -40,11 +32,6 @@ const BACKLOG: usize = 1_024;
 const MOST_ON_THEIR_WAY: usize = 512;
 /// Time between two looks at what is to be done.
 const TICK: Duration = Duration::from_millis(200);
-/// Least and most time between two looks at what the server has: a lease, if that is between them.
-const BETWEEN: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(30)];
-/// How soon it is looked at where there is doubt, and where it did not answer.
-const SOON: Duration = Duration::from_millis(500);
-const AFTER_TROUBLE: Duration = Duration::from_secs(1);
 /// Tasks that are taken back at a time, and how long that may take.
 const REMOVALS: usize = 64;
 const WITHDRAWAL: Duration = Duration::from_secs(20);
@@ -80,33 +67,33 @@ enum Done {
 
 /// The side of the search.
 pub(super) struct Control {
-    link: Link,
-    run: String,
+    pub(super) link: Link,
+    pub(super) run: String,
     assignment: Assignment,
     keys: Keys,
-    lease: Duration,
+    pub(super) lease: Duration,
     tells: mpsc::Sender<Told>,
     /// Trials that have not ended.
-    pending: BTreeMap<TaskKey, Pending>,
+    pub(super) pending: BTreeMap<TaskKey, Pending>,
     /// What has an event on the server, or had.
-    seen: BTreeSet<TaskKey>,
+    pub(super) seen: BTreeSet<TaskKey>,
     /// What is to be published.
     waiting: VecDeque<TaskKey>,
     on_their_way: usize,
     jobs: JoinSet<Done>,
-    reader: Option<Reader>,
+    pub(super) reader: Option<Reader>,
     /// When the stream of events was made that is read, and which one it is, counted from 1.
-    made: Option<String>,
-    streams: u64,
+    pub(super) made: Option<String>,
+    pub(super) streams: u64,
     /// Events up to here are on disk since then.
-    kept: VecDeque<(Instant, u64)>,
-    handed: u64,
+    pub(super) kept: VecDeque<(Instant, u64)>,
+    pub(super) handed: u64,
     /// Trials that have ended, each with the number of an event that is told no sooner than its end.
-    ended: VecDeque<(u64, TaskKey)>,
+    pub(super) ended: VecDeque<(u64, TaskKey)>,
     /// The highest number of an event that came.
-    latest: u64,
-    next_look: Instant,
-    connection: u64,
+    pub(super) latest: u64,
+    pub(super) next_look: Instant,
+    pub(super) connection: u64,
     remarks: Remarks,
 }
 
@@ -189,7 +176,7 @@ impl Control {
     fn submit(&mut self, work: Work) {
         let key = match key_of(&mut self.keys, &work) {
             Ok(key) => key,
-            Err(reason) => return self.tell(0, Notice::Failed { trial: work.trial, reason }),
+            Err(reason) => return self.refuse(work.trial, reason),
         };
         let message = write(&TaskMessage::new(&self.assignment, &work));
         self.pending.insert(key, Pending::new(work, message));
@@ -198,6 +185,12 @@ impl Control {
         } else {
             self.put(key);
         }
+    }
+
+    /// No worker can ever have this trial: as good as an attempt that failed.
+    fn refuse(&self, trial: u64, reason: String) {
+        self.tell(0, Notice::Began { trial, worker: "the search itself".to_owned() });
+        self.tell(0, Notice::Failed { trial, reason });
     }
 
     /// Sends tasks that wait.
@@ -218,7 +211,7 @@ impl Control {
     }
 
     /// Asks for the end of a trial, which the server may have.
-    fn recall(&mut self, key: TaskKey) {
+    pub(super) fn recall(&mut self, key: TaskKey) {
         let Some(pending) = self.pending.get(&key) else { return };
         let (link, run, attempt) = (self.link.clone(), self.run.clone(), pending.work.attempt);
         self.jobs.spawn(async move {
@@ -260,7 +253,7 @@ impl Control {
                         {
                             let reason =
                                 "its task is larger than the server's `max_payload`".to_owned();
-                            self.tell(0, Notice::Failed { trial: pending.work.trial, reason });
+                            self.refuse(pending.work.trial, reason);
                         }
                     }
                 }
@@ -290,11 +283,14 @@ impl Control {
     fn heard(&mut self, heard: Heard) {
         match heard {
             Heard::Event(event) => self.event(event),
-            Heard::Trouble(trouble) => {
-                if let Some(text) = self.remarks.trouble(&trouble) {
-                    self.tell(0, Notice::Remark { text });
-                }
-            }
+            Heard::Trouble(trouble) => self.trouble(&trouble),
+        }
+    }
+
+    /// Something that does not work, which is tried again.
+    pub(super) fn trouble(&mut self, trouble: &str) {
+        if let Some(text) = self.remarks.trouble(trouble) {
+            self.tell(0, Notice::Remark { text });
         }
     }
 
@@ -436,83 +432,8 @@ impl Control {
         self.ended.push_back((told, key));
     }
 
-    fn is_time_to_look(&mut self) -> bool {
-        let connection = *self.link.connection.borrow();
-        if connection.made != self.connection {
-            self.connection = connection.made;
-            self.soon();
-        }
-        connection.is_up && self.next_look <= Instant::now()
-    }
-
-    /// What the server has is in doubt.
-    fn soon(&mut self) {
-        self.next_look = self.next_look.min(Instant::now() + SOON);
-    }
-
-    /// Compares what is pending with what the server has.
-    async fn look(&mut self, events: &Sender<Heard>) {
-        let between = self.lease.clamp(BETWEEN[0], BETWEEN[1]);
-        self.next_look = Instant::now() + between;
-        if self.compare(events).await.is_err() {
-            self.next_look = Instant::now() + AFTER_TROUBLE;
-        }
-    }
-
-    async fn compare(&mut self, events: &Sender<Heard>) -> Result<(), String> {
-        let ensured = streams::ensure(&self.link, None, self.lease).await;
-        self.lease = ensured.map_err(|error| error.to_string())?;
-        let names = &self.link.names;
-        let (of_tasks, of_events) = (names.tasks_of(&self.run), names.events_of(&self.run));
-        let there: Vec<TaskKey> = self.places(Place::There);
-        let (_, tasks) = self.link.subjects(self.link.names.tasks(), &of_tasks).await?;
-        let (stream, ends) = self.link.subjects(self.link.names.events(), &of_events).await?;
-        let made = stream.created.to_string();
-        if self.made.as_ref() != Some(&made) {
-            // Another stream than before, or the first: it is read from here on, and what it has by now is known.
-            self.seen.clear();
-            self.kept.clear();
-            self.handed = 0;
-            self.ended.clear();
-            self.latest = 0;
-            self.streams += 1;
-            let next = stream.state.last_sequence + 1;
-            self.reader = Some(Reader::start(self.link.clone(), &self.run, next, events.clone()));
-            self.made = Some(made);
-        }
-        let keys = |subjects: Vec<String>| {
-            subjects.into_iter().filter_map(|subject| self.link.names.parse(&subject))
-        };
-        let tasks: BTreeSet<TaskKey> = keys(tasks).map(|subject| subject.key).collect();
-        let ends: Vec<Subject> = keys(ends).collect();
-        let is_end = |end: &&Subject| match end.kind {
-            Kind::Result => true,
-            Kind::Failed(attempt) => {
-                let pending = self.pending.get(&end.key);
-                pending.is_some_and(|pending| attempt >= pending.work.attempt)
-            }
-            Kind::Began(_) | Kind::Task => false,
-        };
-        let ended: BTreeSet<TaskKey> = ends.iter().filter(is_end).map(|end| end.key).collect();
-        self.seen.extend(ends.iter().map(|end| end.key));
-        for key in there {
-            if ended.contains(&key) {
-                self.recall(key);
-            } else if !tasks.contains(&key) {
-                self.put(key);
-            }
-        }
-        Ok(())
-    }
-
-    fn places(&self, place: Place) -> Vec<TaskKey> {
-        let is_there =
-            |(key, pending): (&TaskKey, &Pending)| (pending.place == place).then_some(*key);
-        self.pending.iter().filter_map(is_there).collect()
-    }
-
     /// A task that is to be sent.
-    fn put(&mut self, key: TaskKey) {
+    pub(super) fn put(&mut self, key: TaskKey) {
         if let Some(pending) = self.pending.get_mut(&key)
             && pending.place != Place::Here
         {

@@ -33,6 +33,7 @@ mod events;
 mod pending;
 mod remarks;
 mod control;
+mod compare;
 mod client;
 mod carrier;
 mod attempt;

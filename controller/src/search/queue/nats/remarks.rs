@@ -58,11 +58,12 @@ impl Remarks {
         self.is_new(text).then(|| format!("{worker}: {text}"))
     }
 
-    /// What the reader of events says, once it has said so again and again.
+    /// What the server says that does not work, once it has said so again and again.
     pub(super) fn trouble(&mut self, text: &str) -> Option<String> {
         self.troubles += 1;
         let is_lasting = self.troubles > MOST_TROUBLES;
-        (is_lasting && self.is_new(text)).then(|| format!("what comes back cannot be read: {text}"))
+        (is_lasting && self.is_new(text))
+            .then(|| format!("the server cannot be asked, which is tried again: {text}"))
     }
 
     fn is_new(&mut self, text: &str) -> bool {
