@@ -38,6 +38,7 @@ mod carrier;
 mod attempt;
 mod worker;
 mod status;
+mod rehearsal;
 
 pub use address::{Address, Credentials};
 pub use carrier::{Carried, Carrier, InProcess, InSubprocess};
@@ -45,5 +46,6 @@ pub use client::{NatsQueue, run_name};
 pub use error::NatsError;
 pub use key::{SEMANTICS, TaskKey};
 pub use message::{Task, VERSION};
+pub use rehearsal::{Rehearsal, Rehearsed, allow_files, rehearse};
 pub use status::{QueueStatus, RunStatus, check_server, fault_of, purge, status};
 pub use worker::{Stop, WorkerCounts, WorkerEvent, WorkerOptions, work};
