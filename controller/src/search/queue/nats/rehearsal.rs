@@ -70,7 +70,7 @@ pub struct Rehearsal {
 pub struct Rehearsed {
     /// Tasks a second that ended, from the first that was submitted to the last end.
     pub tasks_per_second: f64,
-    /// Tasks that were submitted and did not end.
+    /// Tasks that were submitted and did not end; 0 if it was stopped.
     pub lost: u64,
     /// Ends too many.
     pub double: u64,
@@ -185,7 +185,7 @@ fn on(
     let submitted = search.known.len() as u64;
     let rehearsed = Rehearsed {
         tasks_per_second: if seconds > 0.0 { search.ended as f64 / seconds } else { 0.0 },
-        lost: submitted - search.ended,
+        lost: if is_stopped { 0 } else { submitted - search.ended },
         double: search.double,
         failed: search.failed,
         seconds,

@@ -1,6 +1,5 @@
 //! Workers that wait where others train: all else of them is real.
 
-use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::children::children;
+use crate::random::Random;
 use crate::search::queue::nats::address::Address;
 use crate::search::queue::nats::client::runtime;
 use crate::search::queue::nats::link::Link;
@@ -144,14 +144,15 @@ impl Model {
         }
     }
 
-    /// Keeps so many workers; so many of them a second are lost, the oldest first, and others come.
+    /// Keeps so many workers; so many of them a second are lost, whichever, and others come.
     async fn crew(mut self, workers: u64, churn: u64) {
         let (model, mut number) = (self.clone(), 0);
         let mut next = || {
             number += 1;
             tokio::spawn(model.clone().worker(number))
         };
-        let mut crew: VecDeque<JoinHandle<()>> = (0..workers).map(|_| next()).collect();
+        let mut crew: Vec<JoinHandle<()>> = (0..workers).map(|_| next()).collect();
+        let mut random = Random::new(0, workers);
         let mut seconds = interval(Duration::from_secs(1));
         seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -164,11 +165,12 @@ impl Model {
                 continue;
             }
             for _ in 0..churn.min(workers) {
-                if let Some(lost) = crew.pop_front() {
+                // Not the oldest: tasks go to those that have waited longest.
+                let place = random.below(workers) as usize;
+                if let Some(lost) = crew.get_mut(place) {
                     // With it goes its connection: the server sees what it sees of a process that was killed.
-                    lost.abort();
+                    std::mem::replace(lost, next()).abort();
                     self.counts.lost.fetch_add(1, Ordering::Relaxed);
-                    crew.push_back(next());
                 }
             }
         }
