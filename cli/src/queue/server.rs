@@ -17,8 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(20);
 /// Ticks of a processor's time a second, as Linux tells them to programs.
 const TICKS: f64 = 100.0;
-/// Starts the server and ends it when standard input ends: whatever becomes of `nosc`, no server stays behind.
-const KEEPER: &str = r#""$@" & server=$!; read -r _; kill -TERM $server; wait $server"#;
+/// Starts the server and ends it when standard input ends: whatever becomes of `nosc`, no server stays behind. Its files are of
+/// no use to anybody, so it need not tidy up.
+const KEEPER: &str = r#""$@" & server=$!; read -r _; kill -KILL $server; wait $server"#;
 
 /// A server that runs until it is dropped.
 #[derive(Debug)]
@@ -124,7 +125,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         drop(self.keeper.stdin.take());
         if self.ended(PATIENCE).is_none() {
-            // It was told to go, and its keeper waits for that; what is left is to say no more of it.
+            // The keeper hangs; there is no other way to end it.
             drop(self.keeper.kill());
             drop(self.keeper.wait());
         }
