@@ -45,6 +45,10 @@ const LOG: &str = "workers.log";
 const LEASE: Duration = Duration::from_mins(1);
 
 pub(crate) fn search(arguments: &SearchArguments, colour: Colour) -> Result<(), CliError> {
+    if arguments.queue.is_none() && arguments.credentials.is_given() {
+        let message = "`--queue-...` says how to get into a server: name it by `--queue URL`";
+        return Err(CliError::Usage(message.to_owned()));
+    }
     let (folder, ledger, settings, preset) = if let Some(folder) = &arguments.resume {
         let (ledger, settings) = resumed(folder, arguments)?;
         (folder, ledger, settings, None)

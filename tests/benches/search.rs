@@ -70,7 +70,7 @@ struct Immediate(VecDeque<Notice>);
 impl Queue for Immediate {
     fn submit(&mut self, work: Work) {
         let Work { trial, seed, .. } = work;
-        self.0.push_back(Notice::Began { trial, worker: 0 });
+        self.0.push_back(Notice::Began { trial, worker: String::new() });
         self.0.push_back(Notice::Done { trial, children: child(seed), seconds: 0.0 });
     }
 

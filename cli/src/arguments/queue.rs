@@ -11,20 +11,28 @@ use clap::{Args, Subcommand};
 pub(crate) struct CredentialArguments {
     /// File with a JWT and its seed (`.creds`). A user may also be in the URL, or in the environment variables
     /// `NOSC_QUEUE_USER` and `NOSC_QUEUE_PASSWORD`, a token in `NOSC_QUEUE_TOKEN`
-    #[arg(long, value_name = "FILE")]
-    pub(crate) queue_creds: Option<PathBuf>,
+    #[arg(long = "queue-creds", value_name = "FILE")]
+    pub(crate) creds: Option<PathBuf>,
     /// File with the seed of an `NKey`
-    #[arg(long, value_name = "FILE", conflicts_with = "queue_creds")]
-    pub(crate) queue_nkey: Option<PathBuf>,
+    #[arg(long = "queue-nkey", value_name = "FILE", conflicts_with = "creds")]
+    pub(crate) nkey: Option<PathBuf>,
     /// Certificates of who signs that of the server, PEM; the connection is encrypted then, as it is with `tls://`
-    #[arg(long, value_name = "FILE")]
-    pub(crate) queue_ca: Option<PathBuf>,
+    #[arg(long = "queue-ca", value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
     /// Our own certificate, PEM
-    #[arg(long, value_name = "FILE", requires = "queue_key")]
-    pub(crate) queue_cert: Option<PathBuf>,
+    #[arg(long = "queue-cert", value_name = "FILE", requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
     /// Its key
-    #[arg(long, value_name = "FILE", requires = "queue_cert")]
-    pub(crate) queue_key: Option<PathBuf>,
+    #[arg(long = "queue-key", value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+}
+
+impl CredentialArguments {
+    /// Whether anything is said.
+    pub(crate) fn is_given(&self) -> bool {
+        let Self { creds, nkey, ca, cert, key } = self;
+        [creds, nkey, ca, cert, key].into_iter().any(Option::is_some)
+    }
 }
 
 /// Where a queue is.

@@ -217,7 +217,7 @@ pub(crate) struct SamplingArguments {
     #[arg(long, value_name = "STRINGS")]
     pub(crate) update_every: Option<usize>,
     /// Rules in training, or waiting for it, before earlier ones are learnt from: some more than there are jobs, but the
-    /// more, the older what is learnt; 8 if left out. With `--queue` about twice the number of workers
+    /// more, the older what is learnt; 8 if left out. With `--queue` about twice the jobs of all workers
     #[arg(long, value_name = "RULES")]
     pub(crate) ahead: Option<u64>,
     /// Most batches that are sampled before an earlier one is learnt from; 31 if left out, or as many as hold four

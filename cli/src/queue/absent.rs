@@ -12,7 +12,8 @@ use crate::arguments::{
 use crate::error::CliError;
 
 fn absent() -> CliError {
-    let message = "this `nosc` was built without NATS; build it by `cargo build --release --features nats`";
+    let message =
+        "this `nosc` was built without NATS; build it by `cargo build --release --features nats`";
     CliError::Absent(message.to_owned())
 }
 

@@ -8,16 +8,16 @@ use crate::error::CliError;
 /// The queue of a URL.
 pub(super) fn parse(url: &str, arguments: &CredentialArguments) -> Result<Address, CliError> {
     let secret = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let CredentialArguments { queue_creds, queue_nkey, queue_ca, queue_cert, queue_key } = arguments;
+    let CredentialArguments { creds, nkey, ca, cert, key } = arguments;
     let user = secret("NOSC_QUEUE_USER");
     let password = secret("NOSC_QUEUE_PASSWORD");
     let credentials = Credentials {
         user: user.map(|user| (user, password.unwrap_or_default())),
         token: secret("NOSC_QUEUE_TOKEN"),
-        creds: queue_creds.clone(),
-        nkey: queue_nkey.clone(),
-        ca: queue_ca.clone(),
-        certificate: queue_cert.clone().zip(queue_key.clone()),
+        creds: creds.clone(),
+        nkey: nkey.clone(),
+        ca: ca.clone(),
+        certificate: cert.clone().zip(key.clone()),
     };
     Ok(Address::parse(url, credentials)?)
 }

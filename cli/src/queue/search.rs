@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nosc_controller::search::ledger::Ledger;
 use nosc_controller::search::queue::Queue;
-use nosc_controller::search::queue::nats::{NatsQueue, check_server, run_name};
+use nosc_controller::search::queue::nats::{NatsQueue, check_server, fault_of, run_name};
 use nosc_controller::search::run::{self, RunError, about};
 use nosc_controller::search::settings::SearchSettings;
 
@@ -13,6 +13,7 @@ use super::address::parse;
 use crate::arguments::{CredentialArguments, SearchArguments};
 use crate::error::CliError;
 use crate::output::message;
+use crate::source::warn;
 
 /// Looks whether there is such a server.
 pub(crate) fn check(url: &str, credentials: &CredentialArguments) -> Result<(), CliError> {
@@ -43,6 +44,9 @@ pub(crate) fn of_search(
     let lease = arguments.lease.map(Duration::from_secs);
     let queue = NatsQueue::open(&address, &run, assignment, lease)?;
     if !arguments.quiet {
+        if let Some(fault) = fault_of(queue.version()) {
+            warn(&fault);
+        }
         message(&format!("its trials are on {address} under the name {run}"));
     }
     Ok(Box::new(queue))

@@ -15,7 +15,11 @@ pub(crate) fn queue(arguments: &QueueArguments) -> Result<(), CliError> {
             if let Some(fault) = nats::fault_of(&status.version) {
                 warn(&fault);
             }
-            if arguments.json { print_json(&serde_json::json!(status)) } else { print(&text(&status)) }
+            if arguments.json {
+                print_json(&serde_json::json!(status))
+            } else {
+                print(&text(&status))
+            }
         }
         QueueCommand::Purge(arguments) => {
             let purged = nats::purge(&find(&arguments.address)?, &arguments.run)?;
@@ -40,10 +44,14 @@ fn text(status: &QueueStatus) -> String {
         return text + "nothing of any run\n";
     }
     let width = runs.iter().map(|run| run.run.len()).max().unwrap_or(0).max(3);
-    text += &format!("{:<width$}  {:>8}  {:>8}  {:>8}  {:>8}\n", "run", "tasks", "begun", "failed", "results");
+    text += &format!(
+        "{:<width$}  {:>8}  {:>8}  {:>8}  {:>8}\n",
+        "run", "tasks", "begun", "failed", "results"
+    );
     for run in runs {
         let (tasks, began, failed, results) = (run.tasks, run.began, run.failed, run.results);
-        text += &format!("{:<width$}  {tasks:>8}  {began:>8}  {failed:>8}  {results:>8}\n", run.run);
+        text +=
+            &format!("{:<width$}  {tasks:>8}  {began:>8}  {failed:>8}  {results:>8}\n", run.run);
     }
     text
 }

@@ -65,7 +65,12 @@ fn said(event: &WorkerEvent, server: &str, quiet: bool) {
         WorkerEvent::Connected { lease } => {
             (format!("works for {server}, with a lease of {} s", lease.as_secs_f64()), false)
         }
-        WorkerEvent::NoQueue => (format!("{server} has no queue yet: waiting for a search"), false),
+        WorkerEvent::NoQueue { reason } => {
+            let text = format!(
+                "{server} has no queue: no search has made one, or this user may not see it ({reason}); waiting"
+            );
+            (text, false)
+        }
         WorkerEvent::Done { run, key, seconds } => {
             (format!("{run}: task {} done in {seconds:.1} s", short(key)), false)
         }
@@ -75,9 +80,10 @@ fn said(event: &WorkerEvent, server: &str, quiet: bool) {
         WorkerEvent::Returned { reason } => (format!("a task was given back: {reason}"), true),
         WorkerEvent::Rejected { reason } => (format!("a message was thrown away: {reason}"), true),
         WorkerEvent::Connection { is_up: true } => (format!("connected to {server} again"), true),
-        WorkerEvent::Connection { is_up: false } => {
-            (format!("the connection to {server} is lost; it is made again as soon as that can be"), true)
-        }
+        WorkerEvent::Connection { is_up: false } => (
+            format!("the connection to {server} is lost; it is made again as soon as that can be"),
+            true,
+        ),
     };
     if is_trouble || !quiet {
         message(&text);

@@ -6,8 +6,8 @@ use std::fmt::Debug;
 use serde::{Deserialize, Serialize};
 
 use super::training::Progress;
-use crate::child::net::Path;
 use crate::child::ChildError;
+use crate::child::net::Path;
 use crate::dataset::SplitSizes;
 use crate::dataset::cifar10::CifarError;
 use crate::dataset::digits::DigitsError;

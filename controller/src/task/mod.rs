@@ -10,5 +10,7 @@ pub mod supervised;
 
 pub use crate::dataset::SplitSizes;
 pub use contract::{Budget, Description, Probe, Task, TaskError};
-pub use registry::{CHILDREN, IMAGES, NAMES, TaskOptions, check_options, needs_data, open, open_with};
+pub use registry::{
+    CHILDREN, IMAGES, NAMES, TaskOptions, check_options, needs_data, open, open_with,
+};
 pub use training::{Event, Halt, MAX_POINTS, Progress, Training};

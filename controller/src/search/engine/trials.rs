@@ -131,6 +131,10 @@ impl Search {
                 self.parts.ledger.end_attempt(trial, &reason, now)?;
                 self.failed(trial, reason, observer)?;
             }
+            Notice::Left { trial } => {
+                self.stopped(trial);
+                self.parts.ledger.end_attempt(trial, "left with its worker", now)?;
+            }
             Notice::Remark { text } => {
                 observer.event(&self.status, Event::Remark { text: &text });
             }

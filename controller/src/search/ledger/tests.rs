@@ -82,8 +82,8 @@ fn filled(folder: &Path) -> Ledger {
         ledger.add_trial(&trial(number), &Key([number as u8; 16])).unwrap();
         ledger.set_trial(number, number, true).unwrap();
     }
-    assert_eq!(ledger.begin_attempt(0, 77, 1.0).unwrap(), 1);
-    assert_eq!(ledger.begin_attempt(0, 78, 2.0).unwrap(), 2);
+    assert_eq!(ledger.begin_attempt(0, "a", 1.0).unwrap(), 1);
+    assert_eq!(ledger.begin_attempt(0, "b", 2.0).unwrap(), 2);
     ledger.end_attempt(0, "done", 3.0).unwrap();
     assert!(ledger.end_trial(0, &ended(), 3.0).unwrap());
     let update = Update { mean_reward: 0.1 + 0.2, entropy: Some(1.0 / 3.0), ..Update::default() };

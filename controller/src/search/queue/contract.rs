@@ -50,6 +50,11 @@ pub enum Notice {
         /// What happened.
         reason: String,
     },
+    /// It was taken back, but a worker elsewhere has begun it: what comes of it waits until the trial is submitted again.
+    Left {
+        /// Number of the trial.
+        trial: u64,
+    },
     /// Nothing happened to a trial, but people should know.
     Remark {
         /// What.
@@ -72,7 +77,8 @@ pub trait Queue: Debug {
     /// [`QueueError`] if no trial can be carried out any more.
     fn wait(&mut self, limit: Duration) -> Result<Option<Notice>, QueueError>;
 
-    /// Takes back the trials that no worker has begun.
+    /// Takes back the trials that no worker has begun. Where results outlive the process that searches, those that have begun
+    /// are [`Notice::Left`], since nobody needs to wait for them.
     fn withdraw(&mut self);
 
     /// All notices so far are kept on disk: what else keeps them may forget them.

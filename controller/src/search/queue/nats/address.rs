@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_nats::{ConnectErrorKind, ConnectOptions, ServerAddr};
+use percent_encoding::percent_decode_str;
+use url::Url;
 
 use super::error::NatsError;
 use super::names::Names;
@@ -67,13 +69,14 @@ impl Address {
     /// # Errors
     ///
     /// [`NatsError::Address`].
-    pub fn parse(text: &str, credentials: Credentials) -> Result<Self, NatsError> {
+    pub fn parse(text: &str, mut credentials: Credentials) -> Result<Self, NatsError> {
         let wrong = |reason: String| NatsError::Address { text: masked(text), reason };
         let mut names = Names::new(USUAL_NAME)?;
         let mut servers = Vec::new();
         let parts: Vec<&str> = text.split(',').map(str::trim).collect();
         for (index, part) in parts.iter().enumerate() {
-            let address = if part.contains("://") { (*part).to_owned() } else { format!("nats://{part}") };
+            let address =
+                if part.contains("://") { (*part).to_owned() } else { format!("nats://{part}") };
             // The parser's words may hold a password.
             let address: ServerAddr =
                 address.parse().map_err(|_| wrong("it cannot be read".to_owned()))?;
@@ -94,6 +97,7 @@ impl Address {
                 })?;
             }
             url.set_path("");
+            take_user(&mut url, &mut credentials);
             servers.push(ServerAddr::from_url(url).map_err(|error| wrong(error.to_string()))?);
         }
         Ok(Self { servers, names, credentials })
@@ -171,6 +175,18 @@ impl Address {
     }
 }
 
+/// Moves a user, or a token, out of an address: the client only looks for them elsewhere.
+fn take_user(url: &mut Url, credentials: &mut Credentials) {
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    match (decoded(url.username()), url.password().map(decoded)) {
+        (user, Some(password)) => credentials.user = Some((user, password)),
+        (token, None) if !token.is_empty() => credentials.token = Some(token),
+        _ => return,
+    }
+    // An address with a host takes both.
+    url.set_username("").and_then(|()| url.set_password(None)).unwrap_or_default();
+}
+
 fn unusable(path: &Path, error: &std::io::Error) -> NatsError {
     NatsError::File { path: path.display().to_string(), reason: error.to_string() }
 }
@@ -204,7 +220,16 @@ mod tests {
         ] {
             assert_eq!(parse(text).unwrap().to_string(), shown);
         }
-        for wrong in ["", "http://host", "nats://", "nats://h/a/b", "nats://h/a.b", "nats://a/x,nats://b", "nats://h:99999", "nats://h?x"] {
+        for wrong in [
+            "",
+            "http://host",
+            "nats://",
+            "nats://h/a/b",
+            "nats://h/a.b",
+            "nats://a/x,nats://b",
+            "nats://h:99999",
+            "nats://h?x",
+        ] {
             assert!(parse(wrong).unwrap_err().contains("nats://HOST:4222"), "{wrong}");
         }
     }
@@ -214,11 +239,21 @@ mod tests {
         let address = parse("nats://me:hunter2@host,nats://me:hunter2@other/x").unwrap();
         assert_eq!(address.to_string(), "nats://host:4222,nats://other:4222/x");
         assert!(!format!("{address:?}").contains("hunter2"));
-        for wrong in ["nats://me:hunter2@host/a.b", "me:hunter2@host:x", "nats://me:hunter2@host:99999"] {
+        for wrong in
+            ["nats://me:hunter2@host/a.b", "me:hunter2@host:x", "nats://me:hunter2@host:99999"]
+        {
             let error = parse(wrong).unwrap_err();
             assert!(!error.contains("hunter2"), "{error}");
         }
         let user = Some(("me".to_owned(), "hunter2".to_owned()));
+        assert_eq!(address.credentials.user, user);
+        let odd = parse("nats://a%40b:p%2Fq@host").unwrap().credentials.user;
+        assert_eq!(odd, Some(("a@b".to_owned(), "p/q".to_owned())));
+        let token = parse("nats://s3cret@host").unwrap();
+        assert_eq!(
+            (token.credentials.token.clone(), token.to_string()),
+            (Some("s3cret".to_owned()), "nats://host:4222".to_owned())
+        );
         let credentials = Credentials { user, ..Credentials::default() };
         assert!(!format!("{credentials:?}").contains("hunter2"));
     }

@@ -7,10 +7,12 @@ use async_nats::jetstream::message::Acker;
 use tokio::time::{sleep, timeout};
 
 use super::carrier::{Carried, Carrier};
-use super::link::{ANSWER, Link, Pause, Published, Unpublished};
-use super::message::{BeganMessage, FailedMessage, NoteMessage, ResultMessage, Task, VERSION, read, write};
-use super::names::Kind;
 use super::limits::plain;
+use super::link::{ANSWER, Link, Pause, Published, Unpublished};
+use super::message::{
+    BeganMessage, FailedMessage, NoteMessage, ResultMessage, Task, VERSION, pack, read, write,
+};
+use super::names::Kind;
 use crate::search::queue::contract::ChildMessage;
 
 /// A sign of life is given at least so often, and three times in a lease: the lease may be made shorter meanwhile.
@@ -72,7 +74,7 @@ impl Attempt<'_> {
                 let children = children.iter().map(ChildMessage::from).collect();
                 let worker = self.name.to_owned();
                 let message = ResultMessage { version: VERSION, worker, children, seconds };
-                let bytes = write(&message);
+                let bytes = pack(&message);
                 let size = bytes.len();
                 match self.link.publish_in_the_end(&self.subject(Kind::Result), &bytes).await {
                     Ok(_) => {

@@ -34,7 +34,10 @@ pub enum Carried {
 /// Carries out tasks, one at a time.
 pub trait Carrier: Debug + Send {
     /// Carries out a task. Who drops the future wants it stopped.
-    fn carry<'a>(&'a mut self, task: &'a Task) -> Pin<Box<dyn Future<Output = Carried> + Send + 'a>>;
+    fn carry<'a>(
+        &'a mut self,
+        task: &'a Task,
+    ) -> Pin<Box<dyn Future<Output = Carried> + Send + 'a>>;
 }
 
 /// Carries tasks out in a process of its own, so that whatever a rule does ends no more than that.
@@ -88,7 +91,8 @@ impl InSubprocess {
         {
             candidates = vec![assignment.clone()];
         }
-        let mut unable = "it needs data of its own, and this worker has none; see `--data`".to_owned();
+        let mut unable =
+            "it needs data of its own, and this worker has none; see `--data`".to_owned();
         for assignment in candidates {
             match self.with(assignment, task).await {
                 Carried::Unable(reason) => unable = reason,
@@ -145,7 +149,10 @@ fn until_end(
 }
 
 impl Carrier for InSubprocess {
-    fn carry<'a>(&'a mut self, task: &'a Task) -> Pin<Box<dyn Future<Output = Carried> + Send + 'a>> {
+    fn carry<'a>(
+        &'a mut self,
+        task: &'a Task,
+    ) -> Pin<Box<dyn Future<Output = Carried> + Send + 'a>> {
         Box::pin(self.carry(task))
     }
 }
@@ -155,7 +162,10 @@ impl Carrier for InSubprocess {
 pub struct InProcess(pub Arc<dyn Evaluate>);
 
 impl Carrier for InProcess {
-    fn carry<'a>(&'a mut self, task: &'a Task) -> Pin<Box<dyn Future<Output = Carried> + Send + 'a>> {
+    fn carry<'a>(
+        &'a mut self,
+        task: &'a Task,
+    ) -> Pin<Box<dyn Future<Output = Carried> + Send + 'a>> {
         let (evaluator, work) = (Arc::clone(&self.0), task.work.clone());
         Box::pin(async move {
             let start = Instant::now();

@@ -8,7 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::address::Address;
-use super::control::{Control, Told};
+use super::control::{Control, Mark, Told};
 use super::error::NatsError;
 use super::limits::check_assignment;
 use super::link::Link;
@@ -27,8 +27,8 @@ const GOODBYE: Duration = Duration::from_secs(5);
 pub(super) enum Asked {
     Submit(Work),
     Withdraw,
-    /// All that was told up to this number is on disk.
-    Kept(u64),
+    /// All that was told up to this mark is on disk.
+    Kept(Mark),
     Close(Sender<()>),
 }
 
@@ -37,9 +37,10 @@ pub(super) enum Asked {
 pub struct NatsQueue {
     asked: UnboundedSender<Asked>,
     told: Receiver<Told>,
-    /// Number of the last event that [`Queue::wait`] has returned.
-    last: u64,
+    /// The last event that [`Queue::wait`] has returned.
+    last: Mark,
     runtime: Option<Runtime>,
+    version: String,
 }
 
 /// What a run is called on the server: its folder's name with a digest of its settings. The same search, begun twice
@@ -91,9 +92,15 @@ impl NatsQueue {
             Ok((link, lease))
         });
         let (link, lease) = link?;
+        let version = link.client.server_info().version;
         let control = Control::new(link, run.to_owned(), assignment, lease, tells);
         runtime.spawn(control.run(asks));
-        Ok(Self { asked, told, last: 0, runtime: Some(runtime) })
+        Ok(Self { asked, told, last: Mark::default(), runtime: Some(runtime), version })
+    }
+
+    /// The version of the server.
+    pub fn version(&self) -> &str {
+        &self.version
     }
 
     fn ask(&self, asked: Asked) {
@@ -109,8 +116,8 @@ impl Queue for NatsQueue {
 
     fn wait(&mut self, limit: Duration) -> Result<Option<Notice>, QueueError> {
         match self.told.recv_timeout(limit) {
-            Ok(Told { sequence, notice }) => {
-                self.last = self.last.max(sequence);
+            Ok(Told { mark, notice }) => {
+                self.last = self.last.max(mark);
                 Ok(Some(notice))
             }
             Err(RecvTimeoutError::Timeout) => Ok(None),

@@ -1,11 +1,4 @@
-//! What talks to the server for a search: tasks out, events in.
-//!
-//! # How nothing is lost
-//!
-//! From time to time, and whenever the connection was made anew, it asks which tasks of the run there are on the server, and then which
-//! events. A result is published before its task is acknowledged, so a trial that has neither task nor end there is known to
-//! be lost, and is published again. What has an end is asked for by itself. That covers a server that forgets, streams that somebody
-//! deletes, and events that came while this side was not there.
+//! What talks to the server for a search: tasks out, events in. `compare` is how nothing is lost.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::mpsc;
@@ -14,7 +7,7 @@ use std::time::{Duration, Instant};
 use async_nats::Subscriber;
 use bytes::Bytes;
 use futures_util::StreamExt;
-use tokio::sync::mpsc::{Receiver, Sender, UnboundedReceiver, channel};
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver, channel};
 use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
 
@@ -24,13 +17,12 @@ use super::key::{Keys, TaskKey};
 use super::limits::plain;
 use super::link::{Link, Published, Unpublished};
 use super::message::{
-    BeganMessage, FailedMessage, NoteMessage, Refusal, ResultMessage, TaskMessage, key_of, read,
+    BeganMessage, FailedMessage, NoteMessage, TaskMessage, TaskResult, key_of, read, read_result,
     write,
 };
 use super::names::{Kind, Subject};
 use super::pending::{Pending, Place};
 use super::remarks::Remarks;
-use super::streams;
 use crate::search::queue::contract::{Notice, Work};
 use crate::search::queue::message::Assignment;
 
@@ -40,11 +32,6 @@ const BACKLOG: usize = 1_024;
 const MOST_ON_THEIR_WAY: usize = 512;
 /// Time between two looks at what is to be done.
 const TICK: Duration = Duration::from_millis(200);
-/// Least and most time between two looks at what the server has: a lease, if that is between them.
-const BETWEEN: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(30)];
-/// How soon it is looked at where there is doubt, and where it did not answer.
-const SOON: Duration = Duration::from_millis(500);
-const AFTER_TROUBLE: Duration = Duration::from_secs(1);
 /// Tasks that are taken back at a time, and how long that may take.
 const REMOVALS: usize = 64;
 const WITHDRAWAL: Duration = Duration::from_secs(20);
@@ -54,10 +41,17 @@ const CLOSE: Duration = Duration::from_secs(2);
 /// again sees that they are done.
 const LEASES_KEPT: u32 = 10;
 
-/// Something for the search, with the number of the event that it came from.
+/// An event: which of the streams that were read one after another, and its number there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Mark {
+    stream: u64,
+    sequence: u64,
+}
+
+/// Something for the search, with the event that it came from.
 #[derive(Debug)]
 pub(super) struct Told {
-    pub(super) sequence: u64,
+    pub(super) mark: Mark,
     pub(super) notice: Notice,
 }
 
@@ -73,28 +67,29 @@ enum Done {
 
 /// The side of the search.
 pub(super) struct Control {
-    link: Link,
-    run: String,
+    pub(super) link: Link,
+    pub(super) run: String,
     assignment: Assignment,
     keys: Keys,
-    lease: Duration,
+    pub(super) lease: Duration,
     tells: mpsc::Sender<Told>,
     /// Trials that have not ended.
-    pending: BTreeMap<TaskKey, Pending>,
+    pub(super) pending: BTreeMap<TaskKey, Pending>,
     /// What has an event on the server, or had.
-    seen: BTreeSet<TaskKey>,
+    pub(super) seen: BTreeSet<TaskKey>,
     /// What is to be published.
     waiting: VecDeque<TaskKey>,
     on_their_way: usize,
     jobs: JoinSet<Done>,
-    reader: Option<Reader>,
-    /// When the stream of events was made that is read.
-    made: Option<String>,
+    pub(super) reader: Option<Reader>,
+    /// When the stream of events was made that is read, and which one it is, counted from 1.
+    pub(super) made: Option<String>,
+    pub(super) streams: u64,
     /// Events up to here are on disk since then.
-    kept: VecDeque<(Instant, u64)>,
-    handed: u64,
-    next_look: Instant,
-    connection: u64,
+    pub(super) kept: VecDeque<(Instant, u64)>,
+    pub(super) handed: u64,
+    pub(super) next_look: Instant,
+    pub(super) connection: u64,
     remarks: Remarks,
 }
 
@@ -122,6 +117,7 @@ impl Control {
             jobs: JoinSet::new(),
             reader: None,
             made: None,
+            streams: 0,
             kept: VecDeque::new(),
             handed: 0,
             next_look: Instant::now(),
@@ -161,7 +157,9 @@ impl Control {
         match asked {
             Asked::Submit(work) => self.submit(work),
             Asked::Withdraw => self.withdraw().await,
-            Asked::Kept(sequence) if sequence > self.handed => {
+            Asked::Kept(Mark { stream, sequence })
+                if stream == self.streams && sequence > self.handed =>
+            {
                 self.handed = sequence;
                 self.kept.push_back((Instant::now(), sequence));
             }
@@ -172,7 +170,7 @@ impl Control {
     fn submit(&mut self, work: Work) {
         let key = match key_of(&mut self.keys, &work) {
             Ok(key) => key,
-            Err(reason) => return self.tell(0, Notice::Failed { trial: work.trial, reason }),
+            Err(reason) => return self.refuse(work.trial, reason),
         };
         let message = write(&TaskMessage::new(&self.assignment, &work));
         self.pending.insert(key, Pending::new(work, message));
@@ -181,6 +179,12 @@ impl Control {
         } else {
             self.put(key);
         }
+    }
+
+    /// No worker can ever have this trial: as good as an attempt that failed.
+    fn refuse(&self, trial: u64, reason: String) {
+        self.tell(0, Notice::Began { trial, worker: "the search itself".to_owned() });
+        self.tell(0, Notice::Failed { trial, reason });
     }
 
     /// Sends tasks that wait.
@@ -201,7 +205,7 @@ impl Control {
     }
 
     /// Asks for the end of a trial, which the server may have.
-    fn recall(&mut self, key: TaskKey) {
+    pub(super) fn recall(&mut self, key: TaskKey) {
         let Some(pending) = self.pending.get(&key) else { return };
         let (link, run, attempt) = (self.link.clone(), self.run.clone(), pending.work.attempt);
         self.jobs.spawn(async move {
@@ -209,7 +213,9 @@ impl Control {
             for kind in [Kind::Result, Kind::Failed(attempt)] {
                 let subject = link.names.of(&run, kind, &key);
                 match link.last(link.names.events(), &subject).await {
-                    Ok(Some((_, payload))) => found.push(Event { sequence: None, subject, payload }),
+                    Ok(Some((_, payload))) => {
+                        found.push(Event { sequence: None, subject, payload });
+                    }
                     Ok(None) => {}
                     Err(reason) => return Done::Recalled(key, Err(reason)),
                 }
@@ -229,6 +235,8 @@ impl Control {
                     pending.place = Place::There;
                 }
                 match result {
+                    // The task of the attempt before may be about to go.
+                    Ok(Published::Taken) if attempt > 0 => self.soon(),
                     Ok(_) => {}
                     // The next look at the server finds whether it is missing.
                     Err(Unpublished::Later(_)) => self.soon(),
@@ -237,20 +245,31 @@ impl Control {
                         if self.pending.get(&key).is_some_and(of_attempt)
                             && let Some(pending) = self.pending.remove(&key)
                         {
-                            let reason = "its task is larger than the server's `max_payload`".to_owned();
-                            self.tell(0, Notice::Failed { trial: pending.work.trial, reason });
+                            let reason =
+                                "its task is larger than the server's `max_payload`".to_owned();
+                            self.refuse(pending.work.trial, reason);
                         }
                     }
                 }
             }
             Done::Recalled(key, Ok(found)) => {
                 let is_ended = !found.is_empty();
-                found.into_iter().for_each(|event| self.event(event));
+                for event in found {
+                    self.event(event);
+                }
                 if !is_ended {
                     self.put(key);
                 }
             }
-            Done::Recalled(_, Err(_)) => self.soon(),
+            Done::Recalled(key, Err(_)) => {
+                // Whether it is there is found out by comparing.
+                if let Some(pending) = self.pending.get_mut(&key)
+                    && pending.place == Place::Nowhere
+                {
+                    pending.place = Place::There;
+                }
+                self.soon();
+            }
             Done::Removed => {}
         }
     }
@@ -258,11 +277,14 @@ impl Control {
     fn heard(&mut self, heard: Heard) {
         match heard {
             Heard::Event(event) => self.event(event),
-            Heard::Trouble(trouble) => {
-                if let Some(text) = self.remarks.trouble(&trouble) {
-                    self.tell(0, Notice::Remark { text });
-                }
-            }
+            Heard::Trouble(trouble) => self.trouble(&trouble),
+        }
+    }
+
+    /// Something that does not work, which is tried again.
+    pub(super) fn trouble(&mut self, trouble: &str) {
+        if let Some(text) = self.remarks.trouble(trouble) {
+            self.tell(0, Notice::Remark { text });
         }
     }
 
@@ -302,12 +324,11 @@ impl Control {
             // Of an attempt that the search has given up already: its task is gone, and the next one's is to come.
             return self.put(key);
         }
-        let (worker, reason) = match read::<FailedMessage>(payload) {
-            Ok(message) => (plain(&message.worker), plain(&message.reason)),
-            Err(_) => {
-                let reason = "a worker of another version says that it failed";
-                ("a worker of another version".to_owned(), reason.to_owned())
-            }
+        let (worker, reason) = if let Ok(message) = read::<FailedMessage>(payload) {
+            (plain(&message.worker), plain(&message.reason))
+        } else {
+            let reason = "a worker of another version says that it failed";
+            ("a worker of another version".to_owned(), reason.to_owned())
         };
         if !pending.has_begun {
             // Attempts are counted by their beginnings.
@@ -321,17 +342,17 @@ impl Control {
     fn result(&mut self, at: u64, subject: String, key: TaskKey, payload: &Bytes) {
         let Some(pending) = self.pending.get(&key) else { return };
         let trial = pending.work.trial;
-        match ResultMessage::verified(payload, &self.assignment, pending.work.seed) {
-            Ok((children, seconds)) => {
+        match read_result(payload, &self.assignment, pending.work.seed) {
+            Ok(TaskResult { worker, children, seconds }) => {
+                if !pending.has_begun {
+                    // That it began went by while nobody listened.
+                    self.tell(at, Notice::Began { trial, worker });
+                }
                 self.pending.remove(&key);
                 self.tell(at, Notice::Done { trial, children, seconds });
             }
             Err(refusal) => {
-                let why = match refusal {
-                    Refusal::Version(version) => format!("it has version {version}"),
-                    Refusal::Hostile(reason) => reason,
-                };
-                let text = format!("a result of trial {trial} was thrown away: {why}");
+                let text = format!("a result of trial {trial} was thrown away: {refusal}");
                 self.tell(at, Notice::Remark { text });
                 let link = self.link.clone();
                 self.jobs.spawn(async move {
@@ -354,7 +375,8 @@ impl Control {
 
     fn tell(&self, sequence: u64, notice: Notice) {
         // A search that is gone needs nothing more.
-        drop(self.tells.send(Told { sequence, notice }));
+        let mark = Mark { stream: self.streams, sequence };
+        drop(self.tells.send(Told { mark, notice }));
     }
 
     async fn tick(&mut self) {
@@ -378,77 +400,8 @@ impl Control {
         }
     }
 
-    fn is_time_to_look(&mut self) -> bool {
-        let connection = *self.link.connection.borrow();
-        if connection.made != self.connection {
-            self.connection = connection.made;
-            self.soon();
-        }
-        connection.is_up && self.next_look <= Instant::now()
-    }
-
-    /// What the server has is in doubt.
-    fn soon(&mut self) {
-        self.next_look = self.next_look.min(Instant::now() + SOON);
-    }
-
-    /// Compares what is pending with what the server has.
-    async fn look(&mut self, events: &Sender<Heard>) {
-        let between = self.lease.clamp(BETWEEN[0], BETWEEN[1]);
-        self.next_look = Instant::now() + between;
-        if self.compare(events).await.is_err() {
-            self.next_look = Instant::now() + AFTER_TROUBLE;
-        }
-    }
-
-    async fn compare(&mut self, events: &Sender<Heard>) -> Result<(), String> {
-        let ensured = streams::ensure(&self.link, None, self.lease).await;
-        self.lease = ensured.map_err(|error| error.to_string())?;
-        let names = &self.link.names;
-        let (of_tasks, of_events) = (names.tasks_of(&self.run), names.events_of(&self.run));
-        let there: Vec<TaskKey> = self.places(Place::There);
-        let (_, tasks) = self.link.subjects(self.link.names.tasks(), &of_tasks).await?;
-        let (stream, ends) = self.link.subjects(self.link.names.events(), &of_events).await?;
-        let made = stream.created.to_string();
-        if self.made.as_ref() != Some(&made) {
-            // Another stream than before, or the first: it is read from here on, and what it has by now is known.
-            self.seen.clear();
-            let next = stream.state.last_sequence + 1;
-            self.reader = Some(Reader::start(self.link.clone(), &self.run, next, events.clone()));
-            self.made = Some(made);
-        }
-        let keys = |subjects: Vec<String>| {
-            subjects.into_iter().filter_map(|subject| self.link.names.parse(&subject))
-        };
-        let tasks: BTreeSet<TaskKey> = keys(tasks).map(|subject| subject.key).collect();
-        let ends: Vec<Subject> = keys(ends).collect();
-        let is_end = |end: &&Subject| match end.kind {
-            Kind::Result => true,
-            Kind::Failed(attempt) => {
-                let pending = self.pending.get(&end.key);
-                pending.is_some_and(|pending| attempt >= pending.work.attempt)
-            }
-            Kind::Began(_) | Kind::Task => false,
-        };
-        let ended: BTreeSet<TaskKey> = ends.iter().filter(is_end).map(|end| end.key).collect();
-        self.seen.extend(ends.iter().map(|end| end.key));
-        for key in there {
-            if ended.contains(&key) {
-                self.recall(key);
-            } else if !tasks.contains(&key) {
-                self.put(key);
-            }
-        }
-        Ok(())
-    }
-
-    fn places(&self, place: Place) -> Vec<TaskKey> {
-        let is_there = |(key, pending): (&TaskKey, &Pending)| (pending.place == place).then_some(*key);
-        self.pending.iter().filter_map(is_there).collect()
-    }
-
     /// A task that is to be sent.
-    fn put(&mut self, key: TaskKey) {
+    pub(super) fn put(&mut self, key: TaskKey) {
         if let Some(pending) = self.pending.get_mut(&key)
             && pending.place != Place::Here
         {
@@ -457,15 +410,15 @@ impl Control {
         }
     }
 
-    /// Takes tasks back that nobody has begun.
+    /// Takes tasks back that nobody has begun, and leaves the others to their workers.
     async fn withdraw(&mut self) {
         self.waiting.clear();
-        let (begun, others) = std::mem::take(&mut self.pending)
-            .into_iter()
-            .partition(|(_, pending)| pending.has_begun);
-        self.pending = begun;
-        let others: BTreeMap<TaskKey, Pending> = others;
-        let sent = others.iter().filter(|(_, pending)| pending.place != Place::Here);
+        let all = std::mem::take(&mut self.pending);
+        for pending in all.values().filter(|pending| pending.has_begun) {
+            self.tell(0, Notice::Left { trial: pending.work.trial });
+        }
+        let is_to_go = |pending: &Pending| !pending.has_begun && pending.place != Place::Here;
+        let sent = all.iter().filter(|(_, pending)| is_to_go(pending));
         let subject = |key: &TaskKey| self.link.names.of(&self.run, Kind::Task, key);
         let subjects: Vec<String> = sent.map(|(key, _)| subject(key)).collect();
         let link = self.link.clone();

@@ -4,7 +4,9 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NatsError {
     /// An address that is none.
-    #[error("`{text}` is no address of a queue: {reason}; it is written `nats://HOST:4222` or `nats://HOST:4222/NAME`")]
+    #[error(
+        "`{text}` is no address of a queue: {reason}; it is written `nats://HOST:4222` or `nats://HOST:4222/NAME`"
+    )]
     Address {
         /// The address, without what is secret in it.
         text: String,
@@ -28,7 +30,9 @@ pub enum NatsError {
         reason: String,
     },
     /// The server does not let this user in.
-    #[error("the NATS server {server} refuses: {reason}; is the user, the password or the token right?")]
+    #[error(
+        "the NATS server {server} refuses: {reason}; is the user, the password or the token right?"
+    )]
     Refused {
         /// The server.
         server: String,
@@ -36,7 +40,9 @@ pub enum NatsError {
         reason: String,
     },
     /// A server without `JetStream`.
-    #[error("the NATS server {server} has no JetStream ({reason}); start it with `nats-server -js`")]
+    #[error(
+        "the NATS server {server} has no JetStream ({reason}); start it with `nats-server -js`"
+    )]
     NoJetStream {
         /// The server.
         server: String,

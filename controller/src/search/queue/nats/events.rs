@@ -49,19 +49,23 @@ impl Reader {
         let filter = link.names.events_of(run);
         let task = tokio::spawn(async move {
             let (mut next, mut pause) = (from, Pause::default());
+            let mut connection = link.connection.clone();
             loop {
-                match read(&link, &filter, &mut next, &events).await {
-                    Ok(()) => return,
-                    // A server that is away is spoken of elsewhere.
-                    Err(error) if link.connection.borrow().is_up => {
-                        let trouble = plain(&error.to_string());
-                        if events.send(Heard::Trouble(trouble)).await.is_err() {
-                            return;
-                        }
-                        pause.wait().await;
-                    }
-                    Err(_) => pause.wait().await,
+                let read = tokio::select! {
+                    read = read(&link, &filter, &mut next, &events) => read,
+                    // Requests of an earlier connection are forgotten.
+                    changed = connection.changed() => match changed {
+                        Ok(()) => continue,
+                        Err(_) => return,
+                    },
+                };
+                let Err(error) = read else { return };
+                // A server that is away is spoken of elsewhere.
+                let trouble = Heard::Trouble(plain(&error.to_string()));
+                if link.connection.borrow().is_up && events.send(trouble).await.is_err() {
+                    return;
                 }
+                pause.wait().await;
             }
         });
         Self { task }

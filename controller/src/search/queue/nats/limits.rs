@@ -12,6 +12,8 @@ use crate::task::{TaskOptions, check_options};
 
 /// Most bytes of a task.
 pub(super) const MOST_TASK_BYTES: usize = 256 << 10;
+/// Most bytes of a result once it is unpacked.
+pub(super) const MOST_UNPACKED: u64 = 64 << 20;
 /// Most bytes of the text of a rule.
 const MOST_RULE_BYTES: usize = 64 << 10;
 /// Most characters of a text that people read.
@@ -132,4 +134,3 @@ fn check_outcome(outcome: &Outcome) -> Result<(), String> {
         && shares.into_iter().flatten().all(is_share);
     if is_right { Ok(()) } else { Err("a child has numbers out of range".to_owned()) }
 }
-

@@ -38,6 +38,8 @@ pub(super) struct Link {
     pub(super) context: Context,
     pub(super) names: Names,
     pub(super) server: String,
+    /// The queue as people write it, without what is secret.
+    pub(super) address: String,
     pub(super) connection: watch::Receiver<Connection>,
     /// Answers that did not come in time.
     pub(super) troubles: Arc<AtomicU64>,
@@ -79,8 +81,9 @@ impl Link {
         let mut context = async_nats::jetstream::new(client.clone());
         context.set_timeout(ANSWER);
         let (names, server) = (address.names.clone(), address.server());
+        let address = address.to_string();
         let troubles = Arc::new(AtomicU64::new(0));
-        Ok(Self { client, context, names, server, connection, troubles })
+        Ok(Self { client, context, names, server, address, connection, troubles })
     }
 
     /// Publishes what one message is kept of a subject of.

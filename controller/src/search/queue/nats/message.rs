@@ -1,17 +1,25 @@
 //! What search and workers write to each other: JSON, with a version. Described in `docs/protocol.md`.
 
+use std::borrow::Cow;
+use std::io::{Read, Write};
+
+use flate2::Compression;
+use flate2::read::ZlibDecoder;
+use flate2::write::ZlibEncoder;
 use nosc_compiler::Rule;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::key::{Keys, TaskKey};
-use super::limits::{self, MOST_TASK_BYTES, plain};
+use super::limits::{self, MOST_TASK_BYTES, MOST_UNPACKED, plain as plain_text};
 use crate::outcome::Trained;
 use crate::search::queue::contract::{ChildMessage, Children, Work};
 use crate::search::queue::message::Assignment;
 
 /// Version of the messages.
 pub const VERSION: u32 = 1;
+/// Messages of so many bytes are compressed where they may be.
+const LARGE: usize = 4 << 10;
 
 /// A trial to carry out.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -81,11 +89,13 @@ pub struct Task {
 }
 
 /// Why a message is not read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Refusal {
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
     /// Another version of nosc may read it.
+    #[error("it has version {0}, which this version of nosc does not read")]
     Version(u32),
-    /// Nobody should.
+    /// Nobody should: it is none, or not what it says that it is.
+    #[error("{0}")]
     Hostile(String),
 }
 
@@ -97,7 +107,7 @@ struct Versioned {
 
 /// A message of a kind.
 pub(super) fn read<M: DeserializeOwned>(payload: &[u8]) -> Result<M, Refusal> {
-    let hostile = |error: serde_json::Error| Refusal::Hostile(plain(&error.to_string()));
+    let hostile = |error: serde_json::Error| Refusal::Hostile(plain_text(&error.to_string()));
     let Versioned { version } = serde_json::from_slice(payload).map_err(hostile)?;
     if version != VERSION {
         return Err(Refusal::Version(version));
@@ -111,43 +121,91 @@ pub(super) fn write(message: &impl Serialize) -> bytes::Bytes {
     serde_json::to_vec(message).unwrap_or_default().into()
 }
 
+/// The bytes of a large message: compressed (zlib) from a certain size on, since curves are long and alike.
+pub(super) fn pack(message: &impl Serialize) -> bytes::Bytes {
+    let plain = write(message);
+    if plain.len() < LARGE {
+        return plain;
+    }
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+    // Memory takes all that is written to it.
+    let packed = encoder.write_all(&plain).and_then(|()| encoder.finish());
+    packed.map_or(plain, bytes::Bytes::from)
+}
+
+/// What [`pack`] has made a message of. JSON begins with a brace, and what is compressed does not.
+pub(super) fn unpack(payload: &[u8]) -> Result<Cow<'_, [u8]>, Refusal> {
+    if payload.first() == Some(&b'{') {
+        return Ok(Cow::Borrowed(payload));
+    }
+    let mut plain = Vec::new();
+    let mut decoder = ZlibDecoder::new(payload).take(MOST_UNPACKED + 1);
+    let hostile = |reason: String| Refusal::Hostile(plain_text(&reason));
+    decoder
+        .read_to_end(&mut plain)
+        .map_err(|error| hostile(format!("it cannot be unpacked: {error}")))?;
+    if plain.len() as u64 > MOST_UNPACKED {
+        return Err(hostile(format!("it has more than {MOST_UNPACKED} bytes, unpacked")));
+    }
+    Ok(Cow::Owned(plain))
+}
+
 impl TaskMessage {
     pub(super) fn new(assignment: &Assignment, work: &Work) -> Self {
         let (rule, assignment) = (work.rule.clone(), assignment.clone());
         Self { version: VERSION, assignment, rule, seed: work.seed, attempt: work.attempt }
     }
+}
 
-    /// A task that came in under this key.
-    pub(super) fn verified(payload: &[u8], run: &str, key: TaskKey) -> Result<Task, Refusal> {
+impl Task {
+    /// The task of a message that came in under this key, all of it looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`].
+    pub fn read(payload: &[u8], run: &str, key: TaskKey) -> Result<Self, Refusal> {
         if payload.len() > MOST_TASK_BYTES {
             let reason = format!("it has more than {MOST_TASK_BYTES} bytes");
             return Err(Refusal::Hostile(reason));
         }
-        let message: Self = read(payload)?;
-        let hostile = |reason: String| Refusal::Hostile(plain(&reason));
+        let message: TaskMessage = read(payload)?;
+        let hostile = |reason: String| Refusal::Hostile(plain_text(&reason));
         limits::check_assignment(&message.assignment).map_err(hostile)?;
         let rule = limits::rule(&message.rule).map_err(hostile)?;
-        let Self { assignment, rule: text, seed, attempt, .. } = message;
+        let TaskMessage { assignment, rule: text, seed, attempt, .. } = message;
         if TaskKey::of(&assignment, &rule, seed) != key {
             return Err(hostile("its key is not that of what it holds".to_owned()));
         }
         let work = Work { trial: attempt.into(), rule: text, seed, attempt };
-        Ok(Task { key, run: run.to_owned(), assignment, work })
+        Ok(Self { key, run: run.to_owned(), assignment, work })
     }
 }
 
-impl ResultMessage {
-    /// The children of a result, looked at.
-    pub(super) fn verified(
-        payload: &[u8],
-        assignment: &Assignment,
-        seed: u64,
-    ) -> Result<(Children, f64), Refusal> {
-        let Self { children, seconds, .. } = read(payload)?;
-        let children: Children = children.into_iter().map(Trained::from).collect();
-        limits::check_children(assignment, seed, &children, seconds).map_err(Refusal::Hostile)?;
-        Ok((children, seconds))
-    }
+/// What came of a trial.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskResult {
+    /// Which worker says so, for people.
+    pub worker: String,
+    /// Its children.
+    pub children: Children,
+    /// Wall time, seconds.
+    pub seconds: f64,
+}
+
+/// The result of a message, looked at: whether it can be that of a trial with this assignment and seed.
+///
+/// # Errors
+///
+/// [`Refusal`].
+pub fn read_result(
+    payload: &[u8],
+    assignment: &Assignment,
+    seed: u64,
+) -> Result<TaskResult, Refusal> {
+    let ResultMessage { worker, children, seconds, .. } = read(&unpack(payload)?)?;
+    let children: Children = children.into_iter().map(Trained::from).collect();
+    limits::check_children(assignment, seed, &children, seconds).map_err(Refusal::Hostile)?;
+    Ok(TaskResult { worker: plain_text(&worker), children, seconds })
 }
 
 /// The key of a trial of a search.

@@ -1,4 +1,4 @@
-//! Trials over NATS JetStream: one search, workers on any number of machines.
+//! Trials over NATS `JetStream`: one search, workers on any number of machines.
 //!
 //! ```text
 //!                 ┌─ stream tasks: a message a trial ─┐   fetch, signs of life, ack
@@ -33,19 +33,22 @@ mod events;
 mod pending;
 mod remarks;
 mod control;
+mod compare;
 mod client;
 mod carrier;
 mod attempt;
 mod worker;
 mod status;
 mod rehearsal;
+#[cfg(test)]
+mod tests;
 
 pub use address::{Address, Credentials};
 pub use carrier::{Carried, Carrier, InProcess, InSubprocess};
 pub use client::{NatsQueue, run_name};
 pub use error::NatsError;
 pub use key::{SEMANTICS, TaskKey};
-pub use message::{Task, VERSION};
+pub use message::{Refusal, Task, TaskResult, VERSION, read_result};
 pub use rehearsal::{Rehearsal, Rehearsed, allow_files, rehearse};
 pub use status::{QueueStatus, RunStatus, check_server, fault_of, purge, status};
 pub use worker::{Stop, WorkerCounts, WorkerEvent, WorkerOptions, work};

@@ -99,7 +99,9 @@ impl Names {
         match kind {
             Kind::Task => self.subject(run, format_args!("task.{key}")),
             Kind::Began(attempt) => self.subject(run, format_args!("event.began.{key}.{attempt}")),
-            Kind::Failed(attempt) => self.subject(run, format_args!("event.failed.{key}.{attempt}")),
+            Kind::Failed(attempt) => {
+                self.subject(run, format_args!("event.failed.{key}.{attempt}"))
+            }
             Kind::Result => self.subject(run, format_args!("event.result.{key}")),
         }
     }
@@ -112,7 +114,9 @@ impl Names {
             [run, "task", key] => (run, Kind::Task, key),
             [run, "event", "result", key] => (run, Kind::Result, key),
             [run, "event", "began", key, attempt] => (run, Kind::Began(attempt.parse().ok()?), key),
-            [run, "event", "failed", key, attempt] => (run, Kind::Failed(attempt.parse().ok()?), key),
+            [run, "event", "failed", key, attempt] => {
+                (run, Kind::Failed(attempt.parse().ok()?), key)
+            }
             _ => return None,
         };
         let subject = Subject { run: run.to_owned(), kind, key: key.parse().ok()? };
@@ -133,7 +137,9 @@ mod tests {
             let subject = names.of("digits-1", kind, &key);
             let wanted = Subject { run: "digits-1".to_owned(), kind, key };
             assert_eq!(names.parse(&subject), Some(wanted), "{subject}");
-            for wrong in [format!("{subject}.1"), format!("x{subject}"), subject.replace("0d", "0g")] {
+            for wrong in
+                [format!("{subject}.1"), format!("x{subject}"), subject.replace("0d", "0g")]
+            {
                 assert_eq!(names.parse(&wrong), None, "{wrong}");
             }
         }

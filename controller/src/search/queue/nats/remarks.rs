@@ -58,11 +58,12 @@ impl Remarks {
         self.is_new(text).then(|| format!("{worker}: {text}"))
     }
 
-    /// What the reader of events says, once it has said so again and again.
+    /// What the server says that does not work, once it has said so again and again.
     pub(super) fn trouble(&mut self, text: &str) -> Option<String> {
         self.troubles += 1;
         let is_lasting = self.troubles > MOST_TROUBLES;
-        (is_lasting && self.is_new(text)).then(|| format!("what comes back cannot be read: {text}"))
+        (is_lasting && self.is_new(text))
+            .then(|| format!("the server cannot be asked, which is tried again: {text}"))
     }
 
     fn is_new(&mut self, text: &str) -> bool {
@@ -91,9 +92,9 @@ impl Remarks {
         self.nobody = counted(begun == 0 && waiting == 0, self.nobody);
         self.idle = counted(begun == pending && waiting > 0, self.idle);
         if self.nobody >= 1 && self.is_new("nobody works") {
-            let (server, queue) = (&self.link.server, self.link.names.queue());
+            let address = &self.link.address;
             return Some(format!(
-                "no worker is connected: start some by `nosc worker --queue {server}/{queue}`"
+                "no worker is connected: start some by `nosc worker --queue {address}`"
             ));
         }
         if self.idle >= IN_A_ROW && !self.is_idle_said {
@@ -110,7 +111,8 @@ impl Remarks {
         let server = &self.link.server;
         if is_up {
             self.away_since = None;
-            return std::mem::take(&mut self.is_away_said).then(|| format!("connected to {server} again"));
+            return std::mem::take(&mut self.is_away_said)
+                .then(|| format!("connected to {server} again"));
         }
         let since = *self.away_since.get_or_insert_with(Instant::now);
         if self.is_away_said || since.elapsed() < AWAY {

@@ -145,7 +145,8 @@ pub fn purge(address: &Address, run: &str) -> Result<RunStatus, NatsError> {
         let names = &link.names;
         let of_tasks = (names.tasks(), names.tasks_of(run));
         for (stream, filter) in [of_tasks, (names.events(), names.events_of(run))] {
-            let failed = |reason| NatsError::Stream { what: format!("the stream {stream}"), reason };
+            let failed =
+                |reason| NatsError::Stream { what: format!("the stream {stream}"), reason };
             link.purge(stream.clone(), &filter, None).await.map_err(failed)?;
         }
         Ok(found)

@@ -20,6 +20,9 @@ const KEPT: Duration = Duration::from_hours(7 * 24);
 /// Tasks with workers, and workers that wait: more than any search has. (The server's own limits are 1,000 and 512.)
 const MOST_WORKERS: i64 = 100_000;
 
+/// How the client says that nobody listens for a request.
+const NOBODY: [&str; 2] = ["no responders", "requested JetStream resource does not exist"];
+
 /// Makes what is not there; the lease of the queue: the one that is wanted, else the one it has, else the usual one.
 pub(super) async fn ensure(
     link: &Link,
@@ -78,12 +81,16 @@ async fn stream(link: &Link, config: Config) -> Result<Stream, NatsError> {
         && is.discard == DiscardPolicy::New
         && is.discard_new_per_subject
         && config.subjects.iter().all(|subject| is.subjects.contains(subject));
-    if is_ours { Ok(found) } else { Err(other("it has other settings; take another name for the queue".to_owned())) }
+    if is_ours {
+        Ok(found)
+    } else {
+        Err(other("it has other settings; take another name for the queue".to_owned()))
+    }
 }
 
 /// What a stream says that cannot be had: mostly that there is no `JetStream`.
 fn no_stream(link: &Link, kind: &GetStreamErrorKind, other: NatsError) -> NatsError {
-    let server = link.server.clone();
+    let (server, said) = (link.server.clone(), other.to_string());
     match kind {
         GetStreamErrorKind::JetStream(failure)
             if [ErrorCode::JETSTREAM_NOT_ENABLED, ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT]
@@ -92,7 +99,7 @@ fn no_stream(link: &Link, kind: &GetStreamErrorKind, other: NatsError) -> NatsEr
             NatsError::NoJetStream { server, reason: failure.to_string() }
         }
         // Nobody listens for such requests.
-        GetStreamErrorKind::Request if other.to_string().contains("no responders") => {
+        GetStreamErrorKind::Request if NOBODY.iter().any(|text| said.contains(text)) => {
             NatsError::NoJetStream { server, reason: "nobody answers".to_owned() }
         }
         _ => other,
@@ -104,7 +111,8 @@ async fn consumer(
     wanted: Option<Duration>,
     usual: Duration,
 ) -> Result<Duration, NatsError> {
-    let failed = |reason: String| NatsError::Stream { what: "the consumer of workers".to_owned(), reason };
+    let failed =
+        |reason: String| NatsError::Stream { what: "the consumer of workers".to_owned(), reason };
     let found = tasks.get_consumer::<PullConfig>(CONSUMER).await;
     let is = found.ok().map(|found: Consumer<PullConfig>| found.cached_info().config.ack_wait);
     let wanted = wanted.or(is).unwrap_or(usual);

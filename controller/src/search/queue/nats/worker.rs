@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::AckKind;
+use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::consumer::pull::Config;
-use async_nats::jetstream::consumer::{Consumer, PullConsumer};
 use async_nats::jetstream::message::Acker;
 use futures_util::StreamExt;
 use tokio::sync::watch;
@@ -19,7 +19,7 @@ use super::carrier::Carrier;
 use super::client::runtime;
 use super::error::NatsError;
 use super::link::{ANSWER, Link, Pause};
-use super::message::{Refusal, TaskMessage};
+use super::message::{Refusal, Task};
 use super::names::{CONSUMER, Kind, Subject};
 
 /// How long the server holds a request for a task.
@@ -61,8 +61,11 @@ pub enum WorkerEvent {
         /// Its lease.
         lease: Duration,
     },
-    /// There is no queue yet: no search has made one.
-    NoQueue,
+    /// The queue cannot be had: mostly no search has made one.
+    NoQueue {
+        /// What the server says.
+        reason: String,
+    },
     /// A task has ended.
     Done {
         /// Its run.
@@ -213,9 +216,8 @@ impl Shared {
                 was_up = is_up;
                 (self.say)(WorkerEvent::Connection { is_up });
             }
-            match timeout(LOOK, slots.join_next()).await {
-                Ok(None) => return,
-                Ok(Some(_)) | Err(_) => {}
+            if let Ok(None) = timeout(LOOK, slots.join_next()).await {
+                return;
             }
         }
     }
@@ -232,20 +234,29 @@ impl Shared {
         }
     }
 
+    async fn find(&self) -> Result<PullConsumer, String> {
+        let stream = self.link.stream(self.link.names.tasks()).await?;
+        match timeout(ANSWER, stream.get_consumer::<Config>(CONSUMER)).await {
+            Ok(Ok(consumer)) => Ok(consumer),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("no answer".to_owned()),
+        }
+    }
+
     /// The consumer of the queue and its lease, as soon as there is one; none if the worker is to stop first.
     async fn consumer(&self, is_first: bool) -> Option<(PullConsumer, Duration)> {
         let (mut pause, mut is_said) = (Pause::default(), false);
         while self.stop() == Stop::No {
-            if let Ok(stream) = self.link.stream(self.link.names.tasks()).await
-                && let Ok(Ok(consumer)) = timeout(ANSWER, stream.get_consumer::<Config>(CONSUMER)).await
-            {
-                let consumer: Consumer<Config> = consumer;
-                let lease = consumer.cached_info().config.ack_wait;
-                return Some((consumer, lease));
-            }
+            let reason = match self.find().await {
+                Ok(consumer) => {
+                    let lease = consumer.cached_info().config.ack_wait;
+                    return Some((consumer, lease));
+                }
+                Err(reason) => reason,
+            };
             if is_first && !is_said && self.link.connection.borrow().is_up {
                 is_said = true;
-                (self.say)(WorkerEvent::NoQueue);
+                (self.say)(WorkerEvent::NoQueue { reason });
             }
             tokio::select! {
                 () = pause.wait() => {}
@@ -319,10 +330,10 @@ impl Shared {
             self.reject(&acker, None, "its subject is none of a task").await;
             return false;
         };
-        let task = match TaskMessage::verified(&message.payload, &run, key) {
+        let task = match Task::read(&message.payload, &run, key) {
             Ok(task) => task,
-            Err(Refusal::Version(version)) => {
-                let reason = format!("a task has version {version}, which this version of nosc does not read");
+            Err(refusal @ Refusal::Version(_)) => {
+                let reason = format!("a task was given back: {refusal}");
                 drop(acker.ack_with(AckKind::Nak(Some(OTHER_VERSION))).await);
                 note(&self.link, &run, &self.name, &reason).await;
                 self.returned(reason);
@@ -374,7 +385,8 @@ impl Shared {
         self.counters.rejected.fetch_add(1, Ordering::Relaxed);
         drop(acker.ack_with(AckKind::Term).await);
         if let Some(run) = run {
-            note(&self.link, run, &self.name, &format!("a message was thrown away: {reason}")).await;
+            note(&self.link, run, &self.name, &format!("a message was thrown away: {reason}"))
+                .await;
         }
         (self.say)(WorkerEvent::Rejected { reason: reason.to_owned() });
     }

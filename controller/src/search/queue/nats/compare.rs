@@ -1,0 +1,101 @@
+//! Comparing what is pending with what the server has: how nothing is lost.
+//!
+//! From time to time, and whenever the connection was made anew, it asks which tasks of the run there are on the server, and then which
+//! events. A result is published before its task is acknowledged, so a trial that has neither task nor end there is known to
+//! be lost, and is published again. What has an end is asked for by itself. That covers a server that forgets, streams that somebody
+//! deletes, and events that came while this side was not there.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::Sender;
+
+use super::control::Control;
+use super::events::{Heard, Reader};
+use super::key::TaskKey;
+use super::limits::plain;
+use super::names::{Kind, Subject};
+use super::pending::{Pending, Place};
+use super::streams;
+
+/// Least and most time between two looks at what the server has: a lease, if that is between them.
+const BETWEEN: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(30)];
+/// How soon it is looked at where there is doubt, and where it did not answer.
+const SOON: Duration = Duration::from_millis(500);
+const AFTER_TROUBLE: Duration = Duration::from_secs(1);
+
+impl Control {
+    pub(super) fn is_time_to_look(&mut self) -> bool {
+        let connection = *self.link.connection.borrow();
+        if connection.made != self.connection {
+            self.connection = connection.made;
+            self.soon();
+        }
+        connection.is_up && self.next_look <= Instant::now()
+    }
+
+    /// What the server has is in doubt.
+    pub(super) fn soon(&mut self) {
+        self.next_look = self.next_look.min(Instant::now() + SOON);
+    }
+
+    /// Compares what is pending with what the server has.
+    pub(super) async fn look(&mut self, events: &Sender<Heard>) {
+        let between = self.lease.clamp(BETWEEN[0], BETWEEN[1]);
+        self.next_look = Instant::now() + between;
+        if let Err(reason) = self.compare(events).await {
+            self.next_look = Instant::now() + AFTER_TROUBLE;
+            self.trouble(&plain(&reason));
+        }
+    }
+
+    async fn compare(&mut self, events: &Sender<Heard>) -> Result<(), String> {
+        let ensured = streams::ensure(&self.link, None, self.lease).await;
+        self.lease = ensured.map_err(|error| error.to_string())?;
+        let names = &self.link.names;
+        let (of_tasks, of_events) = (names.tasks_of(&self.run), names.events_of(&self.run));
+        let there: Vec<TaskKey> = self.places(Place::There);
+        let (_, tasks) = self.link.subjects(self.link.names.tasks(), &of_tasks).await?;
+        let (stream, ends) = self.link.subjects(self.link.names.events(), &of_events).await?;
+        let made = stream.created.to_string();
+        if self.made.as_ref() != Some(&made) {
+            // Another stream than before, or the first: it is read from here on, and what it has by now is known.
+            self.seen.clear();
+            self.kept.clear();
+            self.handed = 0;
+            self.streams += 1;
+            let next = stream.state.last_sequence + 1;
+            self.reader = Some(Reader::start(self.link.clone(), &self.run, next, events.clone()));
+            self.made = Some(made);
+        }
+        let keys = |subjects: Vec<String>| {
+            subjects.into_iter().filter_map(|subject| self.link.names.parse(&subject))
+        };
+        let tasks: BTreeSet<TaskKey> = keys(tasks).map(|subject| subject.key).collect();
+        let ends: Vec<Subject> = keys(ends).collect();
+        let is_end = |end: &&Subject| match end.kind {
+            Kind::Result => true,
+            Kind::Failed(attempt) => {
+                let pending = self.pending.get(&end.key);
+                pending.is_some_and(|pending| attempt >= pending.work.attempt)
+            }
+            Kind::Began(_) | Kind::Task => false,
+        };
+        let ended: BTreeSet<TaskKey> = ends.iter().filter(is_end).map(|end| end.key).collect();
+        self.seen.extend(ends.iter().map(|end| end.key));
+        for key in there {
+            if ended.contains(&key) {
+                self.recall(key);
+            } else if !tasks.contains(&key) {
+                self.put(key);
+            }
+        }
+        Ok(())
+    }
+
+    fn places(&self, place: Place) -> Vec<TaskKey> {
+        let is_there =
+            |(key, pending): (&TaskKey, &Pending)| (pending.place == place).then_some(*key);
+        self.pending.iter().filter_map(is_there).collect()
+    }
+}
