@@ -43,7 +43,8 @@ fn main() {
 /// The children of a trial: those of a sweep with one point each, and three that trained, with six.
 fn children(seed: u64) -> Children {
     let mut random = Random::new(seed, 0);
-    let places = (0..10).map(|place| if place < 7 { (Stage::Sweep, 1) } else { (Stage::Training, 6) });
+    let places =
+        (0..10).map(|place| if place < 7 { (Stage::Sweep, 1) } else { (Stage::Training, 6) });
     places.map(|(stage, points)| child(stage, points, seed, &mut random)).collect()
 }
 
@@ -120,12 +121,8 @@ fn sampler(name: &str) -> Box<dyn Sampler> {
 
 fn farm(name: &str, ahead: u64, trials: u64) {
     let folder = tempfile::tempdir_in(".").unwrap();
-    let queue = Farm {
-        ahead: ahead as usize,
-        trials: VecDeque::new(),
-        told: VecDeque::new(),
-        asked: 0,
-    };
+    let queue =
+        Farm { ahead: ahead as usize, trials: VecDeque::new(), told: VecDeque::new(), asked: 0 };
     let mut search = Search::take_up_run(Parts {
         ledger: Ledger::create(folder.path()).unwrap(),
         space: SearchSpace::paper(),

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use nosc_controller::search::queue::QueueError;
-use nosc_controller::search::queue::nats::{
-    Rehearsal, Rehearsed, allow_files, fault_of, rehearse,
-};
+use nosc_controller::search::queue::nats::{Rehearsal, Rehearsed, allow_files, fault_of, rehearse};
 
 use super::address::parse;
 use super::server::{Server, Usage};
@@ -75,7 +73,8 @@ fn failed(error: QueueError) -> CliError {
 }
 
 fn text(rehearsed: &Rehearsed, server: Option<Usage>, here: Option<Usage>) -> String {
-    let Rehearsed { workers, tasks, seconds, tasks_per_second, lost, double, failed, .. } = rehearsed;
+    let Rehearsed { workers, tasks, seconds, tasks_per_second, lost, double, failed, .. } =
+        rehearsed;
     let Rehearsed { attempts, lost_workers, task_bytes, connect_seconds, .. } = rehearsed;
     let mut text = format!(
         "nats-server {}: {workers} workers, connected in {connect_seconds:.1} s\n\
@@ -92,7 +91,8 @@ fn text(rehearsed: &Rehearsed, server: Option<Usage>, here: Option<Usage>) -> St
     }
     if let Some([median, most]) = rehearsed.pause {
         let (median, most) = (median * 1e3, most * 1e3);
-        text += &format!("a worker's pause between tasks: {median:.1} ms, 99 % below {most:.1} ms\n");
+        text +=
+            &format!("a worker's pause between tasks: {median:.1} ms, 99 % below {most:.1} ms\n");
     }
     text += &format!("a task has {task_bytes} bytes");
     if let Some(bytes) = rehearsed.result_bytes {
@@ -102,7 +102,8 @@ fn text(rehearsed: &Rehearsed, server: Option<Usage>, here: Option<Usage>) -> St
     for (what, usage) in [("server", server), ("search and workers", here)] {
         if let Some(Usage { cpu_seconds, peak_bytes }) = usage {
             let megabytes = peak_bytes as f64 / 1e6;
-            text += &format!("{what}: {cpu_seconds:.1} s of processors, {megabytes:.0} MB at most\n");
+            text +=
+                &format!("{what}: {cpu_seconds:.1} s of processors, {megabytes:.0} MB at most\n");
         }
     }
     text

@@ -60,12 +60,9 @@ impl Server {
         let mut command = Command::new("sh");
         command.args(["-c", KEEPER, "sh"]).arg(&program);
         command.args(["--addr", "127.0.0.1", "--port", "-1", "--jetstream"]);
-        for (option, name) in [
-            ("--store_dir", "store"),
-            ("--log", "log"),
-            ("--pid", "pid"),
-            ("--ports_file_dir", ""),
-        ] {
+        for (option, name) in
+            [("--store_dir", "store"), ("--log", "log"), ("--pid", "pid"), ("--ports_file_dir", "")]
+        {
             command.arg(option).arg(path.join(name));
         }
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -94,7 +91,8 @@ impl Server {
     }
 
     fn place(&self) -> Option<(String, u32)> {
-        let process = fs::read_to_string(self.folder.path().join("pid")).ok()?.trim().parse().ok()?;
+        let process =
+            fs::read_to_string(self.folder.path().join("pid")).ok()?.trim().parse().ok()?;
         let is_ports = |path: &Path| path.extension().is_some_and(|ending| ending == "ports");
         let files = fs::read_dir(self.folder.path()).ok()?;
         let ports = files.flatten().map(|file| file.path()).find(|path| is_ports(path))?;

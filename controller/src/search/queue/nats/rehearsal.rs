@@ -320,7 +320,8 @@ impl Watcher {
         let link = &self.link;
         self.runtime.block_on(async {
             let stream = timeout(ANSWER, link.context.get_stream(link.names.events())).await;
-            let events = stream.ok().and_then(Result::ok).map(|found| found.cached_info().state.bytes);
+            let events =
+                stream.ok().and_then(Result::ok).map(|found| found.cached_info().state.bytes);
             let Some(key) = children::key(0) else { return (events, None) };
             let subject = link.names.of(RUN, Kind::Result, &key);
             let last = link.last(link.names.events(), &subject).await.ok().flatten();

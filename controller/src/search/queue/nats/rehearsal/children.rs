@@ -60,9 +60,13 @@ pub(super) fn children(task: &Task) -> Children {
     let (Protocol { learning_rates, .. }, seed) = (&task.assignment.protocol, task.work.seed);
     let sweep = learning_rates.iter().map(|rate| (Stage::Sweep, *rate, seed));
     let best = learning_rates.get(3).or(learning_rates.first()).copied().unwrap_or(1.0);
-    let trained = (0..task.assignment.seeds).map(|next| (Stage::Training, best, seed.wrapping_add(next)));
+    let trained =
+        (0..task.assignment.seeds).map(|next| (Stage::Training, best, seed.wrapping_add(next)));
     let all = sweep.chain(trained).enumerate();
-    all.map(|(place, (stage, rate, of))| child(stage, rate, of, &mut Random::new(seed, place as u64))).collect()
+    all.map(|(place, (stage, rate, of))| {
+        child(stage, rate, of, &mut Random::new(seed, place as u64))
+    })
+    .collect()
 }
 
 fn child(stage: Stage, learning_rate: f64, seed: u64, random: &mut Random) -> Trained {

@@ -62,7 +62,10 @@ struct Sleeper {
 }
 
 impl Carrier for Sleeper {
-    fn carry<'a>(&'a mut self, task: &'a Task) -> Pin<Box<dyn Future<Output = Carried> + Send + 'a>> {
+    fn carry<'a>(
+        &'a mut self,
+        task: &'a Task,
+    ) -> Pin<Box<dyn Future<Output = Carried> + Send + 'a>> {
         Box::pin(async move {
             self.counts.begun.fetch_add(1, Ordering::Relaxed);
             if let Some(ended) = self.ended {
@@ -136,7 +139,8 @@ impl Model {
             drop(permit);
             tries += 1;
             if tries == TRIES {
-                let mut refused = self.counts.refused.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut refused =
+                    self.counts.refused.lock().unwrap_or_else(PoisonError::into_inner);
                 *refused = Some(error);
                 return None;
             }
@@ -190,8 +194,13 @@ impl Crew {
         let (runtime, counts) = (runtime(2)?, Arc::<Counts>::default());
         let (stop, stopped) = watch::channel(Stop::No);
         let gate = Arc::new(Semaphore::new(AT_A_TIME));
-        let model =
-            Model { address: address.clone(), time, counts: Arc::clone(&counts), gate, stop: stopped };
+        let model = Model {
+            address: address.clone(),
+            time,
+            counts: Arc::clone(&counts),
+            gate,
+            stop: stopped,
+        };
         let manager = runtime.spawn(model.crew(workers, churn));
         Ok(Self { runtime, stop, manager, counts })
     }
