@@ -60,6 +60,9 @@ pub(crate) struct WorkerArguments {
     /// End after so many seconds without a task
     #[arg(long, value_name = "SECONDS")]
     pub(crate) idle: Option<u64>,
+    /// A task may take so many seconds, else it has failed; any time if left out
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) task_time: Option<u64>,
     /// What has begun may take so many seconds after the first Ctrl-C or SIGTERM, before it is given back
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     pub(crate) grace: u64,

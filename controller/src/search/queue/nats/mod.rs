@@ -36,6 +36,7 @@ mod control;
 mod compare;
 mod client;
 mod carrier;
+mod alive;
 mod attempt;
 mod worker;
 mod status;

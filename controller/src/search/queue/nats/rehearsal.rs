@@ -27,6 +27,7 @@ use super::error::NatsError;
 use super::link::{ANSWER, Link};
 use super::message::{TaskMessage, write};
 use super::names::{Kind, Names};
+use super::streams::USUAL_LEASE;
 use crate::search::queue::contract::{Notice, Queue, QueueError};
 use workers::Crew;
 
@@ -199,7 +200,12 @@ fn on(
         ahead: search.ahead,
         pause: crew.counts.pauses(),
         connect_seconds,
-        task_bytes: write(&TaskMessage::new(&children::assignment(), &children::work(0, 0))).len(),
+        task_bytes: write(&TaskMessage::new(
+            &children::assignment(),
+            &children::work(0, 0),
+            USUAL_LEASE,
+        ))
+        .len(),
         result_bytes,
         event_bytes,
         server_version: watcher.link.client.server_info().version,
@@ -279,7 +285,7 @@ impl<'a> Search<'a> {
                     self.end(*trial);
                 }
             }
-            Notice::Remark { .. } => {}
+            Notice::Left { .. } | Notice::Remark { .. } => {}
         }
     }
 

@@ -125,7 +125,10 @@ impl Model {
             }
         });
         let carrier = Sleeper { time: self.time, ended: None, counts: self.counts };
-        slot(Shared::new(link, name, say, self.stop), 0, Box::new(carrier)).await;
+        let shared = Shared::new(link, name, say, self.stop);
+        let answers = shared.answers();
+        slot(shared, 0, Box::new(carrier)).await;
+        drop(answers);
     }
 
     async fn connect(&self, name: &str) -> Option<Link> {
