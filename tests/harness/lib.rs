@@ -8,6 +8,7 @@
 //!     ├─► optimizer  run        steps over many tensors with fixed gradients
 //!     │            └ golden     values computed elsewhere
 //!     └─► workspace             the folder itself, for the house rules
+//! nats                          a server for searches on several machines, and what breaks on the way to it
 //! ```
 //!
 //! A suite calls `check_*` functions; what they promise stands with them. Everything is a function of
@@ -23,6 +24,7 @@
 )]
 
 pub mod cuda;
+pub mod nats;
 pub mod ptx;
 pub mod sass;
 mod golden;

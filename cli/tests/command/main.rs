@@ -13,6 +13,8 @@ mod eq;
 mod evaluate;
 mod explain;
 mod fmt;
+#[cfg(all(feature = "nats", unix))]
+mod queue;
 mod run;
 mod sample;
 mod search;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_nats::jetstream::AckKind;
+use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::message::Acker;
 use tokio::time::{sleep, timeout};
 
@@ -17,6 +18,8 @@ use crate::search::queue::contract::ChildMessage;
 
 /// A sign of life is given at least so often, and three times in a lease: the lease may be made shorter meanwhile.
 const BEAT: Duration = Duration::from_secs(5);
+/// The first comes before the shortest lease is over.
+const FIRST: Duration = Duration::from_millis(300);
 /// How long a task that is given back stays with the queue.
 const BACK: Duration = Duration::from_secs(1);
 
@@ -35,12 +38,17 @@ pub(super) enum Fate {
     Returned(String),
 }
 
-/// Gives signs of life, for ever.
-pub(super) async fn beat(acker: &Acker, lease: Duration) {
+/// Gives signs of life, for ever. The lease was this one; any search may have changed it since.
+pub(super) async fn beat(acker: &Acker, consumer: &PullConsumer, mut lease: Duration) {
+    let mut pause = FIRST.min(lease / 3);
     loop {
-        sleep((lease / 3).min(BEAT)).await;
+        sleep(pause).await;
         // One that gets lost is made up for by the next.
         drop(acker.ack_with(AckKind::Progress).await);
+        if let Ok(Ok(info)) = timeout(FIRST, consumer.get_info()).await {
+            lease = info.config.ack_wait;
+        }
+        pause = (lease / 3).min(BEAT);
     }
 }
 

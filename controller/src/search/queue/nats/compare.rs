@@ -63,6 +63,8 @@ impl Control {
             self.seen.clear();
             self.kept.clear();
             self.handed = 0;
+            self.ended.clear();
+            self.latest = 0;
             self.streams += 1;
             let next = stream.state.last_sequence + 1;
             self.reader = Some(Reader::start(self.link.clone(), &self.run, next, events.clone()));

@@ -88,6 +88,10 @@ pub(super) struct Control {
     /// Events up to here are on disk since then.
     pub(super) kept: VecDeque<(Instant, u64)>,
     pub(super) handed: u64,
+    /// Trials that have ended, each with the number of an event that is told no sooner than its end.
+    pub(super) ended: VecDeque<(u64, TaskKey)>,
+    /// The highest number of an event that came.
+    pub(super) latest: u64,
     pub(super) next_look: Instant,
     pub(super) connection: u64,
     remarks: Remarks,
@@ -120,6 +124,8 @@ impl Control {
             streams: 0,
             kept: VecDeque::new(),
             handed: 0,
+            ended: VecDeque::new(),
+            latest: 0,
             next_look: Instant::now(),
             connection: 0,
         }
@@ -296,6 +302,7 @@ impl Control {
         }
         self.seen.insert(key);
         let at = sequence.unwrap_or(0);
+        self.latest = self.latest.max(at);
         match kind {
             Kind::Began(attempt) => self.began(at, key, attempt, &payload),
             Kind::Failed(attempt) => self.failed(at, key, attempt, &payload),
@@ -335,6 +342,7 @@ impl Control {
             self.tell(at, Notice::Began { trial: pending.work.trial, worker });
         }
         if let Some(pending) = self.pending.remove(&key) {
+            self.ended(at, key);
             self.tell(at, Notice::Failed { trial: pending.work.trial, reason });
         }
     }
@@ -349,6 +357,7 @@ impl Control {
                     self.tell(at, Notice::Began { trial, worker });
                 }
                 self.pending.remove(&key);
+                self.ended(at, key);
                 self.tell(at, Notice::Done { trial, children, seconds });
             }
             Err(refusal) => {
@@ -391,13 +400,36 @@ impl Control {
             last = self.kept.pop_front().map(|(_, sequence)| sequence);
         }
         if let Some(last) = last {
-            let (link, filter) = (self.link.clone(), self.link.names.results_of(&self.run));
-            self.jobs.spawn(async move {
-                // What stays is thrown away next time, or when it is old.
-                drop(link.purge(link.names.events(), &filter, Some(last)).await);
-                Done::Removed
-            });
+            self.forget(last);
         }
+    }
+
+    /// Throws away what the server has of trials whose ends are on disk, up to this event. All of it: a beginning without
+    /// its end would be taken for one of a worker that is lost.
+    fn forget(&mut self, last: u64) {
+        let mut keys = Vec::new();
+        while let Some((_, key)) = self.ended.pop_front_if(|(sequence, _)| *sequence <= last) {
+            // One that is tried again is not over.
+            if !self.pending.contains_key(&key) {
+                keys.push(key);
+            }
+        }
+        let (link, run) = (self.link.clone(), self.run.clone());
+        self.jobs.spawn(async move {
+            for key in keys {
+                for filter in link.names.events_of_trial(&run, &key) {
+                    // What stays is thrown away when it is old.
+                    drop(link.purge(link.names.events(), &filter, None).await);
+                }
+            }
+            Done::Removed
+        });
+    }
+
+    /// A trial has come to an end, by this event or one that was asked for.
+    fn ended(&mut self, at: u64, key: TaskKey) {
+        let told = if at > 0 { at } else { self.latest + 1 };
+        self.ended.push_back((told, key));
     }
 
     /// A task that is to be sent.

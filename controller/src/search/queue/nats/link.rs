@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use async_nats::jetstream::context::{Context, PublishErrorKind};
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::context::{AccountErrorKind, Context, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{Info, LastRawMessageErrorKind, Stream};
 use async_nats::{Client, Event};
@@ -83,6 +84,7 @@ impl Link {
         let (names, server) = (address.names.clone(), address.server());
         let address = address.to_string();
         let troubles = Arc::new(AtomicU64::new(0));
+        check_jetstream(&context, &server).await?;
         Ok(Self { client, context, names, server, address, connection, troubles })
     }
 
@@ -190,6 +192,24 @@ impl Link {
         }
         Ok((info, found))
     }
+}
+
+/// Fails if the server says that it keeps no streams, to anybody or to us. Whatever else it says is found out by what is asked next.
+async fn check_jetstream(context: &Context, server: &str) -> Result<(), NatsError> {
+    let Err(error) = context.query_account().await else { return Ok(()) };
+    let is_absent = match error.kind() {
+        AccountErrorKind::JetStreamUnavailable => true,
+        AccountErrorKind::JetStream(failure) => {
+            [ErrorCode::JETSTREAM_NOT_ENABLED, ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT]
+                .contains(&failure.error_code())
+        }
+        _ => false,
+    };
+    if is_absent {
+        let (server, reason) = (server.to_owned(), error.to_string());
+        return Err(NatsError::NoJetStream { server, reason });
+    }
+    Ok(())
 }
 
 /// Waits a little longer each time.

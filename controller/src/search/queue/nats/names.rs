@@ -86,8 +86,10 @@ impl Names {
         self.subject(run, "event.>")
     }
 
-    pub(super) fn results_of(&self, run: &str) -> String {
-        self.subject(run, "event.result.*")
+    /// All that there may be of a trial among the events, its result last.
+    pub(super) fn events_of_trial(&self, run: &str, key: &TaskKey) -> [String; 3] {
+        let attempts = |kind: &str| self.subject(run, format_args!("event.{kind}.{key}.*"));
+        [attempts("began"), attempts("failed"), self.of(run, Kind::Result, key)]
     }
 
     /// Where workers say what is no event: no stream keeps it.

@@ -20,9 +20,6 @@ const KEPT: Duration = Duration::from_hours(7 * 24);
 /// Tasks with workers, and workers that wait: more than any search has. (The server's own limits are 1,000 and 512.)
 const MOST_WORKERS: i64 = 100_000;
 
-/// How the client says that nobody listens for a request.
-const NOBODY: [&str; 2] = ["no responders", "requested JetStream resource does not exist"];
-
 /// Makes what is not there; the lease of the queue: the one that is wanted, else the one it has, else the usual one.
 pub(super) async fn ensure(
     link: &Link,
@@ -72,7 +69,7 @@ async fn stream(link: &Link, config: Config) -> Result<Stream, NatsError> {
                 let made = link.context.create_stream(&config).await;
                 made.map_err(|error| other(error.to_string()))?
             }
-            kind => return Err(no_stream(link, &kind, other(error.to_string()))),
+            _ => return Err(other(error.to_string())),
         },
     };
     let is = &found.cached_info().config;
@@ -85,24 +82,6 @@ async fn stream(link: &Link, config: Config) -> Result<Stream, NatsError> {
         Ok(found)
     } else {
         Err(other("it has other settings; take another name for the queue".to_owned()))
-    }
-}
-
-/// What a stream says that cannot be had: mostly that there is no `JetStream`.
-fn no_stream(link: &Link, kind: &GetStreamErrorKind, other: NatsError) -> NatsError {
-    let (server, said) = (link.server.clone(), other.to_string());
-    match kind {
-        GetStreamErrorKind::JetStream(failure)
-            if [ErrorCode::JETSTREAM_NOT_ENABLED, ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT]
-                .contains(&failure.error_code()) =>
-        {
-            NatsError::NoJetStream { server, reason: failure.to_string() }
-        }
-        // Nobody listens for such requests.
-        GetStreamErrorKind::Request if NOBODY.iter().any(|text| said.contains(text)) => {
-            NatsError::NoJetStream { server, reason: "nobody answers".to_owned() }
-        }
-        _ => other,
     }
 }
 

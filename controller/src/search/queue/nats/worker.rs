@@ -294,7 +294,8 @@ pub(super) async fn slot(shared: Shared, number: usize, mut carrier: Box<dyn Car
             };
             let Some(message) = message else { continue };
             shared.counters.busy.fetch_add(1, Ordering::Relaxed);
-            let is_returned = shared.handle(message, lease, carrier.as_mut()).await;
+            let handled = shared.handle(message, &consumer, lease, carrier.as_mut());
+            let is_returned = handled.await;
             shared.counters.busy.fetch_sub(1, Ordering::Relaxed);
             returns = if is_returned { returns + 1 } else { 0 };
             if returns > 0 {
@@ -321,6 +322,7 @@ impl Shared {
     async fn handle(
         &self,
         message: async_nats::jetstream::Message,
+        consumer: &PullConsumer,
         lease: Duration,
         carrier: &mut dyn Carrier,
     ) -> bool {
@@ -349,7 +351,7 @@ impl Shared {
         let start = Instant::now();
         let fate = tokio::select! {
             fate = attempt.run(carrier) => fate,
-            () = beat(&acker, lease) => return false,
+            () = beat(&acker, consumer, lease) => return false,
             () = self.stopped(Stop::Now) => {
                 drop(timeout(ANSWER, attempt.give_back()).await);
                 Fate::Returned("the worker stops".to_owned())
