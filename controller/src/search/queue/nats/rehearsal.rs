@@ -279,7 +279,8 @@ impl<'a> Search<'a> {
                     self.end(*trial);
                 }
             }
-            Notice::Remark { .. } => {}
+            // Nobody waits for what is taken back.
+            Notice::Left { .. } | Notice::Remark { .. } => {}
         }
     }
 
