@@ -19,8 +19,8 @@ use super::names::Kind;
 use super::worker::{Say, WorkerEvent};
 use crate::search::queue::contract::ChildMessage;
 
-/// A sign of life is given at least so often, and three times in a lease.
-const BEAT: Duration = Duration::from_secs(5);
+/// A sign of life is given three times in a lease, and at least so often.
+const BEAT: Duration = Duration::from_mins(1);
 /// The first comes before the shortest lease is over.
 const FIRST: Duration = Duration::from_millis(300);
 /// How long a task that is given back stays with the queue.

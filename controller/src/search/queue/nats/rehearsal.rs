@@ -286,6 +286,7 @@ impl<'a> Search<'a> {
                 }
             }
             Notice::Left { .. } | Notice::Remark { .. } => {}
+            Notice::Left { .. } | Notice::Remark { .. } => {}
         }
     }
 
