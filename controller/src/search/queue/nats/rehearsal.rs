@@ -285,7 +285,7 @@ impl<'a> Search<'a> {
                     self.end(*trial);
                 }
             }
-            Notice::Left { .. } | Notice::Remark { .. } => {}
+            // Nobody waits for what is taken back.
             Notice::Left { .. } | Notice::Remark { .. } => {}
         }
     }
