@@ -21,6 +21,8 @@ use std::path::PathBuf;
 use std::thread::available_parallelism;
 
 use clap::Args;
+#[cfg(feature = "search")]
+use clap::Subcommand;
 use nosc_runtime::{Backend, ElementType, Placement};
 
 use crate::arguments::{Colour, RuleSource, element_type};
@@ -33,7 +35,11 @@ const MAX_THREADS: usize = 1024;
 const MAX_ROUNDS: usize = 1_000_000;
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct BenchArguments {
+    #[cfg(feature = "search")]
+    #[command(subcommand)]
+    other: Option<BenchCommand>,
     #[command(flatten)]
     source: RuleSource,
     /// Rules to time, with commas: standard names, `FILE` or `FILE:NAME`; if no rule is given, those of the
@@ -77,6 +83,14 @@ pub(crate) struct BenchArguments {
     /// Print a JSON list of results
     #[arg(long)]
     json: bool,
+}
+
+/// What else can be timed.
+#[cfg(feature = "search")]
+#[derive(Debug, Subcommand)]
+enum BenchCommand {
+    /// A queue of trials on a NATS server, with workers that train nothing
+    Queue(crate::arguments::QueueBenchArguments),
 }
 
 /// What a benchmark is asked for, checked.
@@ -128,6 +142,10 @@ impl BenchError {
 }
 
 pub(crate) fn bench(arguments: &BenchArguments, colour: Colour) -> Result<(), CliError> {
+    #[cfg(feature = "search")]
+    if let Some(BenchCommand::Queue(arguments)) = &arguments.other {
+        return crate::queue::bench(arguments);
+    }
     if let Some(path) = &arguments.plot {
         if path.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("svg")) {
             let message = format!("`{}`: a plot is an SVG picture; use .svg", path.display());

@@ -46,6 +46,10 @@ pub(crate) enum CliError {
     #[cfg(feature = "nats")]
     #[error(transparent)]
     Queue(#[from] nosc_controller::search::queue::nats::NatsError),
+    /// No server to measure.
+    #[cfg(feature = "nats")]
+    #[error("no `nats-server` could be started: {0}")]
+    NoServer(String),
     /// Ctrl-C in a worker.
     #[cfg(feature = "nats")]
     #[error("stopped; what was not done is with the queue")]
@@ -113,6 +117,8 @@ impl CliError {
             CliError::Absent(_) => 3,
             #[cfg(feature = "nats")]
             CliError::Queue(error) => of_queue(error),
+            #[cfg(feature = "nats")]
+            CliError::NoServer(_) => 3,
             #[cfg(feature = "nats")]
             CliError::Stopped => crate::interrupt::EXIT_CODE,
             #[cfg(feature = "search")]
@@ -184,6 +190,10 @@ impl CliError {
             }
             CliError::Checkpoint { source: CheckpointError::Tensor { .. }, .. } => {
                 "give the parameters that the file was saved with"
+            }
+            #[cfg(feature = "nats")]
+            CliError::NoServer(_) => {
+                "install it, name the program by `NOSC_NATS_SERVER`, or give a server that runs by `--server nats://HOST:4222`"
             }
             CliError::Bench(error) => error.help()?,
             _ => return None,

@@ -3,7 +3,11 @@
 #[cfg(feature = "nats")]
 mod address;
 #[cfg(feature = "nats")]
+mod bench;
+#[cfg(feature = "nats")]
 mod search;
+#[cfg(feature = "nats")]
+mod server;
 #[cfg(feature = "nats")]
 mod status;
 #[cfg(feature = "nats")]
@@ -12,7 +16,9 @@ mod worker;
 mod absent;
 
 #[cfg(not(feature = "nats"))]
-pub(crate) use absent::{check, of_search, queue, worker};
+pub(crate) use absent::{bench, check, of_search, queue, worker};
+#[cfg(feature = "nats")]
+pub(crate) use bench::bench;
 #[cfg(feature = "nats")]
 pub(crate) use search::{check, of_search};
 #[cfg(feature = "nats")]

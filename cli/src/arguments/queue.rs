@@ -60,6 +60,9 @@ pub(crate) struct WorkerArguments {
     /// End after so many seconds without a task
     #[arg(long, value_name = "SECONDS")]
     pub(crate) idle: Option<u64>,
+    /// A task may take so many seconds, else it has failed; any time if left out
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) task_time: Option<u64>,
     /// What has begun may take so many seconds after the first Ctrl-C or SIGTERM, before it is given back
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     pub(crate) grace: u64,
@@ -115,7 +118,17 @@ pub(crate) struct QueueBenchArguments {
     /// Seconds that a task takes
     #[arg(long, default_value_t = 0.0, value_parser = seconds)]
     pub(crate) seconds: f64,
-    /// A queue that is there; a `nats-server` of its own is started if left out
+    /// Tasks from the oldest that has not ended to the newest, at most, as in a search; twice as many as workers if left out
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    pub(crate) ahead: Option<u64>,
+    /// Workers that are lost each second, without a word, and replaced
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(crate) churn: u32,
+    /// Seconds that a worker may be silent
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) lease: u64,
+    /// A server that is there, on which a queue is made and thrown away; a `nats-server` of its own is started if left out:
+    /// the program that `NOSC_NATS_SERVER` names, or the one that is found
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<String>,
     #[command(flatten)]

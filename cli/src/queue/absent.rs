@@ -6,7 +6,9 @@ use nosc_controller::search::ledger::Ledger;
 use nosc_controller::search::queue::Queue;
 use nosc_controller::search::settings::SearchSettings;
 
-use crate::arguments::{CredentialArguments, QueueArguments, SearchArguments, WorkerArguments};
+use crate::arguments::{
+    CredentialArguments, QueueArguments, QueueBenchArguments, SearchArguments, WorkerArguments,
+};
 use crate::error::CliError;
 
 fn absent() -> CliError {
@@ -20,6 +22,10 @@ pub(crate) fn worker(_: &WorkerArguments) -> Result<(), CliError> {
 }
 
 pub(crate) fn queue(_: &QueueArguments) -> Result<(), CliError> {
+    Err(absent())
+}
+
+pub(crate) fn bench(_: &QueueBenchArguments) -> Result<(), CliError> {
     Err(absent())
 }
 

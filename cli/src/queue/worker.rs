@@ -35,6 +35,7 @@ pub(crate) fn worker(arguments: &WorkerArguments) -> Result<(), CliError> {
         name: name(),
         idle: arguments.idle.map(Duration::from_secs),
         grace: Duration::from_secs(arguments.grace),
+        most: arguments.task_time.map(Duration::from_secs),
     };
     let stop = || match interrupt::times_asked() {
         0 => Stop::No,
@@ -79,6 +80,7 @@ fn said(event: &WorkerEvent, server: &str, quiet: bool) {
         }
         WorkerEvent::Returned { reason } => (format!("a task was given back: {reason}"), true),
         WorkerEvent::Rejected { reason } => (format!("a message was thrown away: {reason}"), true),
+        WorkerEvent::Trouble { reason } => (reason.clone(), true),
         WorkerEvent::Connection { is_up: true } => (format!("connected to {server} again"), true),
         WorkerEvent::Connection { is_up: false } => (
             format!("the connection to {server} is lost; it is made again as soon as that can be"),

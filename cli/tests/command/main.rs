@@ -1,6 +1,7 @@
 //! The command as its users meet it: arguments in, text, files and exit codes out.
 
 mod bench;
+mod bench_queue;
 mod canon;
 mod check;
 mod compile;

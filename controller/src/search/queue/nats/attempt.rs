@@ -1,12 +1,14 @@
 //! One task with a worker: begun, carried out, and its end told before it is acknowledged.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_nats::jetstream::AckKind;
-use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::message::Acker;
-use tokio::time::{sleep, timeout};
+use bytes::Bytes;
+use tokio::time::{Instant, sleep, timeout};
 
+use super::alive::Alive;
 use super::carrier::{Carried, Carrier};
 use super::limits::plain;
 use super::link::{ANSWER, Link, Pause, Published, Unpublished};
@@ -14,14 +16,23 @@ use super::message::{
     BeganMessage, FailedMessage, NoteMessage, ResultMessage, Task, VERSION, pack, read, write,
 };
 use super::names::Kind;
+use super::worker::{Say, WorkerEvent};
 use crate::search::queue::contract::ChildMessage;
 
-/// A sign of life is given at least so often, and three times in a lease: the lease may be made shorter meanwhile.
+/// A sign of life is given at least so often, and three times in a lease.
 const BEAT: Duration = Duration::from_secs(5);
 /// The first comes before the shortest lease is over.
 const FIRST: Duration = Duration::from_millis(300);
 /// How long a task that is given back stays with the queue.
 const BACK: Duration = Duration::from_secs(1);
+/// How long it is tried to say that a task begins, before it is given back.
+const BEGINNING: Duration = Duration::from_secs(20);
+/// A worker that has a task already is asked for so long whether it lives, but no longer than a lease.
+const ASKING: Duration = Duration::from_secs(10);
+/// Its task stays with the queue for a third of a lease, but no longer than this.
+const BUSY: Duration = Duration::from_secs(20);
+/// What cannot be told is spoken of after so many tries.
+const TRIES: u32 = 6;
 
 /// What became of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,20 +45,19 @@ pub(super) enum Fate {
     Ended,
     /// Its attempt had begun before, by a worker that was not heard of again.
     Lost,
+    /// Its attempt has begun, by a worker that lives.
+    Busy,
     /// It was given back.
     Returned(String),
 }
 
-/// Gives signs of life, for ever. The lease was this one; any search may have changed it since.
-pub(super) async fn beat(acker: &Acker, consumer: &PullConsumer, mut lease: Duration) {
+/// Gives signs of life, for ever.
+pub(super) async fn beat(acker: &Acker, lease: Duration) {
     let mut pause = FIRST.min(lease / 3);
     loop {
         sleep(pause).await;
         // One that gets lost is made up for by the next.
         drop(acker.ack_with(AckKind::Progress).await);
-        if let Ok(Ok(info)) = timeout(FIRST, consumer.get_info()).await {
-            lease = info.config.ack_wait;
-        }
         pause = (lease / 3).min(BEAT);
     }
 }
@@ -57,10 +67,18 @@ pub(super) struct Attempt<'a> {
     pub(super) link: &'a Link,
     pub(super) task: &'a Task,
     pub(super) acker: &'a Acker,
+    /// How often the task has been given to workers, this time among them.
+    pub(super) delivered: i64,
     /// The worker.
     pub(super) name: &'a str,
     /// Its word for this attempt.
     pub(super) nonce: String,
+    pub(super) alive: &'a Alive,
+    pub(super) say: &'a Say,
+    /// It may take so long.
+    pub(super) most: Option<Duration>,
+    /// Whether its end is published: then it is not given back.
+    pub(super) is_told: AtomicBool,
 }
 
 impl Attempt<'_> {
@@ -74,30 +92,36 @@ impl Attempt<'_> {
 
     /// Begins it, carries it out and tells what came of it.
     pub(super) async fn run(&self, carrier: &mut dyn Carrier) -> Fate {
-        if let Some(fate) = self.begin().await {
-            return fate;
+        match self.begin().await {
+            Ok(None) => {}
+            Ok(Some(fate)) => return fate,
+            Err(reason) => {
+                return self.unable(format!("it cannot be said that it begins: {reason}")).await;
+            }
         }
-        match carrier.carry(self.task).await {
+        let carried = match self.most {
+            Some(most) => timeout(most, carrier.carry(self.task)).await.unwrap_or_else(|_| {
+                let most = most.as_secs_f64();
+                Carried::Failed(format!("it took more than the {most} s that its worker gives"))
+            }),
+            None => carrier.carry(self.task).await,
+        };
+        match carried {
             Carried::Done(children, seconds) => {
                 let children = children.iter().map(ChildMessage::from).collect();
                 let worker = self.name.to_owned();
                 let message = ResultMessage { version: VERSION, worker, children, seconds };
                 let bytes = pack(&message);
                 let size = bytes.len();
-                match self.link.publish_in_the_end(&self.subject(Kind::Result), &bytes).await {
-                    Ok(_) => {
-                        self.acknowledge().await;
-                        Fate::Done
-                    }
-                    Err(_) => self.fail(self.too_large(size)).await,
+                if self.tell(Kind::Result, &bytes).await {
+                    self.acknowledge().await;
+                    Fate::Done
+                } else {
+                    self.fail(self.too_large(size)).await
                 }
             }
             Carried::Failed(reason) => self.fail(reason).await,
-            Carried::Unable(reason) => {
-                self.note(&reason).await;
-                self.give_back().await;
-                Fate::Returned(reason)
-            }
+            Carried::Unable(reason) => self.unable(reason).await,
         }
     }
 
@@ -108,50 +132,112 @@ impl Attempt<'_> {
         )
     }
 
-    /// Says that this attempt begins; what became of it if it does not.
-    async fn begin(&self) -> Option<Fate> {
+    /// Says that this attempt begins; what became of it if it does not, or why nothing can be said.
+    async fn begin(&self) -> Result<Option<Fate>, String> {
         let subject = self.subject(Kind::Began(self.number()));
         let (worker, nonce) = (self.name.to_owned(), self.nonce.clone());
         let bytes = write(&BeganMessage { version: VERSION, worker, nonce });
-        match self.link.publish_in_the_end(&subject, &bytes).await {
-            Ok(Published::New(_)) | Err(_) => return None,
-            Ok(Published::Taken) => {}
-        }
-        let (_, payload) = self.last(&subject).await?;
-        let began = read::<BeganMessage>(&payload).ok();
+        let end = Instant::now() + BEGINNING;
+        let mut pause = Pause::default();
+        let began = loop {
+            let reason = match self.link.publish(subject.clone(), bytes.clone()).await {
+                Ok(Published::New(_)) => {
+                    // What was told before may have come to its end, whatever is left of its beginning.
+                    let is_first = self.delivered <= 1 && self.number() == 0;
+                    return Ok(if is_first { None } else { self.ended().await? });
+                }
+                Ok(Published::Taken) => match self.last(&subject).await {
+                    Ok(Some(payload)) => break read::<BeganMessage>(&payload).ok(),
+                    // It is gone by now.
+                    Ok(None) => "it changes".to_owned(),
+                    Err(reason) => reason,
+                },
+                Err(Unpublished::Later(reason)) => reason,
+                Err(Unpublished::TooLarge) => "the server takes no messages".to_owned(),
+            };
+            if Instant::now() >= end && self.link.connection.borrow().is_up {
+                return Err(reason);
+            }
+            pause.wait().await;
+        };
         if began.as_ref().is_some_and(|began| began.nonce == self.nonce) {
             // It is ours: only the answer got lost.
-            return None;
+            return Ok(None);
         }
-        let result = self.last(&self.subject(Kind::Result)).await;
-        let failed = self.last(&self.subject(Kind::Failed(self.number()))).await;
-        if result.is_some() || failed.is_some() {
-            self.acknowledge().await;
-            return Some(Fate::Ended);
+        if let Some(fate) = self.ended().await? {
+            return Ok(Some(fate));
+        }
+        if let Some(began) = &began {
+            let lease = self.task.lease;
+            if self.alive.is_alive(self.link, &began.nonce, ASKING.min(lease)).await {
+                let back = (lease / 3).clamp(BACK, BUSY);
+                drop(self.acker.ack_with(AckKind::Nak(Some(back))).await);
+                return Ok(Some(Fate::Busy));
+            }
+        }
+        // It may have come to its end meanwhile.
+        if let Some(fate) = self.ended().await? {
+            return Ok(Some(fate));
         }
         let who = began.map_or_else(|| "a worker".to_owned(), |began| plain(&began.worker));
         self.fail(format!("its worker was not heard of any more: {who}")).await;
-        Some(Fate::Lost)
+        Ok(Some(Fate::Lost))
     }
 
-    async fn last(&self, subject: &str) -> Option<(u64, bytes::Bytes)> {
+    /// Acknowledges the task if its trial or this attempt has an end.
+    async fn ended(&self) -> Result<Option<Fate>, String> {
+        for kind in [Kind::Result, Kind::Failed(self.number())] {
+            if self.last(&self.subject(kind)).await?.is_some() {
+                self.acknowledge().await;
+                return Ok(Some(Fate::Ended));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The message of a subject of the events, asked for again and again for a while.
+    async fn last(&self, subject: &str) -> Result<Option<Bytes>, String> {
+        let end = Instant::now() + BEGINNING;
         let mut pause = Pause::default();
         loop {
             match self.link.last(self.link.names.events(), subject).await {
-                Ok(found) => return found,
+                Ok(found) => return Ok(found.map(|(_, payload)| payload)),
+                Err(reason) if Instant::now() >= end && self.link.connection.borrow().is_up => {
+                    return Err(reason);
+                }
                 Err(_) => pause.wait().await,
             }
         }
     }
 
+    /// Publishes the end of the task, however long that takes; whether the server takes such a message.
+    async fn tell(&self, kind: Kind, bytes: &Bytes) -> bool {
+        let (subject, mut pause, mut tries) = (self.subject(kind), Pause::default(), 0);
+        let is_taken = loop {
+            match self.link.publish(subject.clone(), bytes.clone()).await {
+                Ok(Published::New(_) | Published::Taken) => break true,
+                Err(Unpublished::TooLarge) => break false,
+                Err(Unpublished::Later(reason)) => {
+                    tries += 1;
+                    if tries == TRIES && self.link.connection.borrow().is_up {
+                        let reason =
+                            format!("an end cannot be told, which is tried again: {reason}");
+                        (self.say)(WorkerEvent::Trouble { reason });
+                    }
+                    pause.wait().await;
+                }
+            }
+        };
+        self.is_told.store(is_taken, Ordering::Relaxed);
+        is_taken
+    }
+
     async fn fail(&self, reason: String) -> Fate {
         let (worker, reason) = (self.name.to_owned(), plain(&reason));
         let bytes = write(&FailedMessage { version: VERSION, worker, reason: reason.clone() });
-        let subject = self.subject(Kind::Failed(self.number()));
-        match self.link.publish_in_the_end(&subject, &bytes).await {
-            Ok(Published::New(_) | Published::Taken) => self.acknowledge().await,
-            // No server takes less than that.
-            Err(Unpublished::TooLarge | Unpublished::Later(_)) => {}
+        // No server takes less than that.
+        if self.tell(Kind::Failed(self.number()), &bytes).await {
+            self.acknowledge().await;
         }
         Fate::Failed(reason)
     }
@@ -161,20 +247,38 @@ impl Attempt<'_> {
         drop(timeout(ANSWER, self.acker.double_ack()).await);
     }
 
-    /// Gives the task back as if it had not been begun.
+    async fn unable(&self, reason: String) -> Fate {
+        let text = format!("a task was given back: {reason}");
+        note(self.link, &self.task.run, self.name, &text).await;
+        drop(timeout(BEGINNING, self.give_back()).await);
+        Fate::Returned(reason)
+    }
+
+    /// Gives the task back as if it had not been begun; only then, since who gets it next takes what has begun for lost.
     pub(super) async fn give_back(&self) {
+        if self.is_told.load(Ordering::Relaxed) {
+            return self.acknowledge().await;
+        }
         let began = self.subject(Kind::Began(self.number()));
-        if let Ok(Some((_, payload))) = self.link.last(self.link.names.events(), &began).await
-            && read::<BeganMessage>(&payload).is_ok_and(|began| began.nonce == self.nonce)
-        {
-            self.link.remove(self.link.names.events(), &began).await;
+        let events = || self.link.names.events();
+        let mut pause = Pause::default();
+        loop {
+            match self.link.last(events(), &began).await {
+                Ok(Some((_, payload))) if self.is_ours(&payload) => {
+                    if self.link.purge(events(), &began, None).await.is_ok() {
+                        break;
+                    }
+                }
+                Ok(_) => break,
+                Err(_) => {}
+            }
+            pause.wait().await;
         }
         drop(self.acker.ack_with(AckKind::Nak(Some(BACK))).await);
     }
 
-    /// Says something to the search.
-    async fn note(&self, text: &str) {
-        note(self.link, &self.task.run, self.name, &format!("a task was given back: {text}")).await;
+    fn is_ours(&self, payload: &[u8]) -> bool {
+        read::<BeganMessage>(payload).is_ok_and(|began| began.nonce == self.nonce)
     }
 }
 

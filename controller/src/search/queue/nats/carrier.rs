@@ -124,6 +124,10 @@ impl InSubprocess {
                 self.running = Some(running);
                 carried
             }
+            // Its process cannot be started, or says that it cannot do this; one that dies tells nothing.
+            Ok((Some(Err(error @ QueueError::Dying { .. })), _)) => {
+                Carried::Failed(error.to_string())
+            }
             Ok((Some(Err(error)), _)) => Carried::Unable(error.to_string()),
             Ok((None, _)) | Err(_) => Carried::Unable("it was stopped".to_owned()),
         }

@@ -20,7 +20,7 @@ use crate::search::queue::message::Assignment;
 /// Most characters that the name of a run takes from its folder.
 const FOLDER: usize = 40;
 /// How long the end of a search waits for what it has still to say.
-const GOODBYE: Duration = Duration::from_secs(5);
+const GOODBYE: Duration = Duration::from_secs(12);
 
 /// Something that the search asks of what talks to the server.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
 //! Comparing what is pending with what the server has: how nothing is lost.
 //!
-//! From time to time, and whenever the connection was made anew, it asks which tasks of the run there are on the server, and then which
-//! events. A result is published before its task is acknowledged, so a trial that has neither task nor end there is known to
-//! be lost, and is published again. What has an end is asked for by itself. That covers a server that forgets, streams that somebody
+//! From time to time, and whenever the connection was made anew, it asks which tasks of the run there are on the server, and then for the
+//! ends of those that are not there. A result is published before its task is acknowledged, so a trial that has neither task nor end there
+//! is known to be lost, and is published again. That covers a server that forgets, streams that somebody
 //! deletes, and events that came while this side was not there.
 
 use std::collections::BTreeSet;
@@ -14,7 +14,6 @@ use super::control::Control;
 use super::events::{Heard, Reader};
 use super::key::TaskKey;
 use super::limits::plain;
-use super::names::{Kind, Subject};
 use super::pending::{Pending, Place};
 use super::streams;
 
@@ -36,7 +35,8 @@ impl Control {
 
     /// What the server has is in doubt.
     pub(super) fn soon(&mut self) {
-        self.next_look = self.next_look.min(Instant::now() + SOON);
+        let soon = SOON * (1 << self.doubts.min(6));
+        self.next_look = self.next_look.min(Instant::now() + soon);
     }
 
     /// Compares what is pending with what the server has.
@@ -56,43 +56,32 @@ impl Control {
         let (of_tasks, of_events) = (names.tasks_of(&self.run), names.events_of(&self.run));
         let there: Vec<TaskKey> = self.places(Place::There);
         let (_, tasks) = self.link.subjects(self.link.names.tasks(), &of_tasks).await?;
-        let (stream, ends) = self.link.subjects(self.link.names.events(), &of_events).await?;
-        let made = stream.created.to_string();
+        let stream = self.link.context.get_stream(self.link.names.events()).await;
+        let stream = stream.map_err(|error| error.to_string())?;
+        let made = stream.cached_info().created.to_string();
         if self.made.as_ref() != Some(&made) {
             // Another stream than before, or the first: it is read from here on, and what it has by now is known.
-            self.seen.clear();
+            let (stream, events_by_now) =
+                self.link.subjects(self.link.names.events(), &of_events).await?;
+            self.seen = self.keys(events_by_now);
             self.kept.clear();
             self.handed = 0;
-            self.ended.clear();
-            self.latest = 0;
             self.streams += 1;
-            let next = stream.state.last_sequence + 1;
-            self.reader = Some(Reader::start(self.link.clone(), &self.run, next, events.clone()));
+            let from = (self.streams, stream.state.last_sequence + 1);
+            self.reader = Some(Reader::start(self.link.clone(), &self.run, from, events.clone()));
             self.made = Some(made);
         }
-        let keys = |subjects: Vec<String>| {
-            subjects.into_iter().filter_map(|subject| self.link.names.parse(&subject))
-        };
-        let tasks: BTreeSet<TaskKey> = keys(tasks).map(|subject| subject.key).collect();
-        let ends: Vec<Subject> = keys(ends).collect();
-        let is_end = |end: &&Subject| match end.kind {
-            Kind::Result => true,
-            Kind::Failed(attempt) => {
-                let pending = self.pending.get(&end.key);
-                pending.is_some_and(|pending| attempt >= pending.work.attempt)
-            }
-            Kind::Began(_) | Kind::Task => false,
-        };
-        let ended: BTreeSet<TaskKey> = ends.iter().filter(is_end).map(|end| end.key).collect();
-        self.seen.extend(ends.iter().map(|end| end.key));
-        for key in there {
-            if ended.contains(&key) {
-                self.recall(key);
-            } else if !tasks.contains(&key) {
-                self.put(key);
-            }
+        let tasks = self.keys(tasks);
+        for key in there.into_iter().filter(|key| !tasks.contains(key)) {
+            // It has its end, or is lost and will be put again.
+            self.recall(key);
         }
         Ok(())
+    }
+
+    fn keys(&self, subjects: Vec<String>) -> BTreeSet<TaskKey> {
+        let parsed = subjects.into_iter().filter_map(|subject| self.link.names.parse(&subject));
+        parsed.map(|subject| subject.key).collect()
     }
 
     fn places(&self, place: Place) -> Vec<TaskKey> {

@@ -34,12 +34,14 @@ const MOST_ON_THEIR_WAY: usize = 512;
 const TICK: Duration = Duration::from_millis(200);
 /// Tasks that are taken back at a time, and how long that may take.
 const REMOVALS: usize = 64;
-const WITHDRAWAL: Duration = Duration::from_secs(20);
+const WITHDRAWAL: Duration = Duration::from_secs(8);
 /// How long the end may take.
 const CLOSE: Duration = Duration::from_secs(2);
-/// Results are kept on the server for so many leases after they are on disk here, so that whoever gets their tasks
+/// Events are kept on the server for so many leases after they are on disk here, so that whoever gets their tasks
 /// again sees that they are done.
-const LEASES_KEPT: u32 = 10;
+const LEASES_KEPT: u32 = 3;
+/// Longest note of a worker that is read.
+const MOST_NOTE_BYTES: usize = 16 << 10;
 
 /// An event: which of the streams that were read one after another, and its number there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,8 +63,10 @@ enum Done {
     Published(TaskKey, u32, Result<Published, Unpublished>),
     /// Ends of a trial that the server has.
     Recalled(TaskKey, Result<Vec<Event>, String>),
-    /// A message that is to go is gone.
+    /// Something is thrown away that was of no use.
     Removed,
+    /// So is what the server had of the end of a trial.
+    Cleared(TaskKey),
 }
 
 /// The side of the search.
@@ -88,11 +92,9 @@ pub(super) struct Control {
     /// Events up to here are on disk since then.
     pub(super) kept: VecDeque<(Instant, u64)>,
     pub(super) handed: u64,
-    /// Trials that have ended, each with the number of an event that is told no sooner than its end.
-    pub(super) ended: VecDeque<(u64, TaskKey)>,
-    /// The highest number of an event that came.
-    pub(super) latest: u64,
     pub(super) next_look: Instant,
+    /// Tasks in a row that the server did not take.
+    pub(super) doubts: u32,
     pub(super) connection: u64,
     remarks: Remarks,
 }
@@ -124,9 +126,8 @@ impl Control {
             streams: 0,
             kept: VecDeque::new(),
             handed: 0,
-            ended: VecDeque::new(),
-            latest: 0,
             next_look: Instant::now(),
+            doubts: 0,
             connection: 0,
         }
     }
@@ -178,9 +179,10 @@ impl Control {
             Ok(key) => key,
             Err(reason) => return self.refuse(work.trial, reason),
         };
-        let message = write(&TaskMessage::new(&self.assignment, &work));
-        self.pending.insert(key, Pending::new(work, message));
-        if self.seen.contains(&key) {
+        let message = write(&TaskMessage::new(&self.assignment, &work, self.lease));
+        let is_old = self.seen.contains(&key);
+        self.pending.insert(key, Pending::new(work, message, is_old));
+        if is_old {
             self.recall(key);
         } else {
             self.put(key);
@@ -243,9 +245,13 @@ impl Control {
                 match result {
                     // The task of the attempt before may be about to go.
                     Ok(Published::Taken) if attempt > 0 => self.soon(),
-                    Ok(_) => {}
+                    Ok(_) => self.doubts = 0,
                     // The next look at the server finds whether it is missing.
-                    Err(Unpublished::Later(_)) => self.soon(),
+                    Err(Unpublished::Later(reason)) => {
+                        self.doubts += 1;
+                        self.trouble(&plain(&reason));
+                        self.soon();
+                    }
                     Err(Unpublished::TooLarge) => {
                         let of_attempt = |pending: &Pending| pending.work.attempt == attempt;
                         if self.pending.get(&key).is_some_and(of_attempt)
@@ -259,13 +265,11 @@ impl Control {
                 }
             }
             Done::Recalled(key, Ok(found)) => {
-                let is_ended = !found.is_empty();
                 for event in found {
                     self.event(event);
                 }
-                if !is_ended {
-                    self.put(key);
-                }
+                // Unless that was its end.
+                self.put(key);
             }
             Done::Recalled(key, Err(_)) => {
                 // Whether it is there is found out by comparing.
@@ -276,13 +280,21 @@ impl Control {
                 }
                 self.soon();
             }
+            Done::Cleared(key) => {
+                if let Some(pending) = self.pending.get_mut(&key) {
+                    pending.place = Place::Nowhere;
+                    self.put(key);
+                }
+            }
             Done::Removed => {}
         }
     }
 
     fn heard(&mut self, heard: Heard) {
         match heard {
-            Heard::Event(event) => self.event(event),
+            Heard::Event(stream, event) if stream == self.streams => self.event(event),
+            // Its numbers are those of a stream that is no more. What it said is asked for, if it matters.
+            Heard::Event(_, event) => self.event(Event { sequence: None, ..event }),
             Heard::Trouble(trouble) => self.trouble(&trouble),
         }
     }
@@ -302,7 +314,6 @@ impl Control {
         }
         self.seen.insert(key);
         let at = sequence.unwrap_or(0);
-        self.latest = self.latest.max(at);
         match kind {
             Kind::Began(attempt) => self.began(at, key, attempt, &payload),
             Kind::Failed(attempt) => self.failed(at, key, attempt, &payload),
@@ -321,6 +332,7 @@ impl Control {
             |message| plain(&message.worker),
         );
         pending.has_begun = true;
+        pending.began_at = Some(at).filter(|at| *at > 0);
         let trial = pending.work.trial;
         self.tell(at, Notice::Began { trial, worker });
     }
@@ -342,39 +354,54 @@ impl Control {
             self.tell(at, Notice::Began { trial: pending.work.trial, worker });
         }
         if let Some(pending) = self.pending.remove(&key) {
-            self.ended(at, key);
             self.tell(at, Notice::Failed { trial: pending.work.trial, reason });
         }
     }
 
     fn result(&mut self, at: u64, subject: String, key: TaskKey, payload: &Bytes) {
         let Some(pending) = self.pending.get(&key) else { return };
-        let trial = pending.work.trial;
+        let (trial, attempt) = (pending.work.trial, pending.work.attempt);
+        let (has_begun, is_repeated) = (pending.has_begun, pending.is_repeated || attempt > 0);
         match read_result(payload, &self.assignment, pending.work.seed) {
             Ok(TaskResult { worker, children, seconds }) => {
-                if !pending.has_begun {
+                if !has_begun {
                     // That it began went by while nobody listened.
                     self.tell(at, Notice::Began { trial, worker });
                 }
                 self.pending.remove(&key);
-                self.ended(at, key);
+                if is_repeated {
+                    self.take_away(key);
+                }
                 self.tell(at, Notice::Done { trial, children, seconds });
             }
             Err(refusal) => {
                 let text = format!("a result of trial {trial} was thrown away: {refusal}");
                 self.tell(at, Notice::Remark { text });
-                let link = self.link.clone();
-                self.jobs.spawn(async move {
-                    link.remove(link.names.events(), &subject).await;
-                    Done::Removed
-                });
-                // Its task may be gone.
-                self.soon();
+                self.clear(key, attempt, subject);
             }
         }
     }
 
+    /// Throws away what the server has of an end that makes no sense, before the task is put again.
+    fn clear(&mut self, key: TaskKey, attempt: u32, result: String) {
+        if let Some(pending) = self.pending.get_mut(&key) {
+            pending.place = Place::Clearing;
+        }
+        // Its worker is done with it: another one is to begin.
+        let began = self.link.names.of(&self.run, Kind::Began(attempt), &key);
+        let link = self.link.clone();
+        self.jobs.spawn(async move {
+            for subject in [result, began] {
+                drop(link.purge(link.names.events(), &subject, None).await);
+            }
+            Done::Cleared(key)
+        });
+    }
+
     fn note(&mut self, note: &async_nats::Message) {
+        if note.payload.len() > MOST_NOTE_BYTES {
+            return;
+        }
         if let Ok(NoteMessage { worker, text, .. }) = read(&note.payload)
             && let Some(text) = self.remarks.note(&plain(&worker), &plain(&text))
         {
@@ -404,39 +431,46 @@ impl Control {
         }
     }
 
-    /// Throws away what the server has of trials whose ends are on disk, up to this event. All of it: a beginning without
-    /// its end would be taken for one of a worker that is lost.
+    /// Throws away what the server has up to this event, which is on disk: results, and attempts but for those of
+    /// trials that have not ended, which tell that they have begun.
     fn forget(&mut self, last: u64) {
-        let mut keys = Vec::new();
-        while let Some((_, key)) = self.ended.pop_front_if(|(sequence, _)| *sequence <= last) {
-            // One that is tried again is not over.
-            if !self.pending.contains_key(&key) {
-                keys.push(key);
-            }
-        }
-        let (link, run) = (self.link.clone(), self.run.clone());
+        let first = |pending: &Pending| match pending.began_at {
+            Some(at) => at,
+            None if pending.is_old => 0,
+            None => u64::MAX,
+        };
+        let first = self.pending.values().map(first).min().unwrap_or(u64::MAX);
+        let attempts = last.min(first.saturating_sub(1));
+        let names = &self.link.names;
+        let of_attempts = names.attempts_of(&self.run).map(|filter| (filter, attempts));
+        let mut filters = vec![(names.results_of(&self.run), last)];
+        filters.extend(of_attempts.into_iter().filter(|(_, last)| *last > 0));
+        let link = self.link.clone();
         self.jobs.spawn(async move {
-            for key in keys {
-                for filter in link.names.events_of_trial(&run, &key) {
-                    // What stays is thrown away when it is old.
-                    drop(link.purge(link.names.events(), &filter, None).await);
-                }
+            for (filter, last) in filters {
+                // What stays is thrown away next time, or when it is old.
+                drop(link.purge(link.names.events(), &filter, Some(last)).await);
             }
             Done::Removed
         });
     }
 
-    /// A trial has come to an end, by this event or one that was asked for.
-    fn ended(&mut self, at: u64, key: TaskKey) {
-        let told = if at > 0 { at } else { self.latest + 1 };
-        self.ended.push_back((told, key));
+    /// Takes back a task whose trial has ended: nobody needs to carry it out again.
+    fn take_away(&mut self, key: TaskKey) {
+        let (link, subject) = (self.link.clone(), self.link.names.of(&self.run, Kind::Task, &key));
+        self.jobs.spawn(async move {
+            // One that stays is found to have its end by whoever gets it.
+            drop(link.purge(link.names.tasks(), &subject, None).await);
+            Done::Removed
+        });
     }
 
     /// A task that is to be sent.
     pub(super) fn put(&mut self, key: TaskKey) {
         if let Some(pending) = self.pending.get_mut(&key)
-            && pending.place != Place::Here
+            && !matches!(pending.place, Place::Here | Place::Clearing)
         {
+            pending.is_repeated |= pending.place == Place::There;
             pending.place = Place::Here;
             self.waiting.push_back(key);
         }
@@ -461,7 +495,7 @@ impl Control {
                     removals.join_next().await;
                 }
                 let link = link.clone();
-                removals.spawn(async move { link.remove(link.names.tasks(), &subject).await });
+                removals.spawn(async move { link.purge(link.names.tasks(), &subject, None).await });
             }
             removals.join_all().await
         };

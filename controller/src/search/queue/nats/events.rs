@@ -32,7 +32,8 @@ pub(super) struct Event {
 /// What a reader says.
 #[derive(Debug)]
 pub(super) enum Heard {
-    Event(Event),
+    /// Of the stream of this number, which counts those that were read one after another.
+    Event(u64, Event),
     /// It cannot read, and why; it tries again.
     Trouble(String),
 }
@@ -44,15 +45,20 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// Reads the events of a run from this number on, until it is dropped.
-    pub(super) fn start(link: Link, run: &str, from: u64, events: Sender<Heard>) -> Self {
+    /// Reads the events of a run in this stream from this number on, until it is dropped.
+    pub(super) fn start(
+        link: Link,
+        run: &str,
+        (stream_number, from): (u64, u64),
+        events: Sender<Heard>,
+    ) -> Self {
         let filter = link.names.events_of(run);
         let task = tokio::spawn(async move {
             let (mut next, mut pause) = (from, Pause::default());
             let mut connection = link.connection.clone();
             loop {
                 let read = tokio::select! {
-                    read = read(&link, &filter, &mut next, &events) => read,
+                    read = read(&link, &filter, &mut next, stream_number, &events) => read,
                     // Requests of an earlier connection are forgotten.
                     changed = connection.changed() => match changed {
                         Ok(()) => continue,
@@ -83,6 +89,7 @@ async fn read(
     link: &Link,
     filter: &str,
     next: &mut u64,
+    stream_number: u64,
     events: &Sender<Heard>,
 ) -> Result<(), async_nats::Error> {
     let config = Config {
@@ -102,11 +109,12 @@ async fn read(
             let message = message?;
             let sequence = message.info()?.stream_sequence;
             let (subject, payload) = (message.subject.to_string(), message.payload.clone());
-            *next = sequence + 1;
             let event = Event { sequence: Some(sequence), subject, payload };
-            if events.send(Heard::Event(event)).await.is_err() {
+            if events.send(Heard::Event(stream_number, event)).await.is_err() {
                 return Ok(());
             }
+            // Only now: this may be cut off while the search has other things to do.
+            *next = sequence + 1;
         }
     }
 }

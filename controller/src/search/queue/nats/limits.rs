@@ -19,7 +19,9 @@ const MOST_RULE_BYTES: usize = 64 << 10;
 /// Most characters of a text that people read.
 pub(super) const MOST_TEXT: usize = 2_000;
 /// Most learning rates, and most children that train for a result.
-const MOST_CHILDREN: usize = 10_000;
+const MOST_CHILDREN: usize = 1_000;
+/// Most numbers of a data set that is drawn.
+const MOST_NUMBERS: usize = 1 << 30;
 /// Most steps of a child.
 const MOST_STEPS: u64 = 1 << 32;
 /// Most examples of a data set, and of a batch.
@@ -52,6 +54,11 @@ pub(super) fn check_assignment(assignment: &Assignment) -> Result<(), String> {
         if count.is_some_and(|count| count > most) {
             return Err(format!("it has more than {most} {what}"));
         }
+    }
+    let numbers = [*count, *side, *side].map(|number| number.unwrap_or(1).max(1));
+    let numbers = numbers.into_iter().fold(3, usize::saturating_mul);
+    if numbers > MOST_NUMBERS {
+        return Err(format!("its images have more than {MOST_NUMBERS} numbers"));
     }
     let is_digest = data.len() <= 128 && data.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if !is_digest {

@@ -1,8 +1,8 @@
 //! A connection to a server with the streams of a queue.
 
 use std::future::IntoFuture;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::jetstream::ErrorCode;
@@ -17,12 +17,16 @@ use tokio::time::{sleep, timeout};
 
 use super::address::Address;
 use super::error::NatsError;
+use super::limits::plain;
 use super::names::Names;
 
 /// How long the server may take for an answer.
 pub(super) const ANSWER: Duration = Duration::from_secs(5);
 /// Time until the next try, the first and the longest.
 const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(2)];
+
+/// How the server says that a stream does not take a message of this size.
+const OVERSIZE: &str = "message size exceeds maximum";
 
 /// How the connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,8 +46,8 @@ pub(super) struct Link {
     /// The queue as people write it, without what is secret.
     pub(super) address: String,
     pub(super) connection: watch::Receiver<Connection>,
-    /// Answers that did not come in time.
-    pub(super) troubles: Arc<AtomicU64>,
+    /// What the server has complained of last.
+    complaint: Arc<Mutex<String>>,
 }
 
 /// What became of a message that at most one of its subject is kept of.
@@ -67,7 +71,13 @@ pub(super) enum Unpublished {
 impl Link {
     pub(super) async fn open(address: &Address, name: &str) -> Result<Self, NatsError> {
         let (sender, connection) = watch::channel(Connection { made: 0, is_up: true });
+        let complaint = Arc::<Mutex<String>>::default();
+        let complaints = Arc::clone(&complaint);
         let on_event = move |event| {
+            if let Event::ServerError(_) | Event::ClientError(_) = &event {
+                let mut complaint = complaints.lock().unwrap_or_else(PoisonError::into_inner);
+                *complaint = plain(&event.to_string());
+            }
             sender.send_if_modified(|connection| match event {
                 Event::Connected => {
                     connection.made += 1;
@@ -83,9 +93,8 @@ impl Link {
         context.set_timeout(ANSWER);
         let (names, server) = (address.names.clone(), address.server());
         let address = address.to_string();
-        let troubles = Arc::new(AtomicU64::new(0));
         check_jetstream(&context, &server).await?;
-        Ok(Self { client, context, names, server, address, connection, troubles })
+        Ok(Self { client, context, names, server, address, connection, complaint })
     }
 
     /// Publishes what one message is kept of a subject of.
@@ -108,27 +117,19 @@ impl Link {
             Err(error) => match error.kind() {
                 PublishErrorKind::WrongLastSequence => Ok(Published::Taken),
                 PublishErrorKind::MaxPayloadExceeded => Err(Unpublished::TooLarge),
-                _ => {
-                    self.troubles.fetch_add(1, Ordering::Relaxed);
-                    Err(Unpublished::Later(error.to_string()))
-                }
+                _ if error.to_string().contains(OVERSIZE) => Err(Unpublished::TooLarge),
+                _ => Err(Unpublished::Later(self.with_complaint(error.to_string()))),
             },
         }
     }
 
-    /// The same until it is kept, or found to be too large.
-    pub(super) async fn publish_in_the_end(
-        &self,
-        subject: &str,
-        payload: &Bytes,
-    ) -> Result<Published, Unpublished> {
-        let mut pause = Pause::default();
-        loop {
-            match self.publish(subject.to_owned(), payload.clone()).await {
-                Err(Unpublished::Later(_)) => pause.wait().await,
-                end => return end,
-            }
+    /// What went wrong, with what the server complained of since, such as a lack of permission.
+    fn with_complaint(&self, reason: String) -> String {
+        let mut complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
+        if complaint.is_empty() {
+            return reason;
         }
+        format!("{reason} ({})", std::mem::take(&mut *complaint))
     }
 
     /// The last message of a subject; an error if it cannot be known now.
@@ -145,12 +146,6 @@ impl Link {
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err("no answer".to_owned()),
         }
-    }
-
-    /// Throws all messages of a subject away.
-    pub(super) async fn remove(&self, stream: String, subject: &str) {
-        // One that stays is met again.
-        drop(self.purge(stream, subject, None).await);
     }
 
     /// Throws messages away that match a filter, up to a number if there is one; how many there were.
@@ -224,7 +219,15 @@ impl Default for Pause {
 
 impl Pause {
     pub(super) async fn wait(&mut self) {
-        sleep(self.0).await;
+        sleep(spread(self.0)).await;
         self.0 = (self.0 * 2).min(PAUSES[1]);
     }
+}
+
+/// A time up to a half longer, another one each time and in each process: so that not all workers ask at once.
+fn spread(time: Duration) -> Duration {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
+    let mixed = std::process::id().wrapping_add(call).wrapping_mul(0x9E37_79B9);
+    time + time.mul_f64(0.5 * f64::from(mixed) / f64::from(u32::MAX))
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::{Read, Write};
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
@@ -18,6 +19,8 @@ use crate::search::queue::message::Assignment;
 
 /// Version of the messages.
 pub const VERSION: u32 = 1;
+/// The shortest lease and the longest.
+const LEASES: [Duration; 2] = [Duration::from_millis(500), Duration::from_hours(24)];
 /// Messages of so many bytes are compressed where they may be.
 const LARGE: usize = 4 << 10;
 
@@ -33,6 +36,8 @@ pub(super) struct TaskMessage {
     seed: u64,
     /// Attempts that have begun before.
     attempt: u32,
+    /// The lease of the queue, milliseconds: how often signs of life are due.
+    lease: u64,
 }
 
 /// A worker begins an attempt.
@@ -86,6 +91,8 @@ pub struct Task {
     pub assignment: Assignment,
     /// The trial; its number is that of the attempt, since a worker knows no other.
     pub work: Work,
+    /// How long its worker may be silent.
+    pub lease: Duration,
 }
 
 /// Why a message is not read.
@@ -151,9 +158,11 @@ pub(super) fn unpack(payload: &[u8]) -> Result<Cow<'_, [u8]>, Refusal> {
 }
 
 impl TaskMessage {
-    pub(super) fn new(assignment: &Assignment, work: &Work) -> Self {
+    pub(super) fn new(assignment: &Assignment, work: &Work, lease: Duration) -> Self {
         let (rule, assignment) = (work.rule.clone(), assignment.clone());
-        Self { version: VERSION, assignment, rule, seed: work.seed, attempt: work.attempt }
+        let (seed, attempt) = (work.seed, work.attempt);
+        let lease = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
+        Self { version: VERSION, assignment, rule, seed, attempt, lease }
     }
 }
 
@@ -172,12 +181,13 @@ impl Task {
         let hostile = |reason: String| Refusal::Hostile(plain_text(&reason));
         limits::check_assignment(&message.assignment).map_err(hostile)?;
         let rule = limits::rule(&message.rule).map_err(hostile)?;
-        let TaskMessage { assignment, rule: text, seed, attempt, .. } = message;
+        let TaskMessage { assignment, rule: text, seed, attempt, lease, .. } = message;
+        let lease = Duration::from_millis(lease).clamp(LEASES[0], LEASES[1]);
         if TaskKey::of(&assignment, &rule, seed) != key {
             return Err(hostile("its key is not that of what it holds".to_owned()));
         }
         let work = Work { trial: attempt.into(), rule: text, seed, attempt };
-        Ok(Self { key, run: run.to_owned(), assignment, work })
+        Ok(Self { key, run: run.to_owned(), assignment, work, lease })
     }
 }
 

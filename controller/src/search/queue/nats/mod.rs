@@ -36,9 +36,11 @@ mod control;
 mod compare;
 mod client;
 mod carrier;
+mod alive;
 mod attempt;
 mod worker;
 mod status;
+mod rehearsal;
 #[cfg(test)]
 mod tests;
 
@@ -48,5 +50,6 @@ pub use client::{NatsQueue, run_name};
 pub use error::NatsError;
 pub use key::{SEMANTICS, TaskKey};
 pub use message::{Refusal, Task, TaskResult, VERSION, read_result};
+pub use rehearsal::{Rehearsal, Rehearsed, allow_files, rehearse};
 pub use status::{QueueStatus, RunStatus, check_server, fault_of, purge, status};
 pub use worker::{Stop, WorkerCounts, WorkerEvent, WorkerOptions, work};

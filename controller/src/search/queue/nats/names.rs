@@ -86,15 +86,23 @@ impl Names {
         self.subject(run, "event.>")
     }
 
-    /// All that there may be of a trial among the events, its result last.
-    pub(super) fn events_of_trial(&self, run: &str, key: &TaskKey) -> [String; 3] {
-        let attempts = |kind: &str| self.subject(run, format_args!("event.{kind}.{key}.*"));
-        [attempts("began"), attempts("failed"), self.of(run, Kind::Result, key)]
+    pub(super) fn results_of(&self, run: &str) -> String {
+        self.subject(run, "event.result.*")
+    }
+
+    /// Beginnings of attempts, and attempts that came to no end.
+    pub(super) fn attempts_of(&self, run: &str) -> [String; 2] {
+        ["event.began.*.*", "event.failed.*.*"].map(|rest| self.subject(run, rest))
     }
 
     /// Where workers say what is no event: no stream keeps it.
     pub(super) fn notes(&self, run: &str) -> String {
         self.subject(run, "note")
+    }
+
+    /// Where a worker is asked whether it has a task.
+    pub(super) fn ask(&self, worker: &str) -> String {
+        format!("{}.v1.ask.{worker}", self.queue)
     }
 
     pub(super) fn of(&self, run: &str, kind: Kind, key: &TaskKey) -> String {

@@ -33,9 +33,10 @@ pub(super) struct Remarks {
     /// Questions in a row at which nobody worked, and at which workers waited though all trials had one.
     nobody: u32,
     idle: u32,
-    is_idle_said: bool,
     said: BTreeMap<String, Instant>,
+    /// Troubles that followed each other, and the last of them.
     troubles: u32,
+    troubled: Instant,
 }
 
 impl Remarks {
@@ -47,9 +48,9 @@ impl Remarks {
             is_away_said: false,
             nobody: 0,
             idle: 0,
-            is_idle_said: false,
             said: BTreeMap::new(),
             troubles: 0,
+            troubled: Instant::now(),
         }
     }
 
@@ -60,10 +61,13 @@ impl Remarks {
 
     /// What the server says that does not work, once it has said so again and again.
     pub(super) fn trouble(&mut self, text: &str) -> Option<String> {
-        self.troubles += 1;
+        if self.troubled.elapsed() > AGAIN {
+            self.troubles = 0;
+        }
+        (self.troubles, self.troubled) = (self.troubles + 1, Instant::now());
         let is_lasting = self.troubles > MOST_TROUBLES;
         (is_lasting && self.is_new(text))
-            .then(|| format!("the server cannot be asked, which is tried again: {text}"))
+            .then(|| format!("something does not work, which is tried again: {text}"))
     }
 
     fn is_new(&mut self, text: &str) -> bool {
@@ -87,9 +91,9 @@ impl Remarks {
             return None;
         }
         self.asked = Instant::now();
-        let waiting = self.waiting().await?;
+        let (waiting, working) = self.workers().await?;
         let counted = |is_so: bool, times: u32| if is_so { times + 1 } else { 0 };
-        self.nobody = counted(begun == 0 && waiting == 0, self.nobody);
+        self.nobody = counted(waiting + working == 0, self.nobody);
         self.idle = counted(begun == pending && waiting > 0, self.idle);
         if self.nobody >= 1 && self.is_new("nobody works") {
             let address = &self.link.address;
@@ -97,10 +101,10 @@ impl Remarks {
                 "no worker is connected: start some by `nosc worker --queue {address}`"
             ));
         }
-        if self.idle >= IN_A_ROW && !self.is_idle_said {
-            self.is_idle_said = true;
+        if self.idle >= IN_A_ROW && self.is_new("nothing to do") {
+            let jobs = if waiting == 1 { "job of a worker has" } else { "jobs of workers have" };
             return Some(format!(
-                "{waiting} workers have nothing to do: this search has {pending} rules in training at a time; \
+                "{waiting} {jobs} nothing to do: this search has {pending} rules in training at a time; \
                  a new one may have more, by `--ahead`"
             ));
         }
@@ -122,12 +126,12 @@ impl Remarks {
         Some(format!("the connection to {server} is lost; it is made again as soon as that can be"))
     }
 
-    /// Workers that wait for a task.
-    async fn waiting(&self) -> Option<usize> {
+    /// Jobs of workers that wait for a task, and tasks with workers.
+    async fn workers(&self) -> Option<(usize, usize)> {
         let ask = async {
             let stream = self.link.stream(self.link.names.tasks()).await.ok()?;
             stream.consumer_info(CONSUMER).await.ok()
         };
-        timeout(ANSWER, ask).await.ok()?.map(|info| info.num_waiting)
+        timeout(ANSWER, ask).await.ok()?.map(|info| (info.num_waiting, info.num_ack_pending))
     }
 }

@@ -13,6 +13,9 @@ use super::link::{ANSWER, Link};
 use super::names::{CONSUMER, Kind, is_name};
 use super::streams::{self, USUAL_LEASE};
 
+/// How the server says that there is no stream or consumer.
+const NOT_FOUND: &str = "not found";
+
 /// A queue at a moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct QueueStatus {
@@ -92,13 +95,19 @@ pub fn status(address: &Address) -> Result<QueueStatus, NatsError> {
 
 async fn read(link: &Link) -> Result<QueueStatus, NatsError> {
     let (server, queue) = (link.server.clone(), link.names.queue().to_owned());
-    let none = |_| NatsError::NoQueue { queue: queue.clone(), server: server.clone() };
+    let none = |reason: String| {
+        if reason.contains(NOT_FOUND) {
+            return NatsError::NoQueue { queue: queue.clone(), server: server.clone() };
+        }
+        NatsError::Stream { what: format!("the queue {queue}"), reason }
+    };
     let filter = format!("{queue}.v1.>");
     let (tasks, waiting) = link.subjects(link.names.tasks(), &filter).await.map_err(none)?;
     let (events, ends) = link.subjects(link.names.events(), &filter).await.map_err(none)?;
     let stream = link.stream(link.names.tasks()).await.map_err(none)?;
     let info = timeout(ANSWER, stream.consumer_info(CONSUMER)).await;
-    let info = info.map_err(|_| none(String::new()))?.map_err(|error| none(error.to_string()))?;
+    let info =
+        info.map_err(|_| none("no answer".to_owned()))?.map_err(|error| none(error.to_string()))?;
     let mut runs: BTreeMap<String, RunStatus> = BTreeMap::new();
     for subject in waiting.iter().chain(&ends) {
         let Some(subject) = link.names.parse(subject) else { continue };

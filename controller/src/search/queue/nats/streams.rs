@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::pull::Config as PullConfig;
-use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy};
-use async_nats::jetstream::context::GetStreamErrorKind;
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy};
+use async_nats::jetstream::context::{ConsumerInfoErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream};
 
 use super::error::NatsError;
@@ -92,8 +92,20 @@ async fn consumer(
 ) -> Result<Duration, NatsError> {
     let failed =
         |reason: String| NatsError::Stream { what: "the consumer of workers".to_owned(), reason };
-    let found = tasks.get_consumer::<PullConfig>(CONSUMER).await;
-    let is = found.ok().map(|found: Consumer<PullConfig>| found.cached_info().config.ack_wait);
+    let is = match tasks.consumer_info(CONSUMER).await {
+        Ok(info) => {
+            let config = info.config;
+            let is_ours = config.ack_policy == AckPolicy::Explicit && config.max_deliver == -1;
+            if !is_ours {
+                return Err(failed(
+                    "it has other settings; take another name for the queue".to_owned(),
+                ));
+            }
+            Some(config.ack_wait)
+        }
+        Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => None,
+        Err(error) => return Err(failed(error.to_string())),
+    };
     let wanted = wanted.or(is).unwrap_or(usual);
     if is == Some(wanted) {
         return Ok(wanted);

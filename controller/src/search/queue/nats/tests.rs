@@ -1,6 +1,7 @@
 //! Messages as they are, and as nobody should write them.
 
 use std::io::Write;
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
@@ -41,8 +42,12 @@ type Change = Box<dyn Fn(&mut Value)>;
 
 /// A task with something changed, under the key of the one without.
 fn changed(change: impl FnOnce(&mut Value)) -> Result<Task, Refusal> {
-    let mut message: Value =
-        serde_json::from_slice(&write(&TaskMessage::new(&assignment(), &work()))).unwrap();
+    let mut message: Value = serde_json::from_slice(&write(&TaskMessage::new(
+        &assignment(),
+        &work(),
+        Duration::from_secs(9),
+    )))
+    .unwrap();
     change(&mut message);
     Task::read(&serde_json::to_vec(&message).unwrap(), "run", key())
 }
@@ -80,6 +85,7 @@ fn a_worker_takes_what_a_search_writes() {
     let task = changed(|_| {}).unwrap();
     assert_eq!((task.key, task.run.as_str()), (key(), "run"));
     assert_eq!((task.assignment, task.work.attempt, task.work.seed), (assignment(), 1, 5));
+    assert_eq!(task.lease, Duration::from_secs(9));
     // The attempt is no part of the key: it is the same trial.
     assert!(changed(|message| message["attempt"] = json!(2)).is_ok());
 }
@@ -128,7 +134,7 @@ fn what_a_worker_cannot_verify_it_does_not_train() {
         is_hostile(Task::read(bytes, "run", key()));
     }
     // Every cut of a whole message, and every bit of it turned: nothing panics, and nothing else is trained.
-    let whole = write(&TaskMessage::new(&assignment(), &work()));
+    let whole = write(&TaskMessage::new(&assignment(), &work(), Duration::from_secs(9)));
     for place in 0..whole.len() {
         assert!(Task::read(&whole[..place], "run", key()).is_err());
         let mut turned = whole.to_vec();

@@ -1,7 +1,7 @@
 //! A worker: fetches tasks, carries them out, tells what came of them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::AckKind;
@@ -9,11 +9,12 @@ use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::consumer::pull::Config;
 use async_nats::jetstream::message::Acker;
 use futures_util::StreamExt;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::address::Address;
+use super::alive::{Alive, Answers};
 use super::attempt::{Attempt, Fate, beat, note};
 use super::carrier::Carrier;
 use super::client::runtime;
@@ -40,6 +41,8 @@ pub struct WorkerOptions {
     pub idle: Option<Duration>,
     /// What has begun may take so long when it is to stop.
     pub grace: Duration,
+    /// A task may take so long, else the attempt has failed; none for any time.
+    pub most: Option<Duration>,
 }
 
 /// What is asked of a worker that works.
@@ -94,6 +97,11 @@ pub enum WorkerEvent {
         /// What is wrong with it.
         reason: String,
     },
+    /// Something does not work that is tried again.
+    Trouble {
+        /// What.
+        reason: String,
+    },
     /// The connection is lost, or there again.
     Connection {
         /// Whether it is there.
@@ -120,7 +128,7 @@ struct Counters {
     failed: AtomicU64,
     returned: AtomicU64,
     rejected: AtomicU64,
-    words: AtomicU64,
+    attempts: AtomicU64,
     /// Tasks at hand.
     busy: AtomicU64,
 }
@@ -136,6 +144,26 @@ pub(super) struct Shared {
     say: Say,
     counters: Arc<Counters>,
     stop: watch::Receiver<Stop>,
+    most: Option<Duration>,
+    alive: Alive,
+    /// The consumer that was found on which connection.
+    found: Arc<Mutex<Option<(u64, PullConsumer)>>>,
+}
+
+/// A task is at hand until this is dropped.
+struct Busy<'a>(&'a Counters);
+
+impl<'a> Busy<'a> {
+    fn new(counters: &'a Counters) -> Self {
+        counters.busy.fetch_add(1, Ordering::Relaxed);
+        Self(counters)
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.busy.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Works until it is told to stop, or has been idle for long enough: a task at a time for each carrier.
@@ -157,14 +185,17 @@ pub fn work(
         let link = Link::open(address, &format!("nosc worker {}", options.name)).await?;
         let (sender, receiver) = watch::channel(Stop::No);
         let shared = Shared::new(link, options.name.clone(), Arc::new(say), receiver);
+        let shared = Shared { most: options.most, ..shared };
+        let answers = shared.answers();
         let mut slots = JoinSet::new();
         for (number, carrier) in carriers.into_iter().enumerate() {
             slots.spawn(slot(shared.clone(), number, carrier));
         }
-        shared.watch(options, &stop, &sender, &mut slots).await;
+        let watched = shared.watch(options, &stop, &sender, &mut slots).await;
+        drop(answers);
         // What was said last is to arrive.
         drop(timeout(ANSWER, shared.link.client.flush()).await);
-        Ok(shared.counters.counts())
+        watched.map(|()| shared.counters.counts())
     });
     runtime.shutdown_background();
     counts
@@ -184,7 +215,8 @@ impl Counters {
 
 impl Shared {
     pub(super) fn new(link: Link, name: String, say: Say, stop: watch::Receiver<Stop>) -> Self {
-        Self { link, name, say, counters: Arc::default(), stop }
+        let (alive, counters, found) = (Alive::new(&link), Arc::default(), Arc::default());
+        Self { link, name, say, counters, stop, most: None, alive, found }
     }
 
     /// Passes on what the slots are to do, until all have ended.
@@ -194,10 +226,12 @@ impl Shared {
         stop: &impl Fn() -> Stop,
         sender: &watch::Sender<Stop>,
         slots: &mut JoinSet<()>,
-    ) {
-        let (mut busy_at, mut finish_by, mut was_up) = (Instant::now(), None, true);
+    ) -> Result<(), NatsError> {
+        let mut result = Ok(());
+        let (mut busy_at, mut finishes, mut was_up) = (Instant::now(), None, true);
+        let mut wanted_at_least = Stop::No;
         loop {
-            let mut wanted = stop();
+            let mut wanted = stop().max(wanted_at_least);
             if self.counters.busy.load(Ordering::Relaxed) > 0 {
                 busy_at = Instant::now();
             }
@@ -205,8 +239,8 @@ impl Shared {
                 wanted = wanted.max(Stop::Finish);
             }
             if wanted >= Stop::Finish {
-                let by = *finish_by.get_or_insert_with(|| Instant::now() + options.grace);
-                if Instant::now() >= by {
+                let since = *finishes.get_or_insert_with(Instant::now);
+                if since.elapsed() >= options.grace {
                     wanted = Stop::Now;
                 }
             }
@@ -216,10 +250,21 @@ impl Shared {
                 was_up = is_up;
                 (self.say)(WorkerEvent::Connection { is_up });
             }
-            if let Ok(None) = timeout(LOOK, slots.join_next()).await {
-                return;
+            match timeout(LOOK, slots.join_next()).await {
+                Ok(None) => return result,
+                // A slot that is lost is not made up for: the others finish what they have.
+                Ok(Some(Err(_))) => {
+                    result = Err(NatsError::Ended);
+                    wanted_at_least = Stop::Finish;
+                }
+                Ok(Some(Ok(()))) | Err(_) => {}
             }
         }
+    }
+
+    /// Answers others that ask about its tasks.
+    pub(super) fn answers(&self) -> Answers {
+        self.alive.answer(&self.link)
     }
 
     fn stop(&self) -> Stop {
@@ -234,13 +279,29 @@ impl Shared {
         }
     }
 
+    /// One slot asks for all others, once a connection.
     async fn find(&self) -> Result<PullConsumer, String> {
+        let made = self.link.connection.borrow().made;
+        let mut found = self.found.lock().await;
+        if let Some((of, consumer)) = &*found
+            && *of == made
+        {
+            return Ok(consumer.clone());
+        }
         let stream = self.link.stream(self.link.names.tasks()).await?;
         match timeout(ANSWER, stream.get_consumer::<Config>(CONSUMER)).await {
-            Ok(Ok(consumer)) => Ok(consumer),
+            Ok(Ok(consumer)) => {
+                *found = Some((made, consumer.clone()));
+                Ok(consumer)
+            }
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err("no answer".to_owned()),
         }
+    }
+
+    /// The consumer has to be found again.
+    async fn forget(&self) {
+        *self.found.lock().await = None;
     }
 
     /// The consumer of the queue and its lease, as soon as there is one; none if the worker is to stop first.
@@ -266,9 +327,9 @@ impl Shared {
         None
     }
 
-    /// Which attempt in the life of this worker.
+    /// A word for an attempt.
     fn nonce(&self) -> String {
-        format!("{}/{}", self.name, self.counters.words.fetch_add(1, Ordering::Relaxed))
+        self.alive.nonce(self.counters.attempts.fetch_add(1, Ordering::Relaxed))
     }
 }
 
@@ -289,14 +350,14 @@ pub(super) async fn slot(shared: Shared, number: usize, mut carrier: Box<dyn Car
                 () = shared.stopped(Stop::Finish) => return,
             };
             let Ok(message) = message else {
+                shared.forget().await;
                 sleep(LOOK).await;
                 continue 'queue;
             };
             let Some(message) = message else { continue };
-            shared.counters.busy.fetch_add(1, Ordering::Relaxed);
-            let handled = shared.handle(message, &consumer, lease, carrier.as_mut());
-            let is_returned = handled.await;
-            shared.counters.busy.fetch_sub(1, Ordering::Relaxed);
+            let busy = Busy::new(&shared.counters);
+            let is_returned = shared.handle(message, lease, carrier.as_mut()).await;
+            drop(busy);
             returns = if is_returned { returns + 1 } else { 0 };
             if returns > 0 {
                 let pause = (AFTER_RETURN[0] * (1 << returns.min(8))).min(AFTER_RETURN[1]);
@@ -322,10 +383,10 @@ impl Shared {
     async fn handle(
         &self,
         message: async_nats::jetstream::Message,
-        consumer: &PullConsumer,
         lease: Duration,
         carrier: &mut dyn Carrier,
     ) -> bool {
+        let delivered = message.info().map_or(1, |info| info.delivered);
         let (message, acker) = message.split();
         let subject = self.link.names.parse(&message.subject);
         let Some(Subject { run, kind: Kind::Task, key }) = subject else {
@@ -346,17 +407,30 @@ impl Shared {
                 return false;
             }
         };
-        let (link, name) = (&self.link, self.name.as_str());
-        let attempt = Attempt { link, task: &task, acker: &acker, name, nonce: self.nonce() };
+        let nonce = self.nonce();
+        let at_hand = self.alive.take(&nonce);
+        let attempt = Attempt {
+            link: &self.link,
+            task: &task,
+            acker: &acker,
+            delivered,
+            name: &self.name,
+            nonce: nonce.clone(),
+            alive: &self.alive,
+            say: &self.say,
+            most: self.most,
+            is_told: AtomicBool::new(false),
+        };
         let start = Instant::now();
         let fate = tokio::select! {
             fate = attempt.run(carrier) => fate,
-            () = beat(&acker, consumer, lease) => return false,
+            () = beat(&acker, lease.min(task.lease)) => return false,
             () = self.stopped(Stop::Now) => {
                 drop(timeout(ANSWER, attempt.give_back()).await);
                 Fate::Returned("the worker stops".to_owned())
             }
         };
+        drop(at_hand);
         let key = key.to_string();
         match fate {
             Fate::Done => {
@@ -368,7 +442,7 @@ impl Shared {
                 self.counters.failed.fetch_add(1, Ordering::Relaxed);
                 (self.say)(WorkerEvent::Failed { run, key, reason });
             }
-            Fate::Ended | Fate::Lost => {}
+            Fate::Ended | Fate::Lost | Fate::Busy => {}
             Fate::Returned(reason) => {
                 self.returned(reason);
                 return true;
