@@ -133,7 +133,7 @@ fn results_that_no_worker_would_send_are_thrown_away_and_the_trials_trained() {
         })
     };
     let child = |result: &mut Value, name: &str, value: Value| {
-        result["children"][0]["outcome"][name] = value
+        result["children"][0]["outcome"][name] = value;
     };
     let hostile = [
         b"garbage".to_vec(),
