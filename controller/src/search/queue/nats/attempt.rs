@@ -265,7 +265,7 @@ impl Attempt<'_> {
         loop {
             match self.link.last(events(), &began).await {
                 Ok(Some((_, payload))) if self.is_ours(&payload) => {
-                    if self.link.purge(events(), &began, None).await.is_ok() {
+                    if self.link.delete(events(), &began).await.is_ok() {
                         break;
                     }
                 }

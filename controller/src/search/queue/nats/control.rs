@@ -392,7 +392,7 @@ impl Control {
         let link = self.link.clone();
         self.jobs.spawn(async move {
             for subject in [result, began] {
-                drop(link.purge(link.names.events(), &subject, None).await);
+                drop(link.delete(link.names.events(), &subject).await);
             }
             Done::Cleared(key)
         });
@@ -460,7 +460,7 @@ impl Control {
         let (link, subject) = (self.link.clone(), self.link.names.of(&self.run, Kind::Task, &key));
         self.jobs.spawn(async move {
             // One that stays is found to have its end by whoever gets it.
-            drop(link.purge(link.names.tasks(), &subject, None).await);
+            drop(link.delete(link.names.tasks(), &subject).await);
             Done::Removed
         });
     }
@@ -495,7 +495,7 @@ impl Control {
                     removals.join_next().await;
                 }
                 let link = link.clone();
-                removals.spawn(async move { link.purge(link.names.tasks(), &subject, None).await });
+                removals.spawn(async move { link.delete(link.names.tasks(), &subject).await });
             }
             removals.join_all().await
         };

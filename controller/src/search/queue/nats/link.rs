@@ -148,6 +148,16 @@ impl Link {
         }
     }
 
+    /// Throws the message of a subject away. Of a stream with a consumer it is not to be purged: server 2.9 then holds back
+    /// what waits behind it.
+    pub(super) async fn delete(&self, stream: String, subject: &str) -> Result<(), String> {
+        let Some((sequence, _)) = self.last(stream.clone(), subject).await? else { return Ok(()) };
+        let stream = self.stream(stream).await?;
+        let deleted = timeout(ANSWER, stream.delete_message(sequence)).await;
+        let deleted = deleted.map_err(|_| "no answer".to_owned())?;
+        deleted.map(|_| ()).map_err(|error| error.to_string())
+    }
+
     /// Throws messages away that match a filter, up to a number if there is one; how many there were.
     pub(super) async fn purge(
         &self,

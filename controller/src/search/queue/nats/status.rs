@@ -151,13 +151,15 @@ pub fn purge(address: &Address, run: &str) -> Result<RunStatus, NatsError> {
             };
             return Err(NatsError::NoRun { run: run.to_owned(), others });
         };
-        let names = &link.names;
-        let of_tasks = (names.tasks(), names.tasks_of(run));
-        for (stream, filter) in [of_tasks, (names.events(), names.events_of(run))] {
-            let failed =
-                |reason| NatsError::Stream { what: format!("the stream {stream}"), reason };
-            link.purge(stream.clone(), &filter, None).await.map_err(failed)?;
+        let failed = |reason| NatsError::Stream { what: "the queue".to_owned(), reason };
+        let tasks = || link.names.tasks();
+        let (_, subjects) =
+            link.subjects(tasks(), &link.names.tasks_of(run)).await.map_err(failed)?;
+        for subject in subjects {
+            link.delete(tasks(), &subject).await.map_err(failed)?;
         }
+        let filter = link.names.events_of(run);
+        link.purge(link.names.events(), &filter, None).await.map_err(failed)?;
         Ok(found)
     })
 }
