@@ -14,8 +14,8 @@
 //! 2. **A trial has one result.** A task is known by its [`TaskKey`], which is all that decides what comes of it; results are
 //!    published under it before the task is acknowledged, and the stream keeps the first.
 //! 3. **An attempt is begun once.** A worker publishes `began` under key and attempt before it trains. Whoever gets a task
-//!    whose attempt has begun, since its worker died or fell silent, publishes that the attempt failed. So attempts are counted where
-//!    they happen, the search decides whether there is another, and what kills its workers is given up.
+//!    whose attempt has begun asks the worker that began whether it lives; if it does not answer, the attempt has failed. So attempts
+//!    are counted where they happen, the search decides whether there is another, and what kills its workers is given up.
 //! 4. **The clock of the server is the only one** that leases are measured with. Who is slow loses its lease, and its result
 //!    counts all the same if it is the first.
 //!
