@@ -11,23 +11,11 @@ fn without_nats_it_says_how_to_build_it() {
 
 #[cfg(feature = "nats")]
 mod with_nats {
-    use std::process::Command;
-
     use super::Session;
-
-    /// Whether there is a server to measure; loud if there is none.
-    fn is_there() -> bool {
-        let named = std::env::var_os("NOSC_NATS_SERVER").unwrap_or_else(|| "nats-server".into());
-        let is_there = Command::new(named).arg("--version").output().is_ok();
-        if !is_there {
-            eprintln!("SKIPPED: no `nats-server` on this machine; `NOSC_NATS_SERVER` may name one");
-        }
-        is_there
-    }
 
     #[test]
     fn every_task_ends_once_though_workers_are_lost() {
-        if !is_there() {
+        if nosc_tests::nats::program().is_none() {
             return;
         }
         let session = Session::new();

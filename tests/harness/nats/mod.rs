@@ -12,4 +12,4 @@ mod server;
 
 pub use client::{Heard, NatsClient};
 pub use proxy::Proxy;
-pub use server::{NatsServer, ServerSettings, skipped};
+pub use server::{NatsServer, ServerSettings, program, skipped};

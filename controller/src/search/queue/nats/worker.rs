@@ -396,9 +396,10 @@ impl Shared {
         let task = match Task::read(&message.payload, &run, key) {
             Ok(task) => task,
             Err(refusal @ Refusal::Version(_)) => {
-                let reason = format!("a task was given back: {refusal}");
+                let reason = refusal.to_string();
                 drop(acker.ack_with(AckKind::Nak(Some(OTHER_VERSION))).await);
-                note(&self.link, &run, &self.name, &reason).await;
+                let text = format!("a task was given back: {reason}");
+                note(&self.link, &run, &self.name, &text).await;
                 self.returned(reason);
                 return true;
             }

@@ -117,6 +117,7 @@ mod tests {
             run: "rehearsal".to_owned(),
             assignment: assignment.clone(),
             work: work(trial, 0),
+            lease: std::time::Duration::from_mins(1),
         };
         let made = children(&task(7));
         assert_eq!(made, children(&task(7)));
