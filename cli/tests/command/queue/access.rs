@@ -4,7 +4,7 @@ use std::path::Path;
 
 use nosc_tests::nats::ServerSettings;
 
-use super::scene::{OTHER, Scene, local};
+use super::scene::{OTHER, Scene, local, until};
 use crate::session::Session;
 
 const PASSWORD: &str = "sesame-4711";
@@ -82,6 +82,26 @@ fn users_with_a_password_get_in_and_it_is_written_nowhere() {
     worker.stop();
     assert_eq!(files_with(scene.session.folder(), PASSWORD), Vec::<String>::new());
     assert_eq!(files_with(&scene.server.storage(), PASSWORD), Vec::<String>::new());
+}
+
+/// A worker that may fetch tasks and tell nothing would hold them for ever.
+#[test]
+fn a_worker_that_may_tell_nothing_gives_its_tasks_back_and_says_why() {
+    let config = "authorization { users: [ { user: all, password: a }, { user: mute, password: b, \
+                  permissions: { publish: { deny: [\"nosc.v1.*.event.>\"] } } } ] }";
+    let Some(mut scene) = Scene::with(settings(config)) else { return };
+    let wanted = local(&Session::new(), &short());
+    let host = scene.server.url().replace("nats://", "");
+    let url = format!("nats://all:a@{host}");
+    let search = scene.start(&[&short()[..], &["--run", "r", "--queue", &url]].concat());
+    let mute = scene.worker_at(&format!("nats://mute:b@{host}"), &[]);
+    until("that it gives a task back", || mute.said().contains("was given back"));
+    assert!(mute.said().to_lowercase().contains("permissions violation"), "{}", mute.said());
+    until("that the search says so", || search.said().contains("was given back"));
+    let worker = scene.worker_at(&url, &[]);
+    scene.check(search, "r", &wanted);
+    mute.stop();
+    worker.stop();
 }
 
 #[test]

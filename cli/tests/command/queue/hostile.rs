@@ -164,6 +164,20 @@ fn results_that_no_worker_would_send_are_thrown_away_and_the_trials_trained() {
     scene.check(search, "r", wanted());
 }
 
+#[test]
+fn a_result_that_makes_no_sense_does_not_wait_for_a_search_that_goes_on() {
+    let Some(mut scene) = Scene::new() else { return };
+    let (search, tasks) = begun(&mut scene, "r");
+    search.kill();
+    for task in &tasks[..2] {
+        put(&scene, &task.subject.replace(".task.", ".event.result."), b"garbage");
+    }
+    let url = scene.server.url();
+    let search = scene.start(&["search", "--resume", "r", "--queue", &url]);
+    let _worker = scene.worker(&[]);
+    scene.check(search, "r", wanted());
+}
+
 /// Beginnings that nobody made cost an attempt, and nothing else.
 #[test]
 fn beginnings_and_ends_that_nobody_made_lose_nothing() {

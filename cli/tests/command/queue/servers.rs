@@ -1,6 +1,6 @@
 //! Servers that die, forget, and stand still.
 
-use super::scene::{SEARCH, Scene, wanted};
+use super::scene::{SEARCH, Scene, attempts, wanted};
 
 #[test]
 fn a_server_that_is_killed_and_comes_back_loses_nothing() {
@@ -47,4 +47,7 @@ fn a_server_that_is_away_for_longer_than_a_lease_is_waited_for() {
     std::thread::sleep(std::time::Duration::from_secs(3));
     scene.server.resume();
     scene.check(search, "r", wanted());
+    // Leases ran out, but workers that live said so when others asked.
+    let all = attempts(&scene.path("r"));
+    assert!(all.values().all(|results| results.len() == 1), "{all:?}");
 }

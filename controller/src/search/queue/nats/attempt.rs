@@ -26,9 +26,11 @@ const FIRST: Duration = Duration::from_millis(300);
 /// How long a task that is given back stays with the queue.
 const BACK: Duration = Duration::from_secs(1);
 /// How long it is tried to say that a task begins, before it is given back.
-const BEGINNING: Duration = Duration::from_secs(20);
-/// A worker that has a task already is asked for so long whether it lives, but no longer than a lease.
-const ASKING: Duration = Duration::from_secs(10);
+const BEGINNING: Duration = Duration::from_secs(10);
+/// A worker that has a task already is asked for so long whether it lives, but no longer than a lease; longer where
+/// connections were lost, which it may not have made anew.
+const ASKING: Duration = Duration::from_secs(3);
+const ASKING_FRESH: Duration = Duration::from_secs(10);
 /// Its task stays with the queue for a third of a lease, but no longer than this.
 const BUSY: Duration = Duration::from_secs(20);
 /// What cannot be told is spoken of after so many tries.
@@ -169,7 +171,9 @@ impl Attempt<'_> {
         }
         if let Some(began) = &began {
             let lease = self.task.lease;
-            if self.alive.is_alive(self.link, &began.nonce, ASKING.min(lease)).await {
+            let is_fresh = self.link.connection.borrow().is_fresh();
+            let asking = if is_fresh { ASKING_FRESH } else { ASKING.min(lease) };
+            if self.alive.is_alive(self.link, &began.nonce, asking).await {
                 let back = (lease / 3).clamp(BACK, BUSY);
                 drop(self.acker.ack_with(AckKind::Nak(Some(back))).await);
                 return Ok(Some(Fate::Busy));

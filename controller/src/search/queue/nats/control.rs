@@ -431,8 +431,8 @@ impl Control {
         }
     }
 
-    /// Throws away what the server has up to this event, which is on disk: results, and attempts but for those of
-    /// trials that have not ended, which tell that they have begun.
+    /// Throws away what the server has up to this event, which is on disk, but not what came after the beginning of a trial
+    /// that has not ended: a beginning without its end would be taken for one of a worker that is lost.
     fn forget(&mut self, last: u64) {
         let first = |pending: &Pending| match pending.began_at {
             Some(at) => at,
@@ -440,17 +440,14 @@ impl Control {
             None => u64::MAX,
         };
         let first = self.pending.values().map(first).min().unwrap_or(u64::MAX);
-        let attempts = last.min(first.saturating_sub(1));
-        let names = &self.link.names;
-        let of_attempts = names.attempts_of(&self.run).map(|filter| (filter, attempts));
-        let mut filters = vec![(names.results_of(&self.run), last)];
-        filters.extend(of_attempts.into_iter().filter(|(_, last)| *last > 0));
-        let link = self.link.clone();
+        let last = last.min(first.saturating_sub(1));
+        if last == 0 {
+            return;
+        }
+        let (link, filter) = (self.link.clone(), self.link.names.events_of(&self.run));
         self.jobs.spawn(async move {
-            for (filter, last) in filters {
-                // What stays is thrown away next time, or when it is old.
-                drop(link.purge(link.names.events(), &filter, Some(last)).await);
-            }
+            // What stays is thrown away next time, or when it is old.
+            drop(link.purge(link.names.events(), &filter, Some(last)).await);
             Done::Removed
         });
     }

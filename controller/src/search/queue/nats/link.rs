@@ -3,7 +3,7 @@
 use std::future::IntoFuture;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{AccountErrorKind, Context, PublishErrorKind};
@@ -25,6 +25,8 @@ pub(super) const ANSWER: Duration = Duration::from_secs(5);
 /// Time until the next try, the first and the longest.
 const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(2)];
 
+/// For so long after a connection was made anew, others may still be without.
+const FRESH: Duration = Duration::from_secs(20);
 /// How the server says that a stream does not take a message of this size.
 const OVERSIZE: &str = "message size exceeds maximum";
 
@@ -34,6 +36,15 @@ pub(super) struct Connection {
     /// Times it was made.
     pub(super) made: u64,
     pub(super) is_up: bool,
+    /// When it was made last.
+    pub(super) since: Instant,
+}
+
+impl Connection {
+    /// Whether it was lost not long ago, as those of others may have been.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.made > 1 && self.since.elapsed() < FRESH
+    }
 }
 
 /// A connection and the names on it. Clones share the connection.
@@ -70,7 +81,8 @@ pub(super) enum Unpublished {
 
 impl Link {
     pub(super) async fn open(address: &Address, name: &str) -> Result<Self, NatsError> {
-        let (sender, connection) = watch::channel(Connection { made: 0, is_up: true });
+        let (sender, connection) =
+            watch::channel(Connection { made: 0, is_up: true, since: Instant::now() });
         let complaint = Arc::<Mutex<String>>::default();
         let complaints = Arc::clone(&complaint);
         let on_event = move |event| {
@@ -81,7 +93,7 @@ impl Link {
             sender.send_if_modified(|connection| match event {
                 Event::Connected => {
                     connection.made += 1;
-                    connection.is_up = true;
+                    (connection.is_up, connection.since) = (true, Instant::now());
                     true
                 }
                 Event::Disconnected | Event::Closed => std::mem::take(&mut connection.is_up),

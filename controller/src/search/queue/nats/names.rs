@@ -86,15 +86,6 @@ impl Names {
         self.subject(run, "event.>")
     }
 
-    pub(super) fn results_of(&self, run: &str) -> String {
-        self.subject(run, "event.result.*")
-    }
-
-    /// Beginnings of attempts, and attempts that came to no end.
-    pub(super) fn attempts_of(&self, run: &str) -> [String; 2] {
-        ["event.began.*.*", "event.failed.*.*"].map(|rest| self.subject(run, rest))
-    }
-
     /// Where workers say what is no event: no stream keeps it.
     pub(super) fn notes(&self, run: &str) -> String {
         self.subject(run, "note")
