@@ -56,8 +56,12 @@ pub(crate) enum CliError {
     Stopped,
     /// Ctrl-C in a search.
     #[cfg(feature = "search")]
-    #[error("stopped; `nosc search --resume {}` goes on from here", .folder.display())]
-    Paused { folder: PathBuf },
+    #[error("stopped; `nosc search --resume {}{}` goes on from here", .folder.display(), if *.is_elsewhere { " --queue URL" } else { "" })]
+    Paused {
+        folder: PathBuf,
+        /// Whether its trials are on a server.
+        is_elsewhere: bool,
+    },
     /// Ctrl-C where what is complete is kept.
     #[cfg(feature = "search")]
     #[error("stopped; rules that are complete are kept: the same command goes on from here")]

@@ -140,7 +140,10 @@ fn shown(
     let why = format!("`nosc export {} --columns trial,state,reason` says why", folder.display());
     let is_nothing_done = !trials.iter().any(|trial| trial.state == TrialState::Done);
     match ending {
-        Ending::Stopped => Err(CliError::Paused { folder: folder.to_owned() }),
+        Ending::Stopped => {
+            let is_elsewhere = arguments.queue.is_some();
+            Err(CliError::Paused { folder: folder.to_owned(), is_elsewhere })
+        }
         _ if failed > 0 && (arguments.retry_failed || is_nothing_done) => {
             let trials = counted(&failed.to_string(), "trial", "trials");
             Err(CliError::Problems(format!("{trials} failed, as often as they were tried; {why}")))

@@ -37,7 +37,7 @@ fn text(status: &QueueStatus) -> String {
     let mut text = format!(
         "queue {queue} on {server} (nats-server {version})\n\
          {in_training} in training, {}, a lease of {lease} s, {:.1} MB\n",
-        counted(&waiting_workers.to_string(), "worker waits", "workers wait"),
+        counted(&waiting_workers.to_string(), "job of a worker waits", "jobs of workers wait"),
         *bytes as f64 / 1e6,
     );
     if runs.is_empty() {

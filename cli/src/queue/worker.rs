@@ -22,6 +22,10 @@ pub(crate) fn worker(arguments: &WorkerArguments) -> Result<(), CliError> {
     for path in &arguments.data {
         std::fs::metadata(path).map_err(|source| CliError::Read { path: path.clone(), source })?;
     }
+    if let Some(path) = &arguments.log {
+        let opened = std::fs::OpenOptions::new().create(true).append(true).open(path);
+        opened.map_err(|source| CliError::Write { path: path.clone(), source })?;
+    }
     let log = arguments.log.clone().unwrap_or_else(|| NOWHERE.into());
     let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
     let jobs = arguments.jobs.map_or_else(cores, usize::from);

@@ -14,6 +14,7 @@ use super::control::Control;
 use super::events::{Heard, Reader};
 use super::key::TaskKey;
 use super::limits::plain;
+use super::names::{CONSUMER, Kind};
 use super::pending::{Pending, Place};
 use super::streams;
 
@@ -22,6 +23,8 @@ const BETWEEN: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(30)]
 /// How soon it is looked at where there is doubt, and where it did not answer.
 const SOON: Duration = Duration::from_millis(500);
 const AFTER_TROUBLE: Duration = Duration::from_secs(1);
+/// So many looks in a row the server has tasks and gives none, before they are put again.
+const MOST_STUCK: u32 = 3;
 
 impl Control {
     pub(super) fn is_time_to_look(&mut self) -> bool {
@@ -72,9 +75,28 @@ impl Control {
             self.made = Some(made);
         }
         let tasks = self.keys(tasks);
+        self.free(&tasks, &there).await?;
         for key in there.into_iter().filter(|key| !tasks.contains(key)) {
             // It has its end, or is lost and will be put again.
             self.recall(key);
+        }
+        Ok(())
+    }
+
+    /// Tasks that the server has and gives to nobody, which happens to servers that were killed: thrown away, and put again.
+    async fn free(&mut self, tasks: &BTreeSet<TaskKey>, there: &[TaskKey]) -> Result<(), String> {
+        let stream = self.link.stream(self.link.names.tasks()).await?;
+        let info = stream.consumer_info(CONSUMER).await.map_err(|error| error.to_string())?;
+        let is_stuck = !tasks.is_empty() && info.num_pending == 0 && info.num_ack_pending == 0;
+        self.stuck = if is_stuck { self.stuck + 1 } else { 0 };
+        if self.stuck < MOST_STUCK {
+            return Ok(());
+        }
+        self.stuck = 0;
+        for key in there.iter().filter(|key| tasks.contains(key)) {
+            let subject = self.link.names.of(&self.run, Kind::Task, key);
+            self.link.delete(self.link.names.tasks(), &subject).await?;
+            self.put(*key);
         }
         Ok(())
     }

@@ -95,6 +95,8 @@ pub(super) struct Control {
     pub(super) next_look: Instant,
     /// Tasks in a row that the server did not take.
     pub(super) doubts: u32,
+    /// Looks in a row at which the server had tasks and gave none.
+    pub(super) stuck: u32,
     pub(super) connection: u64,
     remarks: Remarks,
 }
@@ -128,6 +130,7 @@ impl Control {
             handed: 0,
             next_look: Instant::now(),
             doubts: 0,
+            stuck: 0,
             connection: 0,
         }
     }

@@ -29,6 +29,8 @@ const EXPIRES: Duration = Duration::from_secs(20);
 const AFTER_RETURN: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(30)];
 /// How long a task of another version stays with the queue.
 const OTHER_VERSION: Duration = Duration::from_secs(30);
+/// What is said last may take so long.
+const GOODBYE: Duration = Duration::from_secs(2);
 /// Time between two looks whether the worker is to stop, or has been idle.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -194,7 +196,7 @@ pub fn work(
         let watched = shared.watch(options, &stop, &sender, &mut slots).await;
         drop(answers);
         // What was said last is to arrive.
-        drop(timeout(ANSWER, shared.link.client.flush()).await);
+        drop(timeout(GOODBYE, shared.link.client.flush()).await);
         watched.map(|()| shared.counters.counts())
     });
     runtime.shutdown_background();
@@ -427,7 +429,8 @@ impl Shared {
             fate = attempt.run(carrier) => fate,
             () = beat(&acker, lease.min(task.lease)) => return false,
             () = self.stopped(Stop::Now) => {
-                drop(timeout(ANSWER, attempt.give_back()).await);
+                // Whoever is not told gets it after the lease.
+                drop(timeout(GOODBYE, attempt.give_back()).await);
                 Fate::Returned("the worker stops".to_owned())
             }
         };
