@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test helper may stop")]
 
 mod access;
+mod data;
 mod hostile;
 mod network;
 mod scene;

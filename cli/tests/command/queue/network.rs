@@ -10,6 +10,17 @@ use super::scene::{SEARCH, Scene, wanted};
 /// Three leases.
 const AWAY: Duration = Duration::from_secs(3);
 
+/// Cuts the way for longer than a lease; what was on it is gone or not.
+fn cut(proxy: &Proxy, is_forgotten: bool) {
+    proxy.cut();
+    std::thread::sleep(AWAY);
+    if is_forgotten {
+        // As a router does that has begun anew.
+        proxy.forget();
+    }
+    proxy.mend();
+}
+
 #[test]
 fn workers_behind_a_network_that_is_cut_lose_nothing() {
     let Some(mut scene) = Scene::new() else { return };
@@ -19,13 +30,7 @@ fn workers_behind_a_network_that_is_cut_lose_nothing() {
     let workers = [scene.worker_at(&proxy.url(), &[]), scene.worker_at(&proxy.url(), &[])];
     for is_forgotten in [false, true] {
         heard.next_new();
-        proxy.cut();
-        std::thread::sleep(AWAY);
-        if is_forgotten {
-            // As a router does that has begun anew: what was on its way is gone.
-            proxy.forget();
-        }
-        proxy.mend();
+        cut(&proxy, is_forgotten);
     }
     scene.check(search, "r", wanted());
     for worker in workers {
@@ -42,12 +47,7 @@ fn a_search_behind_a_network_that_is_cut_loses_nothing() {
     let worker = scene.worker(&[]);
     for (count, is_forgotten) in [(1, false), (4, true)] {
         scene.until_ended("r", count);
-        proxy.cut();
-        std::thread::sleep(AWAY);
-        if is_forgotten {
-            proxy.forget();
-        }
-        proxy.mend();
+        cut(&proxy, is_forgotten);
     }
     scene.check(search, "r", wanted());
     assert_eq!(worker.stop().done, 10);

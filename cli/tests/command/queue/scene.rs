@@ -16,38 +16,20 @@ use crate::session::{Outcome, Session};
 
 /// Whatever a test waits for comes sooner.
 pub(super) const LIMIT: Duration = Duration::from_mins(2);
+/// Arguments of a search, and more of them.
+macro_rules! search {
+    ($($more:literal),*) => {
+        &[
+            "search", "small", "--task", "quadratic", "--seed", "3", "--sampler", "random", "--baselines",
+            "none", "--quiet", $($more),*
+        ]
+    };
+}
+
 /// A search without its steps and budget.
-pub(super) const OTHER: &[&str] = &[
-    "search",
-    "small",
-    "--task",
-    "quadratic",
-    "--seed",
-    "3",
-    "--sampler",
-    "random",
-    "--baselines",
-    "none",
-    "--quiet",
-];
+pub(super) const OTHER: &[&str] = search!();
 /// A search of ten rules. Each takes some tenths of a second in a build that is not optimized.
-pub(super) const SEARCH: &[&str] = &[
-    "search",
-    "small",
-    "--task",
-    "quadratic",
-    "--seed",
-    "3",
-    "--sampler",
-    "random",
-    "--baselines",
-    "none",
-    "--quiet",
-    "--steps",
-    "60000",
-    "--budget",
-    "10",
-];
+pub(super) const SEARCH: &[&str] = search!("--steps", "60000", "--budget", "10");
 
 /// Waits for it.
 #[track_caller]

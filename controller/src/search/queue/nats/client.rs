@@ -19,6 +19,8 @@ use crate::search::queue::message::Assignment;
 
 /// Most characters that the name of a run takes from its folder.
 const FOLDER: usize = 40;
+/// No task or usual result is larger than this.
+const LEAST_PAYLOAD: usize = 64 << 10;
 /// How long the end of a search waits for what it has still to say.
 const GOODBYE: Duration = Duration::from_secs(12);
 
@@ -88,6 +90,14 @@ impl NatsQueue {
         let (tells, told) = channel();
         let link = runtime.block_on(async {
             let link = Link::open(address, &format!("nosc search {run}")).await?;
+            let most = link.client.server_info().max_payload;
+            if most < LEAST_PAYLOAD {
+                let what = format!("the NATS server {}", link.server);
+                let reason = format!(
+                    "it takes messages of {most} bytes only; raise its `max_payload`, which is 1 MB if nobody sets it"
+                );
+                return Err(NatsError::Stream { what, reason });
+            }
             let lease = streams::ensure(&link, lease, USUAL_LEASE).await?;
             Ok((link, lease))
         });

@@ -191,7 +191,8 @@ fn on(
         failed: search.failed,
         seconds,
         ideal_seconds,
-        overhead: (ideal_seconds > 0.0).then(|| seconds / ideal_seconds - 1.0),
+        // Of a part of the tasks it says nothing.
+        overhead: (ideal_seconds > 0.0 && !is_stopped).then(|| seconds / ideal_seconds - 1.0),
         workers,
         tasks: submitted,
         attempts: crew.counts.begun.load(Ordering::Relaxed),
