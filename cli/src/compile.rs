@@ -51,7 +51,7 @@ pub(crate) fn compile(arguments: &CompileArguments, colour: Colour) -> Result<()
         parameter: arguments.param_type,
         gradient: arguments.grad_type,
         rounding: arguments.rounding,
-        guarded: false,
+        ..Edges::default()
     };
     let selected = select(&arguments.source, &[], colour)?;
     let (mut pieces, mut stats) = (Vec::new(), Vec::new());

@@ -194,6 +194,7 @@ pub(crate) fn scalars(lowered: &LoweredRule) -> Vec<String> {
         Scalar::Debias(decay) => format!("1 / (1 - {}^(t + 1))", text(decay)),
         Scalar::Holds(op, a, b) => format!("where({} {} {}, 1, 0)", text(a), op.name(), text(b)),
         Scalar::GuardScale => "scale of the gradients".to_owned(),
+        Scalar::WeightDecay => "strength of the weight decay".to_owned(),
         Scalar::GuardLimit => "limit of the gradients".to_owned(),
         Scalar::NoiseScale => "sqrt(1 / (1 + t)^0.55)".to_owned(),
         // Derived scalars are made of the others.

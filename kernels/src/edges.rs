@@ -28,6 +28,22 @@ pub struct Edges {
     /// Whether gradients are multiplied by a number and clipped before the rule sees them:
     /// [`GradientGuard`].
     pub guarded: bool,
+    /// Which weight decay is added; its strength is an argument of the step.
+    pub weight_decay: DecayKind,
+}
+
+/// Where a weight decay of strength d is added to a rule, in f32, with w rounded to f32. It is no part of
+/// the rule: its key, its states and their names are what they are without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum DecayKind {
+    /// Nowhere.
+    #[default]
+    None,
+    /// To the gradient: the rule sees `g + d*w`, after the guard. The gradient of an L2 penalty of `d/2`.
+    L2,
+    /// To the update: `w <- w - c*(u + d*w)`, `c` the learning rate with its schedule. Loshchilov and Hutter,
+    /// *Decoupled Weight Decay Regularization*, 2019.
+    Decoupled,
 }
 
 impl Edges {

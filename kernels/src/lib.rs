@@ -26,7 +26,7 @@ pub mod cuda;
 mod compile;
 
 pub use compile::{Backend, Compiled, KernelCache, compile};
-pub use edges::{Edges, GradientGuard, ROUNDING_SITE, Rounding};
+pub use edges::{DecayKind, Edges, GradientGuard, ROUNDING_SITE, Rounding};
 pub use float_vec::FloatVec;
 pub use lowered::{LowerError, LoweredRule, MAX_PLAN};
 pub use plan::ElementType;

@@ -7,7 +7,7 @@ use nosc_compiler::scalar;
 use nosc_compiler::tree::{Live, Node, NodeId, StateId, StateKind};
 
 use crate::derived::{DerivedId, Number};
-use crate::edges::{self, Edges, ROUNDING_SITE};
+use crate::edges::{self, DecayKind, Edges, ROUNDING_SITE};
 use crate::element;
 use crate::math::{self, Ops, Place};
 use crate::plan::{Array, ElementType, Instruction, Plan, PlanBuilder, Value, Word, verify};
@@ -197,6 +197,7 @@ impl Lowering<'_> {
             self.plan.store(Array::State(slot as u16), value);
         }
         let update = self.value(rule.update);
+        let update = self.decayed(update, DecayKind::Decoupled);
         self.last_line(update);
         Ok(())
     }
@@ -218,6 +219,17 @@ impl Lowering<'_> {
         self.plan.store(Array::Parameter, rounded);
     }
 
+    /// The value with the weight decay, if it is of this kind.
+    fn decayed(&mut self, value: Value, kind: DecayKind) -> Value {
+        if self.edges.weight_decay != kind {
+            return value;
+        }
+        let strength = self.scalar(Scalar::WeightDecay);
+        let w = self.weight();
+        let decay = self.plan.mul(strength, w);
+        self.plan.add(value, decay)
+    }
+
     fn weight(&mut self) -> Value {
         edges::loaded(&mut self.plan, Array::Parameter, self.edges.parameter)
     }
@@ -225,9 +237,11 @@ impl Lowering<'_> {
     /// The gradient as the rule sees it.
     fn gradient(&mut self) -> Value {
         let g = edges::loaded(&mut self.plan, Array::Gradient, self.edges.gradient);
-        if !self.edges.guarded {
-            return g;
-        }
+        let g = if self.edges.guarded { self.guarded(g) } else { g };
+        self.decayed(g, DecayKind::L2)
+    }
+
+    fn guarded(&mut self, g: Value) -> Value {
         let (scale, limit) = (self.scalar(Scalar::GuardScale), self.scalar(Scalar::GuardLimit));
         let scaled = self.plan.mul(g, scale);
         let least = self.plan.neg(limit);

@@ -36,6 +36,8 @@ pub enum Scalar {
     GuardScale,
     /// [`GradientGuard::limit`].
     GuardLimit,
+    /// [`StepInputs::weight_decay`].
+    WeightDecay,
     /// An f32 expression of the others, in [`ScalarProgram::derived`].
     Derived(DerivedId),
 }
@@ -57,6 +59,8 @@ pub struct StepInputs<'a> {
     pub states: &'a [f64],
     /// What gradients go through, if the rule was lowered with a guard.
     pub guard: GradientGuard,
+    /// Strength of the weight decay, if the rule was lowered with one.
+    pub weight_decay: f64,
 }
 
 /// The scalars of one step, and the memory in which they are worked out.
@@ -153,7 +157,7 @@ impl ScalarProgram {
         program
     }
 
-    /// Whether anything but the learning rate, the parameters and the guard is looked at.
+    /// Whether anything but the learning rate, the parameters, the guard and the weight decay is looked at.
     fn finds_what_varies(&self, rule: &Rule) -> bool {
         let by_step = |scalar: &Scalar| matches!(scalar, Scalar::Debias(_) | Scalar::NoiseScale);
         let mut nodes = self.nodes.iter().chain(&self.schedule_nodes);
@@ -189,7 +193,8 @@ impl ScalarProgram {
         &self.uniform_states
     }
 
-    /// Whether the scalars of two steps may differ though learning rate, parameters and guard do not.
+    /// Whether the scalars of two steps may differ though learning rate, parameters, guard and
+    /// weight decay do not.
     pub fn varies_by_step(&self) -> bool {
         self.varies_by_step
     }
@@ -275,6 +280,7 @@ impl ScalarProgram {
             Scalar::NoiseScale => noise_scale(inputs.step),
             Scalar::GuardScale => inputs.guard.scale as f32,
             Scalar::GuardLimit => inputs.guard.limit as f32,
+            Scalar::WeightDecay => inputs.weight_decay as f32,
             // Only outputs are, and those are taken from `derived` below.
             Scalar::Derived(_) => f32::NAN,
         };

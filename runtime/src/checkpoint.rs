@@ -69,7 +69,7 @@ impl Optimizer {
     ///
     /// [`CheckpointError::Format`] if safetensors refuses a tensor.
     pub fn to_checkpoint(&self) -> Result<Vec<u8>, CheckpointError> {
-        self.host.to_checkpoint(|slot, tensor| {
+        self.engine.host.to_checkpoint(|slot, tensor| {
             Ok(self.states.get(slot, tensor).unwrap_or_default().into())
         })
     }
@@ -80,10 +80,10 @@ impl Optimizer {
     ///
     /// As [`Optimizer::load`].
     pub fn load_bytes(&mut self, bytes: &[u8]) -> Result<(), CheckpointError> {
-        let restored = self.host.restored(bytes)?;
+        let restored = self.engine.host.restored(bytes)?;
         self.states = restored.states;
-        self.host = restored.host;
-        self.forget_scalars();
+        self.engine.host = restored.host;
+        self.engine.forget_scalars();
         Ok(())
     }
 }
@@ -374,12 +374,15 @@ mod tests {
             let bytes = optimizer(Some(alpha), Some(total)).to_checkpoint().unwrap();
             resumed.load_bytes(&bytes).unwrap();
             assert_eq!(
-                (resumed.host.parameters[0], resumed.host.total_steps),
+                (resumed.engine.host.parameters[0], resumed.engine.host.total_steps),
                 (alpha, Some(total))
             );
         }
         let mut explicit = optimizer(Some(3.0), Some(7));
         explicit.load_bytes(&resumed.to_checkpoint().unwrap()).unwrap();
-        assert_eq!((explicit.host.parameters[0], explicit.host.total_steps), (3.0, Some(7)));
+        assert_eq!(
+            (explicit.engine.host.parameters[0], explicit.engine.host.total_steps),
+            (3.0, Some(7))
+        );
     }
 }

@@ -1,16 +1,13 @@
 //! The optimizer whose arrays are in the memory of a GPU.
 
-use std::path::Path;
-
 use nosc_kernels::cuda::{
     CudaError, Device, DeviceTensor, GradientChecks, Launcher, Place, Row, Stream,
 };
 use nosc_kernels::scalars::StepScalars;
-use nosc_kernels::{Edges, ElementType, FloatVec, GradientGuard, LoweredRule};
+use nosc_kernels::{DecayKind, Edges, ElementType, FloatVec, GradientGuard, LoweredRule};
 
-use crate::checkpoint::{Restored, read, write};
 use crate::compiled::CompiledRule;
-use crate::error::{CheckpointError, RuntimeError};
+use crate::error::RuntimeError;
 use crate::guard::NonFinite;
 use crate::host::Host;
 use crate::options::{Settings, StepOptions, StepOutcome};
@@ -49,13 +46,13 @@ const ALIGNED: usize = 64;
 /// the graph brings those: step number, learning rate, hyper-parameters.
 #[derive(Debug)]
 pub struct CudaOptimizer {
-    host: Host,
+    pub(crate) host: Host,
     device: Device,
-    stream: Stream,
+    pub(crate) stream: Stream,
     /// An array for each slot, with the elements of all tensors.
-    states: Vec<DeviceTensor>,
+    pub(crate) states: Vec<DeviceTensor>,
     /// Where tensors start in those.
-    starts: Vec<usize>,
+    pub(crate) starts: Vec<usize>,
     /// Launchers of the steps so far, by types and options.
     formations: Vec<Formation>,
     /// The one of the last step, and whether that clips by the norm.
@@ -70,6 +67,7 @@ pub struct CudaOptimizer {
 struct Formation {
     types: Vec<(ElementType, ElementType)>,
     guarded: bool,
+    decay: DecayKind,
     groups: Vec<Group>,
     /// Whether a step of it has been recorded that does not clip by the norm, and one that does.
     recorded: [bool; 2],
@@ -218,17 +216,19 @@ impl CudaOptimizer {
             return Err(CudaError::Call(fault).into());
         }
         options.check()?;
-        let guarded = is_guarded(options);
+        let (guarded, decay) = (is_guarded(options), options.weight_decay.kind());
         let types = || {
             let pairs = parameters.iter().zip(gradients);
             pairs.map(|(w, g)| (w.element_type(), g.element_type()))
         };
         let clips = options.clip_norm.is_some();
-        let fits = |f: &Formation| f.guarded == guarded && types().eq(f.types.iter().copied());
+        let fits = |f: &Formation| {
+            f.guarded == guarded && f.decay == decay && types().eq(f.types.iter().copied())
+        };
         let place = if let Some(known) = self.formations.iter().position(fits) {
             known
         } else {
-            let formation = self.formation(types().collect(), guarded)?;
+            let formation = self.formation(types().collect(), guarded, decay)?;
             self.formations.push(formation);
             self.formations.len() - 1
         };
@@ -243,11 +243,13 @@ impl CudaOptimizer {
         &self,
         types: Vec<(ElementType, ElementType)>,
         guarded: bool,
+        decay: DecayKind,
     ) -> Result<Formation, RuntimeError> {
         let mut groups: Vec<(Edges, Vec<usize>)> = Vec::new();
         for (tensor, (parameter, gradient)) in types.iter().copied().enumerate() {
             let rounding = self.host.settings.rounding;
-            let edges = Edges { parameter, gradient, rounding, guarded }.normal();
+            let edges =
+                Edges { parameter, gradient, rounding, guarded, weight_decay: decay }.normal();
             match groups.iter_mut().find(|(known, _)| *known == edges) {
                 Some((_, tensors)) => tensors.push(tensor),
                 None => groups.push((edges, vec![tensor])),
@@ -266,7 +268,7 @@ impl CudaOptimizer {
             Ok(Group { lowered, tensors, launcher, scalars: StepScalars::default() })
         };
         let groups = groups.into_iter().map(group).collect::<Result<Vec<_>, _>>()?;
-        Ok(Formation { types, guarded, groups, recorded: [false; 2] })
+        Ok(Formation { types, guarded, decay, groups, recorded: [false; 2] })
     }
 
     /// Begins a step that has been recorded: puts its numbers into the stream, to be followed by the graph. The step
@@ -289,8 +291,10 @@ impl CudaOptimizer {
         }
         let _current = self.stream.enter()?;
         let (guarded, clips) = (is_guarded(options), options.clip_norm.is_some());
+        let decay = options.weight_decay.kind();
         // Whichever of them the graph is.
-        let is_it = |f: &Formation| f.guarded == guarded && f.recorded[usize::from(clips)];
+        let fits = |f: &Formation| f.guarded == guarded && f.decay == decay;
+        let is_it = |f: &Formation| fits(f) && f.recorded[usize::from(clips)];
         let places: Vec<usize> =
             (0..self.formations.len()).filter(|place| is_it(&self.formations[*place])).collect();
         if places.is_empty() {
@@ -383,11 +387,10 @@ impl CudaOptimizer {
         places: &[usize],
         options: &StepOptions,
     ) -> Result<Vec<f64>, RuntimeError> {
-        let rate = options.learning_rate;
-        let starts = self.host.starts(rate)?;
+        let starts = self.host.starts(options.learning_rate)?;
         let uniform = self.host.uniform_states(starts.as_deref());
         // With a norm the device finds the scale.
-        let inputs = self.host.inputs(rate, options.guard(None), &uniform);
+        let inputs = self.host.inputs(options, options.guard(None), &uniform);
         for place in places {
             for group in &mut self.formations[*place].groups {
                 let lowered = &group.lowered;
@@ -413,7 +416,8 @@ impl CudaOptimizer {
             }
         }
         if let (Some(checks), Some(most)) = (&mut self.checks, options.clip_norm) {
-            checks.put_limits(stream, options.loss_scale, most)?;
+            let sign = if options.maximize { -1.0 } else { 1.0 };
+            checks.put_limits(stream, sign * options.loss_scale, most)?;
         }
         Ok(after)
     }
@@ -520,63 +524,6 @@ impl CudaOptimizer {
     /// [`RuntimeError`] if the rule has no such parameter or the value is not finite.
     pub fn set(&mut self, name: &str, value: f64) -> Result<(), RuntimeError> {
         self.host.set(name, value)
-    }
-
-    /// Writes the whole state to a file, atomically; [`Optimizer::load`](crate::Optimizer::load) takes it too. Waits for
-    /// the stream.
-    ///
-    /// # Errors
-    ///
-    /// [`CheckpointError::Io`], and then a file that was there is as before; [`CheckpointError::Device`].
-    pub fn save(&self, path: &Path) -> Result<(), CheckpointError> {
-        write(path, &self.to_checkpoint()?)
-    }
-
-    /// Takes state, step, skipped steps and seed from a file, also from one of an optimizer on the CPU. Hyper-parameters
-    /// and the total of steps come from the file too, unless the settings name them. Waits for the stream.
-    ///
-    /// # Errors
-    ///
-    /// [`CheckpointError`] if the file is not a checkpoint of this rule for these tensors; the optimizer is then as
-    /// before. [`CheckpointError::Device`] if the device failed; then the states are lost.
-    pub fn load(&mut self, path: &Path) -> Result<(), CheckpointError> {
-        self.load_bytes(&read(path)?)
-    }
-
-    /// The checkpoint as bytes. Waits for the stream.
-    ///
-    /// # Errors
-    ///
-    /// [`CheckpointError::Device`].
-    pub fn to_checkpoint(&self) -> Result<Vec<u8>, CheckpointError> {
-        self.host.to_checkpoint(|slot, tensor| {
-            let start = self.starts[tensor];
-            let range = start..start + self.host.lengths[tensor];
-            match self.states[slot].read(&self.stream, range)? {
-                FloatVec::F32(values) => Ok(values.into()),
-                _ => Err(CheckpointError::Format("states are not of f32".to_owned())),
-            }
-        })
-    }
-
-    /// As [`CudaOptimizer::load`], from bytes.
-    ///
-    /// # Errors
-    ///
-    /// As [`CudaOptimizer::load`].
-    pub fn load_bytes(&mut self, bytes: &[u8]) -> Result<(), CheckpointError> {
-        let Restored { host, states } = self.host.restored(bytes)?;
-        for (slot, array) in self.states.iter_mut().enumerate() {
-            let mut values = vec![0.0_f32; array.len()];
-            for (tensor, start) in self.starts.iter().enumerate() {
-                let from = states.get(slot, tensor).unwrap_or_default();
-                values[*start..*start + from.len()].copy_from_slice(from);
-            }
-            // In place: recorded steps know the arrays by their addresses.
-            array.copy_from_host(&self.stream, FloatVec::F32(values).as_floats())?;
-        }
-        self.host = host;
-        Ok(())
     }
 }
 

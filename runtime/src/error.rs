@@ -69,6 +69,14 @@ pub enum RuntimeError {
         /// The length that the optimizer was made for.
         expected: usize,
     },
+    /// States that are one number a rule are missing, or too many.
+    #[error("{found} states that are one number a rule, expected {expected}")]
+    UniformStates {
+        /// How many were given.
+        found: usize,
+        /// How many the rule has.
+        expected: usize,
+    },
     /// A gradient is infinite or NaN, and the policy is to stop.
     #[error("gradient of tensor {tensor}, element {element} is {value}")]
     NonFiniteGradient {

@@ -5,7 +5,7 @@ use nosc_kernels::scalars::StepInputs;
 
 use crate::compiled::CompiledRule;
 use crate::error::RuntimeError;
-use crate::options::Settings;
+use crate::options::{Settings, StepOptions};
 
 /// An optimizer without arrays.
 #[derive(Debug, Clone)]
@@ -41,9 +41,6 @@ impl Host {
         settings: Settings,
     ) -> Result<Host, RuntimeError> {
         let parameters = compiled.values(&settings.parameters)?;
-        if lengths.len() as u64 + u64::from(settings.first_tensor) >= u64::from(u32::MAX) {
-            return Err(RuntimeError::TooManyTensors(lengths.len()));
-        }
         let progress = Progress {
             step: 0,
             skipped: 0,
@@ -52,7 +49,18 @@ impl Host {
         };
         let (restored, total_steps) = (Vec::new(), settings.total_steps);
         let lengths = lengths.to_vec();
-        Ok(Host { compiled, settings, restored, parameters, total_steps, lengths, progress })
+        let host =
+            Host { compiled, settings, restored, parameters, total_steps, lengths, progress };
+        host.check_count(host.lengths.len())?;
+        Ok(host)
+    }
+
+    /// Whether so many tensors have numbers.
+    pub(crate) fn check_count(&self, tensors: usize) -> Result<(), RuntimeError> {
+        if tensors as u64 + u64::from(self.settings.first_tensor) >= u64::from(u32::MAX) {
+            return Err(RuntimeError::TooManyTensors(tensors));
+        }
+        Ok(())
     }
 
     /// Sets a hyper-parameter from the next step on.
@@ -87,18 +95,19 @@ impl Host {
     /// What the scalars of the next step are made of; `states` are those that are one number a rule.
     pub(crate) fn inputs<'a>(
         &'a self,
-        learning_rate: f64,
+        options: &StepOptions,
         guard: GradientGuard,
         states: &'a [f64],
     ) -> StepInputs<'a> {
         StepInputs {
             step: self.progress.step,
             total_steps: self.total_steps,
-            learning_rate,
+            learning_rate: options.learning_rate,
             parameters: &self.parameters,
             seed: self.progress.seed,
             states,
             guard,
+            weight_decay: options.weight_decay.strength(),
         }
     }
 
@@ -107,9 +116,14 @@ impl Host {
         if self.progress.step > 0 {
             return Ok(None);
         }
+        self.first_values(learning_rate).map(Some)
+    }
+
+    /// Values of all states before step 0.
+    pub(crate) fn first_values(&self, learning_rate: f64) -> Result<Vec<f64>, RuntimeError> {
         let lowered = self.compiled.lowered();
-        let inputs = self.inputs(learning_rate, GradientGuard::default(), &[]);
-        Ok(Some(lowered.scalars.initial_states(&lowered.canonical, &inputs)?))
+        let inputs = self.inputs(&StepOptions::new(learning_rate), GradientGuard::default(), &[]);
+        Ok(lowered.scalars.initial_states(&lowered.canonical, &inputs)?)
     }
 
     /// The states that are one number a rule, before the next step.

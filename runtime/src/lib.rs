@@ -33,14 +33,18 @@ pub mod library;
 mod options;
 mod host;
 mod optimizer;
+mod stateless;
 mod tensors;
 mod states;
 mod pool;
 mod guard;
 mod step;
+mod engine;
 mod checkpoint;
 #[cfg(feature = "cuda")]
 mod cuda_optimizer;
+#[cfg(feature = "cuda")]
+mod cuda_checkpoint;
 mod placed;
 mod error;
 
@@ -56,5 +60,7 @@ pub use nosc_kernels::cuda::{CudaError, Device, DeviceTensor, Graph, Stream, dev
 pub use nosc_kernels::floats::{Floats, FloatsMut, bf16, f16};
 pub use nosc_kernels::{Backend, ElementType, FloatVec, Rounding};
 pub use optimizer::Optimizer;
-pub use options::{Settings, StepOptions, StepOutcome};
+pub use options::{Settings, StepOptions, StepOutcome, WeightDecay};
 pub use placed::{PlacedOptimizer, Placement};
+pub use stateless::{Lists, Moment, StatelessOptimizer};
+pub use step::TensorPlace;

@@ -1,6 +1,6 @@
 //! What may be chosen of an optimizer and of a step, and what a step did.
 
-use nosc_kernels::{GradientGuard, Rounding};
+use nosc_kernels::{DecayKind, GradientGuard, Rounding};
 
 use crate::error::RuntimeError;
 use crate::guard::NonFinite;
@@ -26,9 +26,10 @@ pub struct Settings {
 
 /// Arguments of one step.
 ///
-/// A rule sees `clip(g * c / loss_scale, -clip_value, clip_value)` for a gradient g, computed in f32, where
+/// A rule sees `clip(s * g * c / loss_scale, -clip_value, clip_value)` for a gradient g, computed in f32, where
 /// `c = min(1, clip_norm / (norm + 1e-6))` as `torch.nn.utils.clip_grad_norm_` has it, and `norm` is the
-/// Euclidean norm of all gradients after the division. With the defaults it sees g.
+/// Euclidean norm of all gradients after the division; s is -1 with [`StepOptions::maximize`] and 1 without. With the
+/// defaults it sees g. The weight decay comes after that.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepOptions {
     /// Finite and at least 0.
@@ -41,6 +42,40 @@ pub struct StepOptions {
     pub clip_norm: Option<f64>,
     /// The largest magnitude of an element; at least 0.
     pub clip_value: Option<f64>,
+    /// Whether the loss is to grow: the rule sees the negative of each gradient.
+    pub maximize: bool,
+    /// A decay of the parameters besides what the rule does.
+    pub weight_decay: WeightDecay,
+}
+
+/// A decay of the parameters that is added to whatever the rule does; its strength, here `d`, is finite and at
+/// least 0. With another kind than before, the rule is compiled once more; with another strength, it is not.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum WeightDecay {
+    /// None.
+    #[default]
+    None,
+    /// The rule sees `g + d*w`.
+    L2(f64),
+    /// The update is `u + d*w`, and so the decay a step is that times the learning rate with its schedule.
+    Decoupled(f64),
+}
+
+impl WeightDecay {
+    pub(crate) fn kind(self) -> DecayKind {
+        match self {
+            WeightDecay::None => DecayKind::None,
+            WeightDecay::L2(_) => DecayKind::L2,
+            WeightDecay::Decoupled(_) => DecayKind::Decoupled,
+        }
+    }
+
+    pub(crate) fn strength(self) -> f64 {
+        match self {
+            WeightDecay::None => 0.0,
+            WeightDecay::L2(strength) | WeightDecay::Decoupled(strength) => strength,
+        }
+    }
 }
 
 /// What a step did.
@@ -62,6 +97,8 @@ impl StepOptions {
             found_inf: false,
             clip_norm: None,
             clip_value: None,
+            maximize: false,
+            weight_decay: WeightDecay::None,
         }
     }
 
@@ -86,6 +123,11 @@ impl StepOptions {
                 return Err(RuntimeError::StepOption { option, value, expected });
             }
         }
+        let value = self.weight_decay.strength();
+        if !(value >= 0.0 && value.is_finite()) {
+            let (option, expected) = ("weight_decay", "a finite number of at least 0");
+            return Err(RuntimeError::StepOption { option, value, expected });
+        }
         Ok(())
     }
 
@@ -98,6 +140,7 @@ impl StepOptions {
         // A NaN stays: `f64::min` would make it 1.
         let coefficient = if coefficient > 1.0 { 1.0 } else { coefficient };
         let limit = self.clip_value.unwrap_or(f64::INFINITY);
-        GradientGuard { scale: coefficient / self.loss_scale, limit }
+        let sign = if self.maximize { -1.0 } else { 1.0 };
+        GradientGuard { scale: sign * coefficient / self.loss_scale, limit }
     }
 }

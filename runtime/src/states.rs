@@ -76,25 +76,83 @@ impl States {
         let start = self.starts.get(slot)? + self.offsets.get(tensor)?;
         self.memory.floats_mut().get_mut(start..start + self.lengths.get(tensor)?)
     }
+}
 
+/// All arrays of each slot, one after the other.
+fn slots_of<'a>(memory: &'a mut Memory, starts: &[usize]) -> Slices<'a> {
+    let mut slots = SmallVec::new();
+    let mut rest = memory.floats_mut();
+    let mut taken = 0;
+    for (slot, start) in starts.iter().enumerate() {
+        let (_, from_start) = std::mem::take(&mut rest).split_at_mut(start - taken);
+        let end = starts.get(slot + 1).map_or(from_start.len(), |next| next - start);
+        let (own, after) = from_start.split_at_mut(end);
+        (rest, taken) = (after, start + end);
+        slots.push(own);
+    }
+    slots
+}
+
+/// The states of one tensor or a part of it, by slot.
+pub(crate) type Slices<'a> = SmallVec<[&'a mut [f32]; 16]>;
+
+/// The states of a list of tensors, wherever they stand.
+pub(crate) trait StateArrays {
     /// Number of slots.
-    pub(crate) fn slots(&self) -> usize {
+    fn slots(&self) -> usize;
+    /// The states of each tensor.
+    fn iter(&mut self) -> impl Iterator<Item = Slices<'_>>;
+    /// Sets all elements of each slot to a value.
+    fn fill(&mut self, values: &[f32]) {
+        for mut states in self.iter() {
+            for (state, value) in states.iter_mut().zip(values) {
+                // A fresh array is zero already, and not written before it is needed.
+                if state.iter().any(|x| x.to_bits() != value.to_bits()) {
+                    state.fill(*value);
+                }
+            }
+        }
+    }
+}
+
+impl StateArrays for States {
+    fn slots(&self) -> usize {
         self.starts.len()
     }
 
-    /// All arrays of each slot, one after the other.
-    pub(crate) fn slots_mut(&mut self) -> SmallVec<[&mut [f32]; 16]> {
-        let mut slots = SmallVec::new();
-        let mut rest = self.memory.floats_mut();
-        let mut taken = 0;
-        for (slot, start) in self.starts.iter().enumerate() {
-            let (_, from_start) = std::mem::take(&mut rest).split_at_mut(start - taken);
-            let end = self.starts.get(slot + 1).map_or(from_start.len(), |next| next - start);
-            let (own, after) = from_start.split_at_mut(end);
-            (rest, taken) = (after, start + end);
-            slots.push(own);
-        }
-        slots
+    fn iter(&mut self) -> impl Iterator<Item = Slices<'_>> {
+        let mut slots = slots_of(&mut self.memory, &self.starts);
+        self.lengths.iter().map(move |length| {
+            let (length, mut slices) = (*length, Slices::new());
+            for slot in &mut slots {
+                let padded = length.next_multiple_of(LINE).min(slot.len());
+                let (own, after) = std::mem::take(slot).split_at_mut(padded);
+                *slot = after;
+                slices.push(own.split_at_mut(length).0);
+            }
+            slices
+        })
+    }
+}
+
+/// States of other owners: for each tensor, those of its slots.
+#[derive(Debug)]
+pub(crate) struct Lent<'s, 'a> {
+    pub(crate) states: &'s mut [&'a mut [f32]],
+    pub(crate) slots: usize,
+    pub(crate) tensors: usize,
+}
+
+impl StateArrays for Lent<'_, '_> {
+    fn slots(&self) -> usize {
+        self.slots
+    }
+
+    fn iter(&mut self) -> impl Iterator<Item = Slices<'_>> {
+        let mut states = self.states.iter_mut();
+        let slots = self.slots;
+        (0..self.tensors)
+            .map(move |_| states.by_ref().take(slots).map(|state| &mut **state).collect())
     }
 }
 
@@ -162,12 +220,10 @@ mod tests {
                 array.fill((tensor * slots + slot) as f32 + 1.0);
             }
         }
-        for (slot, all) in states.slots_mut().iter().enumerate() {
-            let mut rest: &[f32] = all;
-            for (tensor, length) in lengths.iter().enumerate() {
-                let wanted = vec![(tensor * slots + slot) as f32 + 1.0; *length];
-                assert_eq!(rest[..*length], wanted);
-                rest = &rest[length.next_multiple_of(LINE)..];
+        for (tensor, slices) in states.iter().enumerate() {
+            assert_eq!(slices.len(), slots);
+            for (slot, slice) in slices.iter().enumerate() {
+                assert_eq!(**slice, vec![(tensor * slots + slot) as f32 + 1.0; lengths[tensor]]);
             }
         }
         let copy = states.clone();

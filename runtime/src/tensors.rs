@@ -9,7 +9,6 @@ use nosc_kernels::kernel::CHUNK_ELEMENTS;
 
 use crate::error::RuntimeError;
 use crate::pool::{Part, Pool};
-use crate::states::LINE;
 
 /// Parameters, a slice for each tensor.
 pub(crate) trait Parameters {
@@ -110,6 +109,15 @@ impl Chunks {
         Ok(Chunks { cuts: cuts.into(), pool, ends: ends.into(), shared, timed })
     }
 
+    /// The chunks of tensors of other lengths, for the same threads.
+    ///
+    /// # Errors
+    ///
+    /// As [`Chunks::new`].
+    pub(crate) fn fitted(&self, lengths: &[usize]) -> Result<Chunks, RuntimeError> {
+        Chunks::new(lengths, self.pool.clone())
+    }
+
     /// Takes note of how long one thread took for all of them.
     pub(crate) fn note(&mut self, time: Duration) {
         let (count, shortest) = self.timed;
@@ -193,12 +201,6 @@ pub(crate) struct Cut {
 }
 
 impl Cut {
-    /// Elements from its start to the next one's in the arrays of states, where tensors start at cache
-    /// lines.
-    pub(crate) fn padded(self) -> usize {
-        if self.last { self.length.next_multiple_of(LINE) } else { self.length }
-    }
-
     /// All tensors cut in chunks; where the cuts are does not depend on the threads. Empty tensors have
     /// none.
     ///

@@ -192,7 +192,16 @@ fn check_length(
 pub(crate) fn inputs<'a>(parameters: &'a [f64], step: u64, states: &'a [f64]) -> StepInputs<'a> {
     let (total_steps, learning_rate, seed) = (Some(10), 0.05, SEED);
     let guard = GradientGuard { scale: 0.75, limit: 1e20 };
-    StepInputs { step, total_steps, learning_rate, parameters, seed, states, guard }
+    StepInputs {
+        step,
+        total_steps,
+        learning_rate,
+        parameters,
+        seed,
+        states,
+        guard,
+        weight_decay: 0.01,
+    }
 }
 
 /// Parameters and first gradients of the leading elements are all pairs of special values.

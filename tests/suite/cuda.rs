@@ -2,7 +2,7 @@
 
 use nosc_compiler::canonical::CanonicalRule;
 use nosc_kernels::cuda::{CudaSource, source};
-use nosc_kernels::{Edges, ElementType, LoweredRule, Rounding};
+use nosc_kernels::{DecayKind, Edges, ElementType, LoweredRule, Rounding};
 use nosc_runtime::library;
 use nosc_tests::cuda::{Comparison, Job, Launch, Place, Program, Sanitizer, cpp_compiler};
 use nosc_tests::{FEW_VALUES, cases, generated, lowered, rule};
@@ -31,14 +31,18 @@ fn all_rules() -> Vec<LoweredRule> {
     rules
 }
 
-/// All pairs of types, with both ways of rounding, guarded or not.
+/// All pairs of types, with both ways of rounding, guarded or not, with each kind of weight decay.
 pub(super) fn all_types() -> Vec<LoweredRule> {
     let mut rules = Vec::new();
     for (number, parameter) in ElementType::ALL.into_iter().enumerate() {
         for (other, gradient) in ElementType::ALL.into_iter().enumerate() {
             let guarded = (number + other) % 2 == 1;
-            for rounding in [Rounding::Nearest, Rounding::Stochastic] {
-                let edges = Edges { parameter, gradient, rounding, guarded };
+            let kinds = [DecayKind::None, DecayKind::L2, DecayKind::Decoupled];
+            for (place, rounding) in
+                [Rounding::Nearest, Rounding::Stochastic].into_iter().enumerate()
+            {
+                let weight_decay = kinds[(number + 2 * other + place) % 3];
+                let edges = Edges { parameter, gradient, rounding, guarded, weight_decay };
                 rules.push(of("adam_rule", edges));
                 rules.push(of("t6_01", edges));
             }

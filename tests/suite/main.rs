@@ -42,6 +42,7 @@ mod refusals;
 mod schedules;
 mod settings;
 mod slots;
+mod stateless;
 mod step_options;
 mod tensors;
 

@@ -86,7 +86,8 @@ fn kernels_for_all_element_types_access_vectors() {
     let nearest = ElementType::ALL.map(|of| (of, Rounding::Nearest));
     for (number, (parameter, rounding)) in nearest.into_iter().chain(stochastic).enumerate() {
         let gradient = ElementType::ALL[(number + 1) % 4];
-        let edges = Edges { parameter, gradient, rounding, guarded: number % 2 == 0 };
+        let edges =
+            Edges { parameter, gradient, rounding, guarded: number % 2 == 0, ..Edges::default() };
         let lowered = lowered(["adam_rule", "t6_01", "powersign"][number % 3], edges);
         let image = compiled(&nvrtc, &lowered, ARCHITECTURES[0]);
         check_resources(&format!("{edges:?}"), &lowered, &image);

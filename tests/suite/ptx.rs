@@ -329,6 +329,7 @@ fn five_elements(
         seed: 0,
         states: &[],
         guard: GradientGuard::default(),
+        weight_decay: 0.0,
     };
     let scalars = lowered.scalars.step(&lowered.canonical, &inputs).unwrap().scalars;
     let mut memory = Memory::new();

@@ -1,7 +1,8 @@
 //! Clipping, loss scaling and found-inf as arguments of a step.
 
 use nosc_runtime::{
-    Backend, NonFinite, Optimizer, RuntimeError, Settings, StepOptions, StepOutcome, f16, library,
+    Backend, NonFinite, Optimizer, RuntimeError, Settings, StepOptions, StepOutcome, WeightDecay,
+    f16, library,
 };
 use nosc_tests::{compiled, gradients, rule};
 
@@ -223,5 +224,73 @@ fn options_may_change_from_step_to_step() {
         let g = guarded(&[g], scale as f32, f32::INFINITY);
         wanted.step(&mut [&mut by_hand], &[&g[0]], 0.05).unwrap();
         assert_eq!(w, by_hand, "step {step}");
+    }
+}
+
+/// By rules that have the decay in their text: `g` and the averages of it see it, or the update does.
+#[test]
+fn weight_decay_and_maximize_are_those_of_a_rule_that_is_written_with_them() {
+    let l2 = |g: &str| {
+        format!(
+            "{{ let d = {g}; let m1 = debias(ema(d, beta1)); let v1 = debias(ema(d*d, beta2)); update = m1/(sqrt(v1) + delta) }}"
+        )
+    };
+    let g: Vec<Vec<f32>> = LENGTHS.iter().map(|n| gradients(2, 0, *n)).collect();
+    let plain = StepOptions::new(0.05);
+    let (coupled, decoupled) = (WeightDecay::L2(0.125), WeightDecay::Decoupled(0.125));
+    for (name, options, written) in [
+        ("adam_rule", StepOptions { weight_decay: coupled, ..plain }, l2("g + 0.125*w")),
+        ("adam_rule", StepOptions { maximize: true, ..plain }, l2("-g")),
+        (
+            "adam_rule",
+            StepOptions { maximize: true, weight_decay: coupled, ..plain },
+            l2("-g + 0.125*w"),
+        ),
+        (
+            "adam_rule",
+            StepOptions { weight_decay: decoupled, ..plain },
+            "adam + 0.125*w".to_owned(),
+        ),
+        (
+            "sgd",
+            StepOptions { weight_decay: decoupled, clip_value: Some(0.1), ..plain },
+            "clip(g, 0.1) + 0.125*w".to_owned(),
+        ),
+        (
+            "sgd",
+            StepOptions { weight_decay: coupled, clip_value: Some(0.1), ..plain },
+            "clip(g, 0.1) + 0.125*w".to_owned(),
+        ),
+    ] {
+        let by_hand = compiled(&rule(&written), Backend::Interpreter);
+        let mut by_hand = Optimizer::new(by_hand, &LENGTHS, settings(1)).unwrap();
+        let wanted = two_steps(&mut by_hand, &g, &plain);
+        for (backend, threads) in
+            [(Backend::Interpreter, 1), (Backend::Auto, 2), (Backend::Cranelift, 1)]
+        {
+            let mut optimizer = optimizer(name, backend, threads);
+            let found = two_steps(&mut optimizer, &g, &options);
+            assert_eq!(found, wanted, "{name} {options:?} {backend}");
+        }
+    }
+}
+
+#[test]
+fn a_weight_decay_that_is_no_strength_is_refused() {
+    for strength in [-1.0, f64::NAN, f64::INFINITY] {
+        for weight_decay in [WeightDecay::L2(strength), WeightDecay::Decoupled(strength)] {
+            let mut optimizer = optimizer("sgd", Backend::Interpreter, 1);
+            let mut w: Vec<Vec<f32>> = LENGTHS.iter().map(|n| vec![1.0; *n]).collect();
+            let g = w.clone();
+            let mut w: Vec<_> = w.iter_mut().map(Into::into).collect();
+            let g: Vec<_> = g.iter().map(Into::into).collect();
+            let options = StepOptions { weight_decay, ..StepOptions::new(0.1) };
+            let error = optimizer.step_with(&mut w, &g, &options).unwrap_err();
+            assert!(
+                matches!(error, RuntimeError::StepOption { option: "weight_decay", .. }),
+                "{error}"
+            );
+            assert_eq!(optimizer.steps(), 0);
+        }
     }
 }

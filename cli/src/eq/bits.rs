@@ -377,5 +377,14 @@ impl<'a> Running<'a> {
 fn inputs<'a>(parameters: &'a [f64], step: u64, total: u64, states: &'a [f64]) -> StepInputs<'a> {
     let total_steps = Some(total);
     let guard = GradientGuard::default();
-    StepInputs { step, total_steps, learning_rate: 1.0, parameters, seed: 0, states, guard }
+    StepInputs {
+        step,
+        total_steps,
+        learning_rate: 1.0,
+        parameters,
+        seed: 0,
+        states,
+        guard,
+        weight_decay: 0.0,
+    }
 }

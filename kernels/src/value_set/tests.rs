@@ -66,6 +66,7 @@ fn after(lowered: &LoweredRule, seed: usize) -> Option<Vec<Vec<u32>>> {
         seed: 1,
         states: &states,
         guard: GradientGuard::default(),
+        weight_decay: 0.0,
     };
     let scalars = lowered.scalars.step(&lowered.canonical, &inputs).ok()?.scalars;
     let count = FLOATS.len().pow(2) * 3;

@@ -3,7 +3,7 @@
 use nosc_compiler::canonical::CanonicalRule;
 use nosc_kernels::cuda::abi::CHUNK_ELEMENTS;
 use nosc_kernels::cuda::{CudaError, CudaKernel, Device};
-use nosc_kernels::{Edges, ElementType, LoweredRule, Rounding};
+use nosc_kernels::{DecayKind, Edges, ElementType, LoweredRule, Rounding};
 use nosc_runtime::library;
 use nosc_tests::cuda::{Job, Launch, Place, compare_on_device};
 use nosc_tests::{lowered, rule};
@@ -53,6 +53,7 @@ pub(crate) fn types(scope: Scope) -> Found {
                 gradient: ElementType::ALL[pair % 4],
                 rounding: if form == 0 { Rounding::Nearest } else { Rounding::Stochastic },
                 guarded: form != 1,
+                weight_decay: [DecayKind::None, DecayKind::L2, DecayKind::Decoupled][pair % 3],
             };
             rules.push(LoweredRule::with_edges(canonical.clone(), edges.normal()).unwrap());
         }

@@ -54,7 +54,7 @@ pub(crate) fn large(scope: Scope) -> Found {
     let drops = "drop(g, 0.25) + 1e-3 * eps * w";
     let (few, half) = (Edges::default(), ElementType::Bf16);
     let rounding = Rounding::Stochastic;
-    let halves = Edges { parameter: half, gradient: half, rounding, guarded: false };
+    let halves = Edges { parameter: half, gradient: half, rounding, ..Edges::default() };
     let cases = [
         (drops, halves, (1 << 32) + 8_195, 0),
         (drops, halves, (1 << 32) + 8_195, 1),
@@ -145,6 +145,7 @@ fn scalars(lowered: &LoweredRule) -> Vec<f32> {
         seed: SEED,
         states: &[],
         guard: GradientGuard::default(),
+        weight_decay: 0.0,
     };
     lowered.scalars.step(&lowered.canonical, &inputs).unwrap().scalars
 }

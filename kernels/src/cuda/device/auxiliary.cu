@@ -143,8 +143,8 @@ extern "C" __global__ void __launch_bounds__(256) nosc_chunk_sums(double *sums, 
 }
 
 // The norm of all gradients divided by the loss scale, and what they are multiplied by so that it is at most
-// `most`: min(1, most / (norm + 1e-6)) / loss_scale. Limits: the loss scale, and `most`. One thread: the chunks
-// are added in order.
+// `most`: min(1, most / (norm + 1e-6)) / loss_scale. Limits: the loss scale, below 0 if gradients are to be negated, and
+// `most`. One thread: the chunks are added in order.
 extern "C" __global__ void nosc_clip_scale(
     const double *sums, u32 chunk_count, const double *limits, double *norm, float *scale)
 {
@@ -155,7 +155,7 @@ extern "C" __global__ void nosc_clip_scale(
     for (u32 chunk = 0; chunk < chunk_count; chunk++) {
         sum = __dadd_rn(sum, of_chunks[chunk]);
     }
-    const double divided = __ddiv_rn(__dsqrt_rn(sum), loss_scale);
+    const double divided = __ddiv_rn(__dsqrt_rn(sum), loss_scale < 0.0 ? -loss_scale : loss_scale);
     double coefficient = __ddiv_rn(most, __dadd_rn(divided, 1e-6));
     if (coefficient > 1.0) {
         coefficient = 1.0; // a NaN stays

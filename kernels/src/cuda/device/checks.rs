@@ -57,7 +57,7 @@ impl GradientChecks {
         })
     }
 
-    /// Puts the loss scale and the largest norm into the stream, for [`GradientChecks::clip`] after it.
+    /// Puts the loss scale, below 0 to negate the gradients, and the largest norm into the stream, for [`GradientChecks::clip`] after it.
     ///
     /// # Errors
     ///

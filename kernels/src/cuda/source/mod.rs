@@ -18,7 +18,7 @@ mod tests;
 
 use super::abi::THREADS;
 use crate::plan::Rate;
-use crate::{Edges, LoweredRule, Rounding};
+use crate::{DecayKind, Edges, LoweredRule, Rounding};
 use arrays::Arrays;
 use functions::Functions;
 
@@ -26,7 +26,7 @@ use functions::Functions;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CudaSource {
     /// Name of the kernel: `nosc_`, the rule's key in hex, types of parameters and gradients, and how they are
-    /// rounded or guarded where that makes a difference.
+    /// rounded, guarded or decayed where that makes a difference.
     pub symbol: String,
     /// The text, in ASCII. It includes no file.
     pub text: String,
@@ -63,10 +63,15 @@ pub fn source(lowered: &LoweredRule) -> CudaSource {
 /// The name of a rule's kernel; equal names have equal texts.
 pub(super) fn symbol(lowered: &LoweredRule) -> String {
     let key = lowered.canonical.key;
-    let Edges { parameter, gradient, rounding, guarded } = lowered.edges;
+    let Edges { parameter, gradient, rounding, guarded, weight_decay } = lowered.edges;
     let rounding = if rounding == Rounding::Stochastic { "_stochastic" } else { "" };
     let guarded = if guarded { "_guarded" } else { "" };
-    format!("nosc_{key}_{parameter}_{gradient}{rounding}{guarded}")
+    let decay = match weight_decay {
+        DecayKind::None => "",
+        DecayKind::L2 => "_l2",
+        DecayKind::Decoupled => "_decoupled",
+    };
+    format!("nosc_{key}_{parameter}_{gradient}{rounding}{guarded}{decay}")
 }
 
 fn kernel(symbol: &str, arrays: &Arrays, functions: &Functions<'_>) -> String {
