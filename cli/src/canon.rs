@@ -5,13 +5,14 @@ use std::path::Path;
 
 use clap::Args;
 use nosc_compiler::canonical::{Canonical, Canonicalizer, FORM_VERSION, Key, Level};
+use nosc_compiler::line::one_line;
 use serde_json::{Value, json};
 
 use crate::arguments::{Colour, RuleSource};
 use crate::error::CliError;
 use crate::lines::{BadLine, Line, ListArguments, Plan, Progress, Reader, Source, Worker};
 use crate::lines::{process, skipped};
-use crate::output::{one_line, print, print_json};
+use crate::output::{print, print_json};
 use crate::source::select;
 
 /// Reads one rule a line from standard input if no rule is named. A file that does not end in `.nos` is such

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use nosc_compiler::line::{bare, looks_like_tokens, one_line, without_comment};
 use nosc_compiler::source::MAX_SOURCE_BYTES;
 use nosc_compiler::space::SearchSpace;
 use nosc_compiler::{Rule, RuleFile};
@@ -11,8 +12,8 @@ use serde_json::{Value, json};
 
 use crate::arguments::{Colour, RuleSource};
 use crate::error::CliError;
-use crate::lines::{BadLine, ONE_A_LINE, bare, looks_like_tokens, without_comment};
-use crate::output::{message, one_line, print, show_problems};
+use crate::lines::{BadLine, ONE_A_LINE};
+use crate::output::{message, print, show_problems};
 use crate::source::{read, refused, select};
 use crate::space;
 

@@ -16,13 +16,12 @@ use std::path::Path;
 use clap::Args;
 use nosc_compiler::canonical::{Canonicalizer, Key, Level};
 use nosc_compiler::counterexample::{Counterexample, find, find_scaled};
-use nosc_compiler::{Rule, RuleFile, nearest};
+use nosc_compiler::{Rule, RuleFile, line, nearest};
 use nosc_runtime::library;
 use serde_json::json;
 
 use crate::arguments::Colour;
 use crate::error::CliError;
-use crate::lines;
 use crate::output::{message, print, print_json, show_problems};
 use crate::source::select_named;
 
@@ -82,7 +81,7 @@ fn one_rule(text: &str, tokens: bool, colour: Colour) -> Result<Rule, CliError> 
     let bare = text.trim();
     let is_list = |text: &str| !text.starts_with('[') && text.split_whitespace().count() >= 5;
     if tokens || (is_list(bare) && Rule::from_tokens(bare).is_ok()) {
-        return parsed(&format!("[{}]", lines::bare(bare).0), text, colour);
+        return parsed(&format!("[{}]", line::bare(bare).0), text, colour);
     }
     if !is_named(text) {
         return parsed(text, text, colour);

@@ -19,11 +19,13 @@ mod source;
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
+use nosc_compiler::line::without_comment;
+
 use crate::error::CliError;
 use crate::source::warn;
 
 pub(crate) use arguments::ListArguments;
-pub(crate) use format::{Format, Keys, Reader, bare, looks_like_tokens, without_comment};
+pub(crate) use format::{Format, Keys, Reader};
 pub(crate) use progress::{Progress, grouped};
 pub(crate) use sink::{BadLine, Tally};
 pub(crate) use source::{Batch, Input, Source, stamp};

@@ -4,12 +4,11 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 
-use miette::{
-    Diagnostic, GraphicalReportHandler, GraphicalTheme, Severity, ThemeCharacters, ThemeStyles,
-};
+use miette::Diagnostic;
 use nosc_compiler::RuleFile;
 use nosc_compiler::problem::{Problem, Report};
-use nosc_compiler::source::{Span, place};
+use nosc_compiler::render::Renderer;
+use nosc_compiler::source::Span;
 
 use crate::arguments::Colour;
 use crate::error::CliError;
@@ -77,20 +76,6 @@ pub(crate) fn errors(count: usize) -> String {
     counted(&count.to_string(), "error", "errors")
 }
 
-/// A block in one line: it parses to the same rule. Formulas are one already.
-pub(crate) fn one_line(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        if out.ends_with('{') || line == "}" {
-            out.push(' ');
-        } else if !out.is_empty() {
-            out.push_str("; ");
-        }
-        out.push_str(line);
-    }
-    out
-}
-
 /// Shows every problem of a file with the lines that it is about.
 pub(crate) fn show_problems(file: &RuleFile, name: &str, colour: Colour) {
     let report = |problem: &Problem| Report::new(name, &file.text, problem.clone());
@@ -105,49 +90,10 @@ pub(crate) fn show_reports<R: Diagnostic>(
     name: &str,
     colour: Colour,
 ) {
-    let styles = if coloured(colour) { ThemeStyles::ansi() } else { ThemeStyles::none() };
-    let theme = GraphicalTheme { characters: ThemeCharacters::unicode(), styles };
-    let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_links(false);
+    let renderer = Renderer::new(coloured(colour));
     for (at, report) in reports {
-        if in_long_line(text, at) {
-            message(&short(&report, at, text, name));
-            continue;
-        }
-        let mut shown = String::new();
-        match handler.render_report(&mut shown, &report) {
-            Ok(()) => message(&format!("{}\n", shown.trim_end())),
-            Err(_) => message(&report.to_string()),
-        }
+        message(&renderer.report(&report, at, text, name));
     }
-}
-
-/// Lines above this many bytes are not shown whole.
-const LONG_LINE: usize = 400;
-
-/// Whether the picture of a place would hold a very long line: its own, or one beside it.
-fn in_long_line(text: &str, at: Span) -> bool {
-    let own = text.as_bytes();
-    let before = own[..at.start as usize].rsplit(|b| *b == b'\n').take(2);
-    let after = own[at.start as usize..].split(|b| *b == b'\n').take(2);
-    before.chain(after).map(<[u8]>::len).sum::<usize>() > LONG_LINE
-        || at.end - at.start > LONG_LINE as u32
-}
-
-/// A problem with the text around its place, as few lines as it takes.
-fn short(report: &dyn Diagnostic, at: Span, text: &str, name: &str) -> String {
-    let at = at.start as usize;
-    let around: String = text[at..].chars().take_while(|c| *c != '\n').take(40).collect();
-    let kind = match report.severity() {
-        None | Some(Severity::Error) => "error",
-        Some(Severity::Warning | Severity::Advice) => "warning",
-    };
-    let code = report.code().map(|code| format!(" ({code})")).unwrap_or_default();
-    let place = place(text, at);
-    let mut out = format!("{kind}: {report}{code}\n  at {name}:{place}: {around}");
-    if let Some(help) = report.help() {
-        out += &format!("\n  help: {help}");
-    }
-    out
 }
 
 /// Writes a file whole or not at all.
@@ -229,18 +175,7 @@ pub(crate) fn is_same_place(a: &Path, b: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use nosc_compiler::Rule;
-
     use super::*;
-
-    #[test]
-    fn a_block_in_one_line_is_the_same_rule() {
-        let block = "{\n    param a = 2\n    state s = a*s + g\n    update = s\n}";
-        let line = one_line(block);
-        assert_eq!(line, "{ param a = 2; state s = a*s + g; update = s }");
-        assert!(Rule::parse(&line).unwrap().same_as(&Rule::parse(block).unwrap()));
-        assert_eq!(one_line("exp(ld) * g"), "exp(ld) * g");
-    }
 
     #[test]
     fn one_is_one() {

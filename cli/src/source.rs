@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use nosc_compiler::line::{bare, looks_like_tokens, without_comment};
 use nosc_compiler::problem::{Problem, Severity};
 use nosc_compiler::source::MAX_SOURCE_BYTES;
 use nosc_compiler::{CompileErrors, Rule, RuleFile, nearest};
@@ -10,7 +11,6 @@ use nosc_runtime::library;
 
 use crate::arguments::{Colour, RuleSource};
 use crate::error::CliError;
-use crate::lines::{bare, looks_like_tokens, without_comment};
 use crate::output::{errors, message, show_problems};
 
 /// Rules that a command is about.

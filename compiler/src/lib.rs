@@ -27,6 +27,9 @@ mod tokens;
 mod formula;
 mod check;
 mod file;
+pub mod line;
+#[cfg(feature = "render")]
+pub mod render;
 mod schedule;
 pub mod format;
 pub mod print;

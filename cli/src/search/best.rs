@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use nosc_compiler::Rule;
+use nosc_compiler::line::one_line;
 use nosc_controller::search::output::RunRecord;
 use nosc_controller::search::record::{TrialKind, TrialRow, ranked};
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use super::summary::formula;
 use crate::arguments::BestArguments;
 use crate::error::CliError;
-use crate::output::{aligned, one_line, print, print_json, write_file};
+use crate::output::{aligned, print, print_json, write_file};
 
 pub(crate) fn best(arguments: &BestArguments) -> Result<(), CliError> {
     let run = super::read(&arguments.folder, false)?;

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use nosc_compiler::Rule;
+use nosc_compiler::line::one_line;
 use nosc_controller::search::engine::Ending;
 use nosc_controller::search::record::{TrialKind, TrialRow, TrialState, ranked};
 use nosc_controller::search::status::Status;
 use serde_json::{Value, json};
 
-use crate::output::{aligned, counted, one_line};
+use crate::output::{aligned, counted};
 
 /// Rules that are shown.
 const SHOWN: usize = 5;
