@@ -7,6 +7,7 @@
 """
 
 from nosc._errors import (
+    CheckpointError,
     CompileError,
     MissingTotalSteps,
     NoscError,
@@ -19,14 +20,16 @@ from nosc._errors import (
     StepError,
     UnknownRuleError,
 )
-from nosc._nosc import CompiledRule, Rule, Slot, __version__, compile
+from nosc._nosc import CompiledRule, Optimizer, Rule, Slot, __version__, compile
 
 __all__ = [
+    "CheckpointError",
     "CompileError",
     "CompiledRule",
     "MissingTotalSteps",
     "NoTokensError",
     "NoscError",
+    "Optimizer",
     "ParameterError",
     "Problem",
     "Rule",

@@ -83,6 +83,10 @@ class MissingTotalSteps(StepError, ValueError):
     """The rule uses a decay or T, and the total number of steps was not given."""
 
 
+class CheckpointError(NoscError, ValueError):
+    """A file is no checkpoint of this rule for these arrays, or could not be read or written."""
+
+
 class RuleWarning(UserWarning):
     """A rule can be used, but may not mean what was meant."""
 

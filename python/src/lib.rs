@@ -8,13 +8,16 @@
 //! Each file registers what it exports; names are given out by `nosc/__init__.py`, and exceptions are classes of
 //! `nosc/_errors.py`. Python's lock is let go of wherever work may take longer than the letting go.
 
-#![forbid(unsafe_code)]
-
 mod error;
 mod read;
 mod rule;
 mod cache;
 mod compiled;
+mod options;
+mod arrays;
+mod arena;
+mod optimizer;
+mod torch;
 
 use pyo3::prelude::*;
 
@@ -23,5 +26,8 @@ use pyo3::prelude::*;
 fn _nosc(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     rule::register(module)?;
-    compiled::register(module)
+    compiled::register(module)?;
+    arena::register(module)?;
+    optimizer::register(module)?;
+    torch::register(module)
 }

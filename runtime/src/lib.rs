@@ -63,4 +63,5 @@ pub use optimizer::Optimizer;
 pub use options::{Settings, StepOptions, StepOutcome, WeightDecay};
 pub use placed::{PlacedOptimizer, Placement};
 pub use stateless::{Lists, Moment, StatelessOptimizer};
+pub use states::StateArena;
 pub use step::TensorPlace;

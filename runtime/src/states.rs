@@ -115,6 +115,28 @@ pub(crate) trait StateArrays {
     }
 }
 
+/// Memory for the states of tensors that someone else steps over, such as [`StatelessOptimizer`](crate::StatelessOptimizer)
+/// with lent slices of it: zeros, placed as an [`Optimizer`](crate::Optimizer) places its own, in huge pages where the
+/// system has them.
+#[derive(Debug)]
+pub struct StateArena(States);
+
+impl StateArena {
+    /// An array of f32 for each slot and each tensor of so many elements.
+    ///
+    /// # Errors
+    ///
+    /// [`RuntimeError::Memory`] if the system gives no memory.
+    pub fn zeros(slots: usize, lengths: &[usize]) -> Result<StateArena, RuntimeError> {
+        Ok(StateArena(States::zeros(slots, lengths)?))
+    }
+
+    /// The array of a slot and a tensor.
+    pub fn get_mut(&mut self, slot: usize, tensor: usize) -> Option<&mut [f32]> {
+        self.0.get_mut(slot, tensor)
+    }
+}
+
 impl StateArrays for States {
     fn slots(&self) -> usize {
         self.starts.len()

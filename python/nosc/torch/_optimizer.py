@@ -1,0 +1,317 @@
+"""Any update rule as an optimizer of PyTorch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import nosc
+from nosc._errors import MissingTotalSteps, ParameterError, StepError
+from nosc._nosc import Stepper
+from nosc.torch import _tensors
+
+_BETAS = ("beta1", "beta2", "beta3")
+# Keys of a group that are not parameters of a rule.
+_RESERVED = frozenset(
+    {
+        "params", "param_names", "rule", "key", "lr", "initial_lr", "betas", "total_steps", "seed", "weight_decay",
+        "decoupled_weight_decay", "maximize", "foreach", "fused", "capturable", "differentiable",
+    }
+)  # fmt: skip
+
+
+class _Kept:
+    """A state on its way through `torch.optim.Optimizer.load_state_dict`, which would round it to the type of the
+    parameter."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def _rule(rule: nosc.Rule | nosc.CompiledRule | str | os.PathLike[str]) -> nosc.Rule:
+    if isinstance(rule, nosc.CompiledRule):
+        return rule.rule
+    if isinstance(rule, os.PathLike):
+        return nosc.Rule.load(rule)
+    return rule if isinstance(rule, nosc.Rule) else nosc.Rule(rule)
+
+
+class Optimizer(torch.optim.Optimizer):
+    r"""Moves parameters by an update rule: :math:`w \leftarrow w - \mathrm{lr} \cdot schedule \cdot update`.
+
+    Args:
+        params: parameters, named parameters, or groups of them, each with options of its own; `rule` is one of those.
+        rule: a formula such as ``"exp(sign(g) * sign(m)) * g"``, a `nosc.Rule`, or the path of a file (`pathlib.Path`).
+        lr: learning rate, a number or a tensor of one.
+        total_steps: T, for rules with a decay (`ld`, `cd`, `rd`) or `T`.
+        seed: of all random draws of the rule.
+        weight_decay: of the rule if it has such a parameter; else one that nosc adds, to the gradient (L2) or, with
+            `decoupled_weight_decay`, to the update. Terms with `w` in a rule are part of the rule, not this.
+        maximize: the loss is to grow.
+        betas: `beta1`, `beta2` and perhaps `beta3` of the rule as one key of the groups, for schedulers that cycle it.
+        foreach, fused: accepted, since one fused step is all there is. `capturable` and `differentiable` are refused.
+        threads: of a step on the processor; None for one a core. Results do not depend on it.
+        rounding: "nearest" or "stochastic", of parameters of 16 bits.
+        non_finite: "propagate", "skip" or "error": what a gradient that is infinite or NaN does to the step of its group.
+        backend: as for `nosc.compile`.
+        rule_params: parameters of the rule; they and all of the above but the last four are keys of the groups, may be
+            changed between steps, and are never compiled in.
+
+    States have the names that `nosc.Rule.states` gives, are float32 whatever the parameters are, and stand in
+    `state[p]` with `step`. A step changes parameters and states in place, without Python's lock: no other thread may use
+    them meanwhile.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        rule: nosc.Rule | nosc.CompiledRule | str | os.PathLike[str],
+        lr: float | Tensor = 1e-3,
+        *,
+        total_steps: int | None = None,
+        seed: int = 0,
+        weight_decay: float | None = None,
+        decoupled_weight_decay: bool = False,
+        maximize: bool = False,
+        betas: tuple[float, ...] | None = None,
+        foreach: bool | None = None,
+        fused: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        threads: int | None = None,
+        rounding: str = "nearest",
+        non_finite: str = "propagate",
+        backend: str = "auto",
+        **rule_params: float,
+    ) -> None:
+        if differentiable:
+            raise NotImplementedError("a step of nosc is not differentiable: torch.func or nosc's export to torch is")
+        if capturable:
+            raise NotImplementedError("steps of nosc cannot be captured by torch.cuda.graph: leave out capturable")
+        self._options = {"threads": threads, "rounding": rounding, "non_finite": non_finite, "backend": backend}
+        self._steppers: dict[str, tuple[Stepper, tuple[str, ...]]] = {}
+        rule = _rule(rule)
+        self._check_names(rule, rule_params)
+        self._given = dict(rule_params)
+        defaults: dict[str, Any] = {
+            "lr": lr,
+            "rule": rule,
+            "total_steps": total_steps,
+            "seed": seed,
+            "weight_decay": weight_decay,
+            "decoupled_weight_decay": decoupled_weight_decay,
+            "maximize": maximize,
+            "foreach": foreach,
+            "fused": fused,
+            "capturable": False,
+            "differentiable": False,
+        }
+        if betas is not None:
+            defaults["betas"] = tuple(betas)
+        super().__init__(params, defaults)
+        # What a group without options of its own would have, for schedulers that look.
+        first = dict(self.param_groups[0])
+        self.defaults = {**defaults, "rule": rule.text, "key": rule.key("exact"), **self._values(rule, first, {})}
+        self._step_supports_amp_scaling = True
+
+    # Groups
+
+    @staticmethod
+    def _check_names(rule: nosc.Rule, given: dict[str, float]) -> None:
+        known = rule.parameters
+        for name in known:
+            if name in _RESERVED and name != "weight_decay":
+                raise ParameterError(f"the rule has a parameter `{name}`, which means something else here: rename it")
+        for name in given:
+            if name not in known:
+                names = ", ".join(sorted(known)) or "none"
+                raise ParameterError(f"the rule has no parameter `{name}`; it has: {names}")
+
+    @staticmethod
+    def _values(rule: nosc.Rule, group: dict[str, Any], given: dict[str, float]) -> dict[str, float]:
+        """The parameters of a rule that a group has no value of."""
+        covered = _BETAS[: len(group["betas"])] if "betas" in group else ()
+        values = {}
+        for name, default in rule.parameters.items():
+            if name not in covered and group.get(name) is None:
+                values[name] = given.get(name, default)
+        return values
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Adds a group of parameters, with options and perhaps a rule of its own."""
+        if not isinstance(param_group, dict):
+            raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
+        group = dict(param_group)
+        own = "rule" in group
+        rule = _rule(group.get("rule", self.defaults["rule"]))
+        self._check_names(rule, {})
+        group["rule"], group["key"] = rule.text, rule.key("exact")
+        for name, value in self.defaults.items():
+            if name not in ("rule", "key") and (name in _RESERVED):
+                group.setdefault(name, value)
+        group.update(self._values(rule, group, self._given))
+        if group["weight_decay"] is None:
+            group["weight_decay"] = 0.0
+        self._check_group(rule, group)
+        super().add_param_group(group)
+        if own:
+            # Parameters of the rule that other groups have are not this one's.
+            for name in set(self.defaults) - _RESERVED - set(rule.parameters) - set(param_group):
+                group.pop(name, None)
+
+    @staticmethod
+    def _check_group(rule: nosc.Rule, group: dict[str, Any]) -> None:
+        if rule.needs_total_steps and group["total_steps"] is None:
+            raise MissingTotalSteps("the rule uses a decay or T: give total_steps, the number of all steps")
+        if not float(group["lr"]) >= 0.0:
+            raise ValueError(f"the learning rate is {group['lr']}, expected a number of at least 0")
+        if not float(group["weight_decay"]) >= 0.0:
+            raise ValueError(f"weight_decay is {group['weight_decay']}, expected a number of at least 0")
+        if "weight_decay" in rule.parameters and group["decoupled_weight_decay"]:
+            raise ParameterError("the rule has a weight_decay of its own: decoupled_weight_decay is for rules without")
+        if "betas" in group and not all(name in rule.parameters for name in _BETAS[: len(group["betas"])]):
+            names = ", ".join(rule.parameters) or "none"
+            raise ParameterError(f"betas {group['betas']} for a rule with the parameters: {names}")
+
+    # Steps
+
+    def _stepper(self, text: str) -> tuple[Stepper, tuple[str, ...]]:
+        known = self._steppers.get(text)
+        if known is None:
+            rule, options = nosc.Rule(text), self._options
+            compiled = nosc.compile(rule, backend=options["backend"])
+            stepper = Stepper(
+                compiled,
+                _tensors,
+                threads=options["threads"],
+                non_finite=options["non_finite"],
+                rounding=options["rounding"],
+            )
+            known = self._steppers[text] = stepper, tuple(rule.parameters)
+        return known
+
+    @torch._disable_dynamo  # type: ignore[untyped-decorator]
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Moves all parameters that have gradients by one step; returns what `closure` returns.
+
+        All groups move or none does: what a step refuses it refuses before anything changes.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        found_inf, grad_scale = getattr(self, "found_inf", None), getattr(self, "grad_scale", None)
+        if found_inf is not None and float(found_inf) != 0.0:
+            return loss
+        scale = 1.0 if grad_scale is None else float(grad_scale)
+        ready = []
+        first_id = 0
+        for group in self.param_groups:
+            params = group["params"]
+            stepper, names = self._stepper(group["rule"])
+            prepared = stepper.prepare(
+                params, self.state, self, first_id, self._numbers(group, names), self._arguments(group, names, scale)
+            )
+            first_id += len(params)
+            if prepared is not None:
+                ready.append(prepared)
+        if len(ready) > 1 or any(prepared.is_mixed for prepared in ready):
+            for prepared in ready:
+                prepared.check()
+        for prepared in ready:
+            prepared.run()
+            for param, moved in prepared.write_back:
+                _tensors.local(param).copy_(moved)
+            torch.autograd.graph.increment_version(prepared.parameters)
+        return loss
+
+    @staticmethod
+    def _numbers(group: dict[str, Any], names: tuple[str, ...]) -> tuple[list[float], int | None, int]:
+        betas = group.get("betas")
+        if betas is None:
+            values = [float(group[name]) for name in names]
+        else:
+            by_name = {**group, **dict(zip(_BETAS, betas, strict=False))}
+            values = [float(by_name[name]) for name in names]
+        return values, group["total_steps"], group["seed"]
+
+    @staticmethod
+    def _arguments(
+        group: dict[str, Any], names: tuple[str, ...], scale: float
+    ) -> tuple[float, float, bool, float | None, bool]:
+        decay = group["weight_decay"]
+        added = float(decay) if decay and "weight_decay" not in names else None
+        return float(group["lr"]), scale, group["maximize"], added, group["decoupled_weight_decay"]
+
+    def _fresh(self, params: list[Tensor], stepper: Stepper) -> None:
+        names, numbers = stepper.names
+        for param, state in zip(params, _tensors.new_states(params, names, numbers), strict=True):
+            self.state[param] = state
+
+    # What outlives a process
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes up a state: groups with their options, and states in float32, bit for bit.
+
+        Raises `StepError` for the state of another rule, and changes nothing then.
+        """
+        handle = self.register_load_state_dict_pre_hook(type(self)._keep)
+        try:
+            super().load_state_dict(state_dict)
+        finally:
+            handle.remove()
+
+    def _keep(self, state_dict: dict[str, Any]) -> dict[str, Any]:
+        saved_groups = state_dict["param_groups"]
+        for index, (saved, own) in enumerate(zip(saved_groups, self.param_groups, strict=False)):
+            if saved.get("key") != own["key"]:
+                found = saved.get("rule", "an optimizer that is not nosc's")
+                raise StepError(
+                    f"the state of group {index} belongs to another rule: {found!r}, and the group has {own['rule']!r}"
+                )
+        kept = {
+            key: {name: _Kept(value) for name, value in state.items()} if isinstance(state, dict) else state
+            for key, state in state_dict["state"].items()
+        }
+        return {**state_dict, "state": kept}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_options": self._options, "_given": self._given}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._steppers = {}
+        self._step_supports_amp_scaling = True
+        for group in self.param_groups:
+            group.setdefault("seed", 0)
+            self._take_up(group)
+
+    def _take_up(self, group: dict[str, Any]) -> None:
+        """Puts what `load_state_dict` kept into states of this optimizer's own."""
+        loaded = [p for p in group["params"] if any(isinstance(x, _Kept) for x in self.state.get(p, {}).values())]
+        if not loaded:
+            return
+        stepper, _ = self._stepper(group["rule"])
+        names, numbers = stepper.names
+        for param, fresh in zip(loaded, _tensors.new_states(loaded, names, numbers), strict=True):
+            found = {name: x.value if isinstance(x, _Kept) else x for name, x in self.state[param].items()}
+            for name, tensor in fresh.items():
+                value = found.get(name)
+                if value is None:
+                    raise StepError(f"the state of a parameter has no `{name}`")
+                if name in names and tuple(value.shape) != tuple(tensor.shape):
+                    shapes = f"{tuple(value.shape)}, the parameter has {tuple(param.shape)}"
+                    raise StepError(f"the state `{name}` has shape {shapes}")
+                with torch.no_grad():
+                    if isinstance(value, Tensor) and name in names:
+                        _tensors.local(tensor).copy_(_tensors.local(value))
+                    else:
+                        tensor.fill_(float(value))
+            self.state[param] = {**found, **fresh}

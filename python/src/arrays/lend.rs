@@ -1,0 +1,133 @@
+//! Elements of arrays as slices, while a step runs.
+
+#![expect(unsafe_code, reason = "memory of other libraries, seen as slices")]
+
+use nosc_runtime::{ElementType, Floats, FloatsMut, bf16, f16};
+
+use super::array::{Array, CPU, Refused};
+
+/// An array of the processor's memory that passed [`Array::check`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lent {
+    address: usize,
+    length: usize,
+    element: ElementType,
+}
+
+impl Lent {
+    /// Checks the array; `None` if its memory is not the processor's.
+    pub(crate) fn new(array: &Array) -> Result<Option<Lent>, Refused> {
+        let element = array.check()?;
+        let lent = Lent { address: array.address, length: array.len(), element };
+        Ok((array.device.0 == CPU).then_some(lent))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.length
+    }
+
+    pub(crate) fn element_type(&self) -> ElementType {
+        self.element
+    }
+
+    /// The bytes that it has, from and to; `None` for none.
+    fn range(&self) -> Option<(usize, usize)> {
+        let bytes = self.length.checked_mul(self.element.bytes())?;
+        (bytes > 0).then_some((self.address, self.address.saturating_add(bytes)))
+    }
+
+    /// The elements, to be read.
+    ///
+    /// # Safety
+    ///
+    /// Their owner is held for as long as `'a`, and nobody writes to them in that time.
+    pub(crate) unsafe fn floats<'a>(self) -> Floats<'a> {
+        match self.element {
+            // SAFETY: the caller's promise.
+            ElementType::F32 => Floats::F32(unsafe { self.slice() }),
+            // SAFETY: the caller's promise.
+            ElementType::F64 => Floats::F64(unsafe { self.slice() }),
+            // SAFETY: the caller's promise.
+            ElementType::F16 => Floats::F16(unsafe { self.slice::<f16>() }),
+            // SAFETY: the caller's promise.
+            ElementType::Bf16 => Floats::Bf16(unsafe { self.slice::<bf16>() }),
+        }
+    }
+
+    /// The elements, to be written.
+    ///
+    /// # Safety
+    ///
+    /// Their owner is held for as long as `'a`, and nobody else reads or writes them in that time.
+    pub(crate) unsafe fn floats_mut<'a>(self) -> FloatsMut<'a> {
+        match self.element {
+            // SAFETY: the caller's promise.
+            ElementType::F32 => FloatsMut::F32(unsafe { self.slice_mut() }),
+            // SAFETY: the caller's promise.
+            ElementType::F64 => FloatsMut::F64(unsafe { self.slice_mut() }),
+            // SAFETY: the caller's promise.
+            ElementType::F16 => FloatsMut::F16(unsafe { self.slice_mut::<f16>() }),
+            // SAFETY: the caller's promise.
+            ElementType::Bf16 => FloatsMut::Bf16(unsafe { self.slice_mut::<bf16>() }),
+        }
+    }
+
+    unsafe fn slice<'a, T>(self) -> &'a [T] {
+        if self.length == 0 {
+            return &[];
+        }
+        // SAFETY: `Array::check` found so many aligned elements in a row there, and the caller sees to the rest. `T` is
+        // the type of the elements, of which every bit pattern is a value.
+        unsafe { std::slice::from_raw_parts(self.address as *const T, self.length) }
+    }
+
+    unsafe fn slice_mut<'a, T>(self) -> &'a mut [T] {
+        if self.length == 0 {
+            return &mut [];
+        }
+        // SAFETY: as for `slice`; nobody else uses the elements.
+        unsafe { std::slice::from_raw_parts_mut(self.address as *mut T, self.length) }
+    }
+}
+
+/// Whether no element that is written belongs to two of the arrays; those that are only read may share elements.
+/// `ranges` is memory to work in.
+pub(crate) fn disjoint(
+    written: impl Iterator<Item = Lent>,
+    read: impl Iterator<Item = Lent>,
+    ranges: &mut Vec<(usize, usize, bool)>,
+) -> bool {
+    ranges.clear();
+    ranges.extend(written.filter_map(|lent| lent.range()).map(|(from, to)| (from, to, true)));
+    ranges.extend(read.filter_map(|lent| lent.range()).map(|(from, to)| (from, to, false)));
+    ranges.sort_unstable();
+    // The furthest end so far, of what is written and of all.
+    let (mut written, mut all) = (0, 0);
+    for (from, to, writes) in ranges.iter().copied() {
+        if from < written || (writes && from < all) {
+            return false;
+        }
+        all = all.max(to);
+        if writes {
+            written = written.max(to);
+        }
+    }
+    true
+}
+
+/// The one number of an array of f64.
+pub(crate) fn number(lent: Lent) -> Option<f64> {
+    // SAFETY: called with Python's lock held and the owner held, for one read.
+    match unsafe { lent.floats() } {
+        Floats::F64([number]) => Some(*number),
+        _ => None,
+    }
+}
+
+/// Sets the one number of an array of f64.
+pub(crate) fn set_number(lent: Lent, value: f64) {
+    // SAFETY: called with Python's lock held and the owner held, for one write.
+    if let FloatsMut::F64([number]) = unsafe { lent.floats_mut() } {
+        *number = value;
+    }
+}

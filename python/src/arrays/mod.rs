@@ -1,0 +1,13 @@
+//! Arrays of other libraries, in place: what they are, and their elements as slices.
+//!
+//! ```text
+//! object ─► [dlpack] what its library says of it ─► [array] checked ─► [lend] slices, for a step
+//! ```
+
+mod array;
+mod dlpack;
+mod lend;
+
+pub(crate) use array::Array;
+pub(crate) use dlpack::{Exchange, Held, borrow};
+pub(crate) use lend::{Lent, disjoint, number, set_number};

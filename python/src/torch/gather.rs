@@ -1,0 +1,255 @@
+//! Looking at the tensors of a group: what a step is to work on, in memory.
+
+use nosc_runtime::{ElementType, TensorPlace};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+
+use super::Stepper;
+use super::work::{Row, Tensors};
+use crate::arrays::{Array, Lent};
+use crate::error::raise;
+
+/// Looks at the tensors of a group.
+pub(super) struct Gathering<'a, 'py> {
+    stepper: &'a Stepper,
+    helper: &'a Bound<'py, PyAny>,
+    state: &'a Bound<'py, PyDict>,
+    held: Vec<Py<PyAny>>,
+    parameters: Bound<'py, PyList>,
+    write_back: Bound<'py, PyList>,
+    tensors: Tensors,
+}
+
+/// What was found.
+pub(super) struct Gathered<'py> {
+    /// Every tensor that is pointed into.
+    pub(super) held: Vec<Py<PyAny>>,
+    /// The parameters that a step changes.
+    pub(super) parameters: Bound<'py, PyList>,
+    /// Pairs: a parameter that a step does not change itself, and what it is to be.
+    pub(super) write_back: Bound<'py, PyList>,
+    pub(super) tensors: Tensors,
+}
+
+/// A parameter with its gradient, as memory.
+struct Pair<'py> {
+    parameter: Bound<'py, PyAny>,
+    /// What is stepped over: the parameter, or what stands for it.
+    parameters: Array,
+    gradients: Array,
+    place: TensorPlace,
+}
+
+impl<'a, 'py> Gathering<'a, 'py> {
+    pub(super) fn new(
+        stepper: &'a Stepper,
+        helper: &'a Bound<'py, PyAny>,
+        state: &'a Bound<'py, PyDict>,
+        count: usize,
+    ) -> Gathering<'a, 'py> {
+        let py = helper.py();
+        let (slots, width) = (stepper.names.len(), stepper.uniform_names.len());
+        Gathering {
+            stepper,
+            helper,
+            state,
+            held: Vec::with_capacity(count * (2 + slots + width)),
+            parameters: PyList::empty(py),
+            write_back: PyList::empty(py),
+            tensors: Tensors::with_capacity(count, slots, width),
+        }
+    }
+
+    /// Looks at all; `None` if no parameter has a gradient.
+    pub(super) fn all(
+        mut self,
+        stepper: &Bound<'py, Stepper>,
+        parameters: &Bound<'py, PyList>,
+        first_id: u32,
+        owner: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Gathered<'py>>> {
+        let pairs = self.pairs(parameters, first_id)?;
+        if pairs.is_empty() {
+            return Ok(None);
+        }
+        self.make_states(stepper, &pairs, owner)?;
+        for pair in &pairs {
+            self.row(pair)?;
+        }
+        let Gathering { held, parameters, write_back, tensors, .. } = self;
+        Ok(Some(Gathered { held, parameters, write_back, tensors }))
+    }
+
+    /// All parameters that have a gradient.
+    fn pairs(
+        &mut self,
+        parameters: &Bound<'py, PyList>,
+        first_id: u32,
+    ) -> PyResult<Vec<Pair<'py>>> {
+        let py = parameters.py();
+        let mut pairs = Vec::with_capacity(parameters.len());
+        for (parameter, id) in parameters.iter().zip(first_id..) {
+            let gradient = parameter.getattr(intern!(py, "grad"))?;
+            if !gradient.is_none() {
+                pairs.push(self.pair(parameter, gradient, id)?);
+            }
+        }
+        Ok(pairs)
+    }
+
+    fn pair(
+        &mut self,
+        parameter: Bound<'py, PyAny>,
+        gradient: Bound<'py, PyAny>,
+        id: u32,
+    ) -> PyResult<Pair<'py>> {
+        let py = parameter.py();
+        self.parameters.append(&parameter)?;
+        if self.is_ordinary(&parameter)
+            && self.is_ordinary(&gradient)
+            && let Ok(parameters) = self.describe(&parameter)
+            && let Ok(gradients) = self.describe(&gradient)
+            && parameters.check().is_ok()
+            && gradients.check().is_ok()
+            && parameters.is_ordered_as(&gradients)
+            && parameters.device == gradients.device
+            && !gradient.call_method0(intern!(py, "is_neg"))?.is_truthy()?
+            && !gradients.is_complex()
+        {
+            self.held.push(gradient.unbind());
+            let place = TensorPlace { id, first_element: 0 };
+            return Ok(Pair { parameter, parameters, gradients, place });
+        }
+        let plain = self
+            .helper
+            .call_method1(intern!(py, "plain"), (&parameter, &gradient, self.stepper.is_random))?;
+        let plain = plain.cast_into::<PyTuple>()?;
+        let (w, g) = (plain.get_item(0)?, plain.get_item(1)?);
+        let first_element: u64 = plain.get_item(2)?.extract()?;
+        if plain.get_item(3)?.is_truthy()? {
+            self.write_back.append((&parameter, &w))?;
+        }
+        let (parameters, gradients) = (self.describe(&w)?, self.describe(&g)?);
+        for array in [&parameters, &gradients] {
+            array.check().map_err(|error| raise(py, "StepError", format!("a tensor: {error}")))?;
+        }
+        if !parameters.is_ordered_as(&gradients) {
+            let (w, g) = (parameters.shape(), gradients.shape());
+            let message = format!("a gradient of shape {g:?} for a parameter of shape {w:?}");
+            return Err(raise(py, "StepError", message));
+        }
+        self.held.extend([w.unbind(), g.unbind()]);
+        let place = TensorPlace { id, first_element };
+        Ok(Pair { parameter, parameters, gradients, place })
+    }
+
+    /// Whether a tensor is one of torch's own, and no other that looks like one.
+    fn is_ordinary(&self, tensor: &Bound<'py, PyAny>) -> bool {
+        let class = tensor.get_type();
+        self.stepper.classes.iter().any(|known| class.is(known))
+    }
+
+    fn describe(&self, tensor: &Bound<'py, PyAny>) -> PyResult<Array> {
+        if let Some(exchange) = self.stepper.exchange {
+            return exchange.describe(tensor);
+        }
+        let found = self.helper.call_method1(intern!(tensor.py(), "describe"), (tensor,))?;
+        let (address, device, kind, shape, strides): (
+            usize,
+            (i32, i32),
+            (u8, u8),
+            Vec<i64>,
+            Vec<i64>,
+        ) = found.extract()?;
+        Ok(Array::new(address, device, kind, &shape, Some(&strides)))
+    }
+
+    /// Has states made for the parameters that have none.
+    fn make_states(
+        &mut self,
+        stepper: &Bound<'py, Stepper>,
+        pairs: &[Pair<'py>],
+        owner: &Bound<'py, PyAny>,
+    ) -> PyResult<()> {
+        let py = owner.py();
+        let fresh = PyList::empty(py);
+        for pair in pairs {
+            let known = self.state.get_item(&pair.parameter)?;
+            if !known.is_some_and(|known| known.is_truthy().unwrap_or(false)) {
+                fresh.append(&pair.parameter)?;
+            }
+        }
+        if !fresh.is_empty() {
+            owner.call_method1(intern!(py, "_fresh"), (fresh, stepper))?;
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, pair: &Pair<'py>) -> PyResult<()> {
+        let py = pair.parameter.py();
+        let missing = || raise(py, "StepError", "a parameter has no state".to_owned());
+        let state = self.state.get_item(&pair.parameter)?.ok_or_else(missing)?;
+        let state = state.cast_into::<PyDict>()?;
+        let stepper = self.stepper;
+        for name in &stepper.names {
+            let found = self.state_of(pair, &state, name.bind(py), false)?;
+            self.tensors.states.push(found);
+        }
+        for name in &stepper.uniform_names {
+            let found = self.state_of(pair, &state, name.bind(py), true)?;
+            self.tensors.uniform.push(found);
+        }
+        let step = self.state_of(pair, &state, intern!(py, "step"), true)?;
+        let [parameters, gradients] = [&pair.parameters, &pair.gradients].map(Lent::new);
+        let elsewhere = || {
+            let message =
+                "tensors have to be in the processor's memory, or in that of a GPU that CUDA finds";
+            raise(py, "StepError", message.to_owned())
+        };
+        let unfit = |error| raise(py, "StepError", format!("a tensor: {error}"));
+        let parameters = parameters.map_err(unfit)?.ok_or_else(elsewhere)?;
+        let gradients = gradients.map_err(unfit)?.ok_or_else(elsewhere)?;
+        self.tensors.rows.push(Row { parameters, gradients, place: pair.place, step });
+        Ok(())
+    }
+
+    /// A state; one that does not fit is mended once.
+    fn state_of(
+        &mut self,
+        pair: &Pair<'py>,
+        state: &Bound<'py, PyDict>,
+        name: &Bound<'py, PyString>,
+        uniform: bool,
+    ) -> PyResult<Lent> {
+        if let Some(found) = state.get_item(name)?
+            && self.is_ordinary(&found)
+            && let Ok(array) = self.describe(&found)
+            && let Some(lent) = fitting(&array, &pair.parameters, uniform)
+        {
+            self.held.push(found.unbind());
+            return Ok(lent);
+        }
+        let py = name.py();
+        let mend = (&pair.parameter, state, name, uniform);
+        let mended = self.helper.call_method1(intern!(py, "mend"), mend)?;
+        let array = self.describe(&mended)?;
+        let lent = fitting(&array, &pair.parameters, uniform).ok_or_else(|| {
+            let message = format!("the state `{name}` of a parameter does not fit it");
+            raise(py, "StepError", message)
+        })?;
+        self.held.push(mended.unbind());
+        Ok(lent)
+    }
+}
+
+/// The state as memory, if it is one of f32 in the order of its parameter, or one number of f64.
+fn fitting(state: &Array, parameters: &Array, uniform: bool) -> Option<Lent> {
+    let lent = Lent::new(state).ok().flatten()?;
+    let fits = if uniform {
+        lent.element_type() == ElementType::F64 && lent.len() == 1
+    } else {
+        lent.element_type() == ElementType::F32 && state.is_ordered_as(parameters)
+    };
+    fits.then_some(lent)
+}
