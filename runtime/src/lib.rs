@@ -42,6 +42,8 @@ mod checkpoint;
 #[cfg(feature = "cuda")]
 mod cuda_optimizer;
 mod placed;
+pub mod explain;
+pub mod compare;
 mod error;
 
 pub use checkpoint::Checkpoint;
