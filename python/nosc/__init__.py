@@ -19,11 +19,28 @@ from nosc._errors import (
     StepError,
     UnknownRuleError,
 )
-from nosc._nosc import CompiledRule, Rule, Slot, __version__, compile
+from nosc._library import RuleLibrary, rules
+from nosc._nosc import (
+    Comparison,
+    CompiledRule,
+    Group,
+    Rule,
+    Slot,
+    __version__,
+    compile,
+    dedup,
+    rule,
+    sample,
+)
+from nosc._types import Backend, Level
 
 __all__ = [
+    "Backend",
+    "Comparison",
     "CompileError",
     "CompiledRule",
+    "Group",
+    "Level",
     "MissingTotalSteps",
     "NoTokensError",
     "NoscError",
@@ -31,6 +48,7 @@ __all__ = [
     "Problem",
     "Rule",
     "RuleError",
+    "RuleLibrary",
     "RuleWarning",
     "Slot",
     "SpaceError",
@@ -38,4 +56,8 @@ __all__ = [
     "UnknownRuleError",
     "__version__",
     "compile",
+    "dedup",
+    "rule",
+    "rules",
+    "sample",
 ]

@@ -13,8 +13,13 @@
 mod error;
 mod read;
 mod rule;
+mod json;
+mod compare;
+mod library;
 mod cache;
 mod compiled;
+mod dedup;
+mod sample;
 
 use pyo3::prelude::*;
 
@@ -23,5 +28,9 @@ use pyo3::prelude::*;
 fn _nosc(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     rule::register(module)?;
-    compiled::register(module)
+    compare::register(module)?;
+    library::register(module)?;
+    compiled::register(module)?;
+    dedup::register(module)?;
+    sample::register(module)
 }
