@@ -15,13 +15,12 @@ mod gpu;
 use std::path::{Path, PathBuf};
 
 use nosc_compiler::canonical::CanonicalRule;
-use nosc_compiler::tree::Rule;
 use nosc_kernels::{Edges, LoweredRule, cuda};
+use nosc_runtime::explain::plan_text;
 use serde_json::{Value, json};
 
 use crate::arguments::{Colour, CompileArguments, Emit, Target};
 use crate::error::CliError;
-use crate::explain::scalars;
 use crate::output::{print, print_json, write_file};
 use crate::source::select;
 
@@ -61,7 +60,7 @@ pub(crate) fn compile(arguments: &CompileArguments, colour: Colour) -> Result<()
         let key = lowered.canonical.key.to_string();
         for emit in &emits {
             let bytes = match emit {
-                Emit::Plan => plan_text(&lowered, rule).into_bytes(),
+                Emit::Plan => plan_text(&lowered).into_bytes(),
                 Emit::Cu => cuda::source(&lowered).text.into_bytes(),
                 Emit::Ptx | Emit::Cubin | Emit::Sass => gpu.emitted(*emit)?,
                 _ => cpu::emitted(&lowered, rule, *emit, &options)?,
@@ -151,18 +150,6 @@ fn emits(arguments: &CompileArguments) -> Result<Vec<Emit>, CliError> {
         [] => there[..1].to_vec(),
         emits => emits.to_vec(),
     })
-}
-
-fn plan_text(lowered: &LoweredRule, rule: &Rule) -> String {
-    let mut out = format!("# rule {}\n", rule.name);
-    for line in lowered.canonical.text().lines() {
-        out += &format!("# {line}\n");
-    }
-    out += &format!("# key {}\n", lowered.canonical.key);
-    for scalar in scalars(lowered) {
-        out += &format!("# {scalar}\n");
-    }
-    out + &lowered.plan.to_string()
 }
 
 fn target_name(target: Target) -> &'static str {

@@ -20,12 +20,30 @@ from nosc._errors import (
     StepError,
     UnknownRuleError,
 )
-from nosc._nosc import CompiledRule, Optimizer, Rule, Slot, __version__, compile
+from nosc._library import RuleLibrary, rules
+from nosc._nosc import (
+    Comparison,
+    CompiledRule,
+    Group,
+    Optimizer,
+    Rule,
+    Slot,
+    __version__,
+    compile,
+    dedup,
+    rule,
+    sample,
+)
+from nosc._types import Backend, Level
 
 __all__ = [
+    "Backend",
     "CheckpointError",
+    "Comparison",
     "CompileError",
     "CompiledRule",
+    "Group",
+    "Level",
     "MissingTotalSteps",
     "NoTokensError",
     "NoscError",
@@ -34,6 +52,7 @@ __all__ = [
     "Problem",
     "Rule",
     "RuleError",
+    "RuleLibrary",
     "RuleWarning",
     "Slot",
     "SpaceError",
@@ -41,4 +60,8 @@ __all__ = [
     "UnknownRuleError",
     "__version__",
     "compile",
+    "dedup",
+    "rule",
+    "rules",
+    "sample",
 ]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use nosc_compiler::line::one_line;
+use nosc_runtime::explain::plan_text;
 use nosc_runtime::{Backend, CompiledRule};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -17,7 +18,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
 /// A rule that is ready to run, made by `nosc.compile`. It never changes, and any number of threads and optimizers
 /// may share it.
-#[pyclass(frozen, name = "CompiledRule", module = "nosc")]
+#[pyclass(frozen, weakref, name = "CompiledRule", module = "nosc")]
 #[derive(Debug)]
 pub(crate) struct PyCompiledRule {
     parts: Arc<Parts>,
@@ -59,9 +60,9 @@ impl PyCompiledRule {
         self.compiled.compiled().fallback.clone()
     }
 
-    /// What the kernel computes, operation by operation.
+    /// What the kernel computes, operation by operation, as `nosc compile --emit plan` prints it.
     fn plan(&self) -> String {
-        self.compiled.lowered().plan.to_string()
+        plan_text(self.compiled.lowered())
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (PyRule, String))> {

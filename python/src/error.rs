@@ -56,10 +56,20 @@ pub(crate) fn of_runtime(py: Python<'_>, error: &RuntimeError) -> PyErr {
 /// A text that is no rule. The text of the exception is what the terminal shows, its headline first, and a hint if
 /// there is one.
 pub(crate) fn rule_error(py: Python<'_>, errors: &CompileErrors, name: &str, hint: &str) -> PyErr {
+    headed(py, errors, name, &errors.to_string(), hint)
+}
+
+/// The same for a text among others: the headline says which.
+pub(crate) fn item_error(py: Python<'_>, errors: &CompileErrors, index: usize) -> PyErr {
+    let name = format!("item {index}");
+    headed(py, errors, &name, &format!("{name}: {errors}"), "")
+}
+
+fn headed(py: Python<'_>, errors: &CompileErrors, name: &str, headline: &str, hint: &str) -> PyErr {
     let CompileErrors { text, problems } = errors;
     let renderer = Renderer::new(false);
     let shown = problems.iter().take(SHOWN).map(|problem| renderer.problem(problem, text, name));
-    let mut message = told(&errors.to_string(), shown, problems.len());
+    let mut message = told(headline, shown, problems.len());
     if !hint.is_empty() {
         message += &format!("\n\n{hint}");
     }
@@ -137,7 +147,7 @@ pub(crate) fn of_io(path: &Path, error: &io::Error) -> PyErr {
     let words = error.to_string();
     let words = words.split(" (os error").next().unwrap_or_default().to_owned();
     match error.raw_os_error() {
-        Some(code) => PyOSError::new_err((code, words, path.to_path_buf())),
+        Some(code) => PyOSError::new_err((code, words, path.as_os_str().to_owned())),
         None => PyOSError::new_err(format!("{words}: {}", path.display())),
     }
 }

@@ -11,8 +11,13 @@
 mod error;
 mod read;
 mod rule;
+mod json;
+mod compare;
+mod library;
 mod cache;
 mod compiled;
+mod dedup;
+mod sample;
 mod options;
 mod arrays;
 mod arena;
@@ -26,7 +31,11 @@ use pyo3::prelude::*;
 fn _nosc(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     rule::register(module)?;
+    compare::register(module)?;
+    library::register(module)?;
     compiled::register(module)?;
+    dedup::register(module)?;
+    sample::register(module)?;
     arena::register(module)?;
     optimizer::register(module)?;
     torch::register(module)

@@ -7,13 +7,15 @@ use nosc_compiler::canonical::{CanonicalRule, Canonicalizer, Key, Level};
 use nosc_compiler::line::one_line;
 use nosc_compiler::tree::Rule;
 use nosc_runtime::Backend;
+use nosc_runtime::explain::Explanation;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyType};
 
 use crate::cache::compiled;
-use crate::error;
+use crate::compare::PyComparison;
 use crate::read::{self, Found};
+use crate::{error, json};
 
 /// Characters of a rule that `repr` shows.
 const MAX_REPR: usize = 200;
@@ -52,6 +54,7 @@ impl Parts {
         }
     }
 
+    /// A text that was read.
     fn of(found: Found) -> Arc<Parts> {
         Parts::new(found.rule, found.text, None)
     }
@@ -70,9 +73,16 @@ type Saved = (String, Option<String>, String);
 /// (`key("exact")`); their names do not count, those of their parameters do.
 ///
 /// Raises `RuleError` if the text is no rule; `RuleWarning` is for what may not be meant.
-#[pyclass(frozen, name = "Rule", module = "nosc")]
+#[pyclass(frozen, weakref, name = "Rule", module = "nosc")]
 #[derive(Debug)]
 pub(crate) struct PyRule(pub(crate) Arc<Parts>);
+
+impl PyRule {
+    fn explanation(&self, py: Python<'_>) -> PyResult<Explanation> {
+        let rule = &self.0.rule;
+        py.detach(|| Explanation::new(rule)).map_err(|error| error::of_runtime(py, &error))
+    }
+}
 
 #[pymethods]
 impl PyRule {
@@ -242,6 +252,30 @@ impl PyRule {
     fn is_random(&self) -> bool {
         let exact = self.0.exact();
         !exact.draws.is_empty() || !exact.schedule_draws.is_empty()
+    }
+
+    /// What the rule is and what it costs, as `nosc explain` prints it.
+    fn explain(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(self.explanation(py)?.text())
+    }
+
+    /// The same as a dictionary, that of `nosc explain --json`.
+    fn explain_data<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        json::to_python(py, &self.explanation(py)?.json())
+    }
+
+    /// Whether this rule and another, or its text, are one at a level: "exact", "real" or "scale". What comes back is
+    /// true or false, and has a counterexample if there is one; `seed` is of the points that are tried for it.
+    #[pyo3(signature = (other, level="real", *, seed=0))]
+    fn equivalent(
+        &self,
+        other: &Bound<'_, PyAny>,
+        level: &str,
+        seed: u64,
+    ) -> PyResult<PyComparison> {
+        let level = level_of(level)?;
+        let rules = [self.0.clone(), rule_of(other)?];
+        Ok(other.py().detach(|| PyComparison::new(rules, level, seed)))
     }
 
     /// The paper's tokens for the rule, five a group. Raises `NoTokensError` where there are none.

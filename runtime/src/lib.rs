@@ -46,6 +46,8 @@ mod cuda_optimizer;
 #[cfg(feature = "cuda")]
 mod cuda_checkpoint;
 mod placed;
+pub mod explain;
+pub mod compare;
 mod error;
 
 pub use checkpoint::Checkpoint;

@@ -4,10 +4,10 @@ use nosc_compiler::tree::Rule;
 use nosc_kernels::cpu::{CpuError, CpuOptions, emit, header};
 use nosc_kernels::plan::Plan;
 use nosc_kernels::{Backend, LoweredRule};
+use nosc_runtime::explain::scalars;
 
 use crate::arguments::{CompileArguments, Emit};
 use crate::error::CliError;
-use crate::explain::scalars;
 
 /// What is compiled for.
 pub(super) struct Options {

@@ -1,0 +1,11 @@
+"""Names for what arguments may be."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Level = Literal["exact", "real", "scale"]
+"""How much two rules must share to be one: the same bits, the same values, the same values up to a positive factor."""
+
+Backend = Literal["auto", "wide", "cranelift", "interpreter"]
+"""What runs a rule on the processor."""
