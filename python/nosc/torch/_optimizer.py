@@ -117,7 +117,7 @@ class Optimizer(torch.optim.Optimizer):
         super().__init__(params, defaults)
         # What a group without options of its own would have, for schedulers that look.
         first = dict(self.param_groups[0])
-        self.defaults = {**defaults, "rule": rule.text, "key": rule.key("exact"), **self._values(rule, first, {})}
+        self.defaults = {**defaults, "rule": rule.formula, "key": rule.key("exact"), **self._values(rule, first, {})}
         self._step_supports_amp_scaling = True
 
     # Groups
@@ -151,7 +151,7 @@ class Optimizer(torch.optim.Optimizer):
         own = "rule" in group
         rule = _rule(group.get("rule", self.defaults["rule"]))
         self._check_names(rule, {})
-        group["rule"], group["key"] = rule.text, rule.key("exact")
+        group["rule"], group["key"] = rule.formula, rule.key("exact")
         for name, value in self.defaults.items():
             if name not in ("rule", "key") and (name in _RESERVED):
                 group.setdefault(name, value)
