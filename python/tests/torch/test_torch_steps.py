@@ -229,6 +229,7 @@ def test_a_compiled_model_with_the_step_outside():
     close([p.detach() for p in model.parameters()], [p.detach() for p in twin.parameters()])
 
 
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")
 def test_a_compiled_function_may_hold_the_step():
     w = Parameter(torch.ones(2))
     optimizer = nosc.torch.SGD([w], lr=0.5)
