@@ -40,7 +40,7 @@ def describe(tensor: Tensor) -> tuple[int, tuple[int, int], tuple[int, int], lis
 
 def cuda_stream(device: int) -> int:
     """The stream in which torch works on a GPU at present."""
-    return torch.cuda.current_stream(device).cuda_stream
+    return int(torch.cuda.current_stream(device).cuda_stream)
 
 
 def any_negative(tensors: list[Tensor]) -> bool:
@@ -57,7 +57,7 @@ def local(tensor: Tensor) -> Tensor:
     """The part that this process has, as an ordinary tensor over the same memory."""
     tensor = tensor.detach()
     if is_spread(tensor):
-        tensor = tensor.to_local()  # type: ignore[operator]
+        tensor = tensor.to_local()  # type: ignore[attr-defined]
     if type(tensor) is not Tensor:
         from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
@@ -159,9 +159,9 @@ def mend(param: Tensor, state: dict[str, Any], name: str, is_number: bool) -> Te
         raise StepError(f"a parameter has states, and none is `{name}`: do they belong to another rule?")
     value = state[name]
     if is_number:
-        number = float(value)
-        state[name] = torch.tensor(number, dtype=torch.float64, device="cpu")
-        return state[name]
+        number = torch.tensor(float(value), dtype=torch.float64, device="cpu")
+        state[name] = number
+        return number
     w = local(param)
     if not isinstance(value, Tensor) or local(value).shape != w.shape:
         raise StepError(f"the state `{name}` of a parameter of shape {tuple(w.shape)} is no tensor of that shape")
