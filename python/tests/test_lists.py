@@ -49,7 +49,7 @@ def test_classes_do_not_depend_on_order_or_threads():
     assert sum(len(group) for group in groups.values()) == len(texts)
     assert len(groups) < 0.6 * len(texts)
     for text in texts[:300]:
-        assert text in groups[nosc.Rule(text).key()]
+        assert text in groups[rule_of(text).key()]
     shuffled = texts[:]
     random.Random(3).shuffle(shuffled)
     again = {group.key: sorted(shuffled[i] for i in group.indices) for group in nosc.dedup(shuffled)}

@@ -119,7 +119,7 @@ class Optimizer(torch.optim.Optimizer):
         values = self._values(rule, {"betas": betas} if betas is not None else {}, self._given)
         if weight_decay is not None:
             values.pop("weight_decay", None)
-        self.defaults = {**defaults, "rule": rule.text, "key": rule.key("exact"), **values}
+        self.defaults = {**defaults, "rule": rule.formula, "key": rule.key("exact"), **values}
         self._step_supports_amp_scaling = True
 
     # Groups
@@ -152,7 +152,7 @@ class Optimizer(torch.optim.Optimizer):
         group = dict(param_group)
         rule = _rule(group.get("rule", self.defaults["rule"]))
         self._check_names(rule, {})
-        group["rule"], group["key"] = rule.text, rule.key("exact")
+        group["rule"], group["key"] = rule.formula, rule.key("exact")
         for name, value in self.defaults.items():
             if name in _RESERVED and name not in ("rule", "key", "betas"):
                 group.setdefault(name, value)

@@ -14,7 +14,7 @@ from torch.nn import Parameter
 from nosc._errors import StepError
 from nosc._nosc import Arena
 
-__all__ = ["Parameter", "Tensor", "describe", "mend", "new_states", "plain", "use_exchange"]
+__all__ = ["Parameter", "Tensor", "any_negative", "describe", "mend", "new_states", "plain", "use_exchange"]
 
 use_exchange = True
 """Whether tensors are described by torch's own table of functions where there is one."""
@@ -36,6 +36,11 @@ def describe(tensor: Tensor) -> tuple[int, tuple[int, int], tuple[int, int], lis
     device = _DEVICES.get(tensor.device.type, 0), tensor.device.index or 0
     code = _CODES.get(tensor.dtype, (255, tensor.element_size() * 8))
     return tensor.data_ptr(), device, code, list(tensor.shape), list(tensor.stride())
+
+
+def any_negative(tensors: list[Tensor]) -> bool:
+    """Whether one of them is a view of numbers of the other sign, as parts of conjugated complex tensors are."""
+    return any(map(Tensor.is_neg, tensors))
 
 
 def is_spread(tensor: Tensor) -> bool:
