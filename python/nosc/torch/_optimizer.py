@@ -115,6 +115,7 @@ class Optimizer(torch.optim.Optimizer):
         }
         if betas is not None:
             defaults["betas"] = tuple(betas)
+            self._check_betas(rule, tuple(betas))
         super().__init__(params, defaults)
         # What a group without options of its own would have, for schedulers that look.
         values = self._values(rule, {"betas": betas} if betas is not None else {}, self._given)
@@ -192,15 +193,20 @@ class Optimizer(torch.optim.Optimizer):
             raise ValueError(f"weight_decay is {group['weight_decay']}, expected a number of at least 0")
         if "weight_decay" in rule.parameters and group["decoupled_weight_decay"]:
             raise ParameterError("the rule has a weight_decay of its own: decoupled_weight_decay is for rules without")
-        if "betas" in group and not all(name in rule.parameters for name in _BETAS[: len(group["betas"])]):
-            names = ", ".join(rule.parameters) or "none"
-            raise ParameterError(f"betas {group['betas']} for a rule with the parameters: {names}")
+        if "betas" in group:
+            Optimizer._check_betas(rule, group["betas"])
         for name, least, most in (("total_steps", 1, 2**63 - 1), ("seed", 0, 2**64 - 1)):
             value = group[name]
             if value is None and name == "total_steps":
                 continue
             if not (hasattr(value, "__index__") and least <= int(value) <= most):
                 raise ValueError(f"{name} is {value!r}, expected a whole number from {least} to {most}")
+
+    @staticmethod
+    def _check_betas(rule: nosc.Rule, betas: tuple[float, ...]) -> None:
+        if len(betas) > len(_BETAS) or not all(name in rule.parameters for name in _BETAS[: len(betas)]):
+            names = ", ".join(rule.parameters) or "none"
+            raise ParameterError(f"betas {betas} for a rule with the parameters: {names}")
 
     def _check_numbers(self, group: dict[str, Any]) -> None:
         """Raises what a step would raise for the parameters of the rule, by one over nothing."""
@@ -261,6 +267,8 @@ class Optimizer(torch.optim.Optimizer):
             first_id += len(params)
             if prepared is not None:
                 ready.append(prepared)
+                if prepared.write_back:
+                    _tensors.check_apart(prepared.parameters)
         if len(ready) > 1 or any(prepared.is_mixed for prepared in ready):
             for prepared in ready:
                 prepared.check()

@@ -14,7 +14,7 @@ from torch.nn import Parameter
 from nosc._errors import StepError
 from nosc._nosc import Arena
 
-__all__ = ["Parameter", "Tensor", "any_negative", "cuda_stream", "describe", "mend", "new_states", "plain", "use_exchange"]
+__all__ = ["Parameter", "Tensor", "any_negative", "check_apart", "cuda_stream", "describe", "mend", "new_states", "plain", "use_exchange"]
 
 use_exchange = True
 """Whether tensors are described by torch's own table of functions where there is one."""
@@ -135,6 +135,25 @@ def _overlaps_itself(w: Tensor) -> bool:
             return w.numel() > 0
         reach += stride * (size - 1)
     return False
+
+
+def check_apart(params: list[Tensor]) -> None:
+    """Raises `StepError` if elements of one are elements of another. For those with gaps between their elements, of which
+    a step moves copies; memory it takes is that of the storages that hold several of them."""
+    by_storage: dict[int, list[Tensor]] = {}
+    for param in map(local, params):
+        if param.numel() > 0:
+            by_storage.setdefault(param.untyped_storage().data_ptr(), []).append(param)
+    for parts in by_storage.values():
+        if len(parts) == 1:
+            continue
+        used = torch.zeros(parts[0].untyped_storage().nbytes(), dtype=torch.bool, device=parts[0].device)
+        for part in parts:
+            size = part.element_size()
+            strides = (*(size * stride for stride in part.stride()), 1)
+            used.as_strided((*part.shape, size), strides, size * part.storage_offset()).fill_(True)
+        if int(used.count_nonzero()) != sum(part.numel() * part.element_size() for part in parts):
+            raise StepError("parameters share memory: a step writes to some of it and reads it too")
 
 
 def _state_type(dtype: torch.dtype) -> torch.dtype:

@@ -95,11 +95,12 @@ impl<'a, 'py> Gathering<'a, 'py> {
     ) -> PyResult<Vec<Pair<'py>>> {
         let py = parameters.py();
         let mut found = Vec::with_capacity(parameters.len());
-        let gradients = PyList::empty(py);
+        let tensors = PyList::empty(py);
         for (parameter, id) in parameters.iter().zip(first_id..) {
             let gradient = parameter.getattr(intern!(py, "grad"))?;
             if !gradient.is_none() {
-                gradients.append(&gradient)?;
+                tensors.append(&parameter)?;
+                tensors.append(&gradient)?;
                 found.push((parameter, gradient, id));
             }
         }
@@ -107,7 +108,7 @@ impl<'a, 'py> Gathering<'a, 'py> {
             return Ok(Vec::new());
         }
         // One call for all, since a call costs as much as the rest of a tensor.
-        let negative = self.helper.call_method1(intern!(py, "any_negative"), (gradients,))?;
+        let negative = self.helper.call_method1(intern!(py, "any_negative"), (tensors,))?;
         let negative = negative.is_truthy()?;
         let mut states = StatesInOrder::new(self.state, found.len());
         let mut pairs = Vec::with_capacity(found.len());
