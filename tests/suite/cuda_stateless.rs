@@ -134,16 +134,16 @@ fn parts_off_a_multiple_of_four_are_for_rules_that_do_not_draw() {
         &[],
         || {
             let places = [TensorPlace::default(), TensorPlace { id: 1, first_element: 6 }];
-            let of = |text: &str, types: &[_; 2], settings| {
-                LentTwins::of(&rule(text), types, &[9, 5], &places, settings)
+            let of = |text: &str, types: &[_; 2], settings: Settings| {
+                LentTwins::of(&rule(text), types, &[9, 5], &places, &settings)
             };
-            let mut twins = of("m + 0.1*w", &[F32; 2], &settings());
+            let mut twins = of("m + 0.1*w", &[F32; 2], settings());
             twins.steps(2);
             twins.assert_same("no draws");
             let bf16 = (ElementType::Bf16, ElementType::F32);
             let stochastic = Settings { rounding: Rounding::Stochastic, ..settings() };
             for mut twins in
-                [of("drop(g, 0.5)*m", &[F32; 2], &settings()), of("m", &[F32, bf16], &stochastic)]
+                [of("drop(g, 0.5)*m", &[F32; 2], settings()), of("m", &[F32, bf16], stochastic)]
             {
                 let plain = StepOptions::new(0.1);
                 let checked = twins.check_device(&plain).unwrap_err();
@@ -223,36 +223,37 @@ fn lists_of_other_lengths_are_taken_in_turn() {
         let mut all: Vec<LentTwins> = (0..11)
             .map(|number| LentTwins::new(&rule, &[number, 5 * number + 1], &settings()))
             .collect();
+        let compiled = all[0].device.compiled().clone();
+        let device = all[0].device.device().clone();
+        let mut shared = CudaStatelessOptimizer::new(compiled, &device, settings()).unwrap();
+        let mut step = |twins: &mut LentTwins, options: &StepOptions| {
+            std::mem::swap(&mut twins.device, &mut shared);
+            twins.step(options);
+            // Of the first, whatever came after it.
+            let norm = twins.device.gradient_norm(&twins.stream).unwrap();
+            std::mem::swap(&mut twins.device, &mut shared);
+            // Memory of the gradients is not what is counted.
+            twins.gradients.clear();
+            norm
+        };
+        let plain = StepOptions::new(0.05);
+        let clipped = StepOptions { clip_norm: Some(0.5), ..plain };
         let mut live = Vec::new();
-        for round in 0..3 {
-            let mut optimizer = None;
+        for options in [plain, plain, clipped, clipped] {
             for twins in &mut all {
-                // One optimizer for all.
-                if let Some(before) = optimizer.take() {
-                    twins.device = before;
-                }
-                let options = StepOptions {
-                    clip_norm: (round == 1).then_some(0.5),
-                    ..StepOptions::new(0.05)
-                };
-                let gradients = twins.next_gradients();
-                twins.gradients = upload(&twins.stream, &gradients);
-                twins.step_device(&options).unwrap();
-                twins.step_host(&gradients, &options).unwrap();
-                let compiled = twins.device.compiled().clone();
-                let other =
-                    CudaStatelessOptimizer::new(compiled, twins.device.device(), settings());
-                optimizer = Some(std::mem::replace(&mut twins.device, other.unwrap()));
-            }
-            all[0].device = optimizer.unwrap();
-            for twins in &mut all {
-                twins.assert_same(&format!("round {round}"));
-                // Memory of the gradients is not what is counted.
-                twins.gradients.clear();
+                let norm = step(twins, &options);
+                assert_eq!(norm, twins.host.gradient_norm());
             }
             live.push(emulator::count("live_allocations"));
         }
-        assert_eq!(live[0], live[2], "{live:?}");
+        assert_eq!((live[0], live[2]), (live[1], live[3]));
+        let norm = step(&mut all[0], &clipped);
+        for _ in 0..2 {
+            for twins in &mut all {
+                assert_eq!(step(twins, &plain), norm);
+                twins.assert_same("in turn");
+            }
+        }
     });
 }
 
