@@ -6,7 +6,7 @@ use nosc_runtime::{
     RuntimeError, Settings, StepOptions, StepOutcome, TensorPlace, WeightDecay, library,
 };
 use nosc_tests::cuda::emulator::{self, within};
-use nosc_tests::cuda::{LentTwins, Twins, raw_slice, upload};
+use nosc_tests::cuda::{LentTwins, Twins, raw_slice, raw_stream, upload};
 use nosc_tests::rule;
 
 const F32: (ElementType, ElementType) = (ElementType::F32, ElementType::F32);
@@ -184,6 +184,35 @@ fn streams_and_memory_may_be_others_at_each_step() {
             let there = twins.device.gradient_norm(&twins.stream).unwrap();
             assert_eq!(there, twins.host.gradient_norm());
         }
+    });
+}
+
+/// As in PyTorch: memory and streams of others, of the primary context, the default stream by its handle 0.
+#[test]
+fn all_that_a_step_uses_may_be_of_others() {
+    within("cuda_stateless::all_that_a_step_uses_may_be_of_others", &[], || {
+        let others = cudarc::driver::CudaContext::new(0).unwrap();
+        let theirs = others.new_stream().unwrap();
+        let device = Device::open(0).unwrap();
+        let streams = [theirs.cu_stream().cast(), std::ptr::null_mut()];
+        let streams = streams.map(|raw| raw_stream(&device, raw));
+        assert!(streams[1].is_same(&device.default_stream()));
+        let mut twins = LentTwins::new(&library::rule("adamw").unwrap(), &LENGTHS, &settings());
+        let mut owners = Vec::new();
+        for tensors in [&mut twins.tensors, &mut twins.states] {
+            for tensor in tensors {
+                let raw = raw_slice(&device, tensor, 0..tensor.len());
+                owners.push(std::mem::replace(tensor, raw));
+            }
+        }
+        for step in 0..4 {
+            streams[step % 2].wait_for(&twins.stream).unwrap();
+            twins.stream = streams[step % 2].clone();
+            twins.steps(1);
+        }
+        twins.assert_same("of others");
+        drop((twins, streams, owners));
+        theirs.synchronize().unwrap();
     });
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(unsafe_code, reason = "what a caller of nosc promises, a test promises here")]
 
+use std::ffi::c_void;
 use std::ops::Range;
 
 use nosc_kernels::cuda::{Device, DeviceTensor, Graph, Stream};
@@ -19,6 +20,12 @@ pub fn raw_slice(device: &Device, owner: &DeviceTensor, range: Range<usize>) -> 
     let address = owner.address() + (range.start * of.bytes()) as u64;
     // SAFETY: elements of the owner, on its device; the tests that call this keep it.
     unsafe { DeviceTensor::from_raw(device, address, of, length) }
+}
+
+/// A stream that another library made, which tests keep for longer.
+pub fn raw_stream(device: &Device, raw: *mut c_void) -> Stream {
+    // SAFETY: tests pass a stream of the primary context, and keep it.
+    unsafe { device.borrowed_stream(raw) }
 }
 
 /// Puts a recording into a stream, and waits for it.
