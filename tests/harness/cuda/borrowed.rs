@@ -2,7 +2,6 @@
 
 #![expect(unsafe_code, reason = "what a caller of nosc promises, a test promises here")]
 
-use std::ffi::c_void;
 use std::ops::Range;
 
 use nosc_kernels::cuda::{Device, DeviceTensor, Graph, Stream};
@@ -22,10 +21,10 @@ pub fn raw_slice(device: &Device, owner: &DeviceTensor, range: Range<usize>) -> 
     unsafe { DeviceTensor::from_raw(device, address, of, length) }
 }
 
-/// A stream that another library made, which tests keep for longer.
-pub fn raw_stream(device: &Device, raw: *mut c_void) -> Stream {
+/// A stream that another library made, by the address of its handle. Tests keep it for longer.
+pub fn raw_stream(device: &Device, handle: usize) -> Stream {
     // SAFETY: tests pass a stream of the primary context, and keep it.
-    unsafe { device.borrowed_stream(raw) }
+    unsafe { device.borrowed_stream(std::ptr::with_exposed_provenance_mut(handle)) }
 }
 
 /// Puts a recording into a stream, and waits for it.
