@@ -26,19 +26,19 @@ LEARNING_RATE = 0.05
 
 # Largest difference from nosc, as a share of max(1, |w|). Torch computes scalars in float64 and differs in the last
 # digits of its functions; JAX computes scalars that depend on the step in float32 and may fuse operations.
-TOLERANCE = {"torch": 5e-6, "jax": 2e-5}
+TOLERANCE = {"torch": 5e-6, "jax": 5e-6}
 # RAdam's scalars subtract numbers near 2000 from each other, in float32 under JAX.
-LOOSER = {("jax", "radam"): 2e-3}
+LOOSER = {("jax", "radam"): 2e-4}
 
 # Rules for what the standard ones have not, and for names that are taken.
 RULES = {
     "ops": "exp(-abs(g)) + log(abs(w) + 1) - sqrt(abs(g)) * tanh(w) / (1 + sigmoid(m))",
-    "powers": "g^2 + g^3 - w^4 + (1 + abs(w))^-2 + (1 + abs(g))^0.5 + abs(w)^1.5 + g^0 + 2^g + abs(g)^w",
+    "powers": "g^2 + g^3 - clip(w, 2)^4 + (1 + abs(w))^-2 + (1 + abs(g))^0.5 + abs(w)^1.5 + g^0 + 2^g + abs(g)^w",
     "negative_base": "where(w < 0, 1, 0) + 0.01 * max(-1, min(1, (-2)^(sign(g))))",
     "signs": "sign(g) * sign(m) * sign(w - 0.5) + sign(0 * w)",
     "bounds": "min(g, w) - max(g, 0.1) + clip(g, 0.5) - clip(w, -0.1, 0.3) + clip(g, w, 0.2)",
     "bounds_crossed": "clip(g, 0.3, -0.3) + min(0, g) * max(w, 0)",
-    "comparisons": "where(g < w, 1, -1) + where(g <= 0.1, g, w) + where(g > m, g, 0.5) + where(w != 0, 1, 2) "
+    "comparisons": "where(g < w, 1, -1) + where(g <= 0.1, g, w) + where(2 * g > w, g, 0.5) + where(w != 0, 1, 2) "
     "+ where(g == w, 3, 0) + where(g >= 0, 0.25, 0)",
     "once_a_step": "where(t < 7, g, m) + where(ld == 0, 1, 0) + where(t >= T, w, 0)",
     "tokens": "[g m id sign mul, %0 v id sqrt div, %1 1 log clip1e-3 add]",
@@ -62,7 +62,7 @@ RULES = {
     " + clip(t, 3) + min(t, 2) - max(a, t) + (t + 1)^0.3) }",
     "only_step": "{ update = ld + 0 * g }",
     "constants": "g * e - w * pi + 1/3 + (0.1 + 0.2)",
-    "gammas": "gamma / (abs(m) + delta) + rmsprop + adam",
+    "gammas": "gamma / (abs(m) + 0.1) + rmsprop + adam",
     "lambda": "{ param class = 0.3; param lr_ = 2; param params = 0.1; param torch = 0.2; param step = 0.4\n"
     " param self = 0.5; param add = 0.6; param x1 = 0.7; param __y = 0.8; param jnp = 0.9; param t = 1.5; param T = 2.5\n"
     " update = (class + lr_ + params + torch + step + self + add + x1 + __y + jnp + t + T) * g }",
@@ -344,10 +344,11 @@ def check_torch_draws(torch, nosc, faults):
 class JaxRun:
     """An exported transformation over arrays, jitted."""
 
-    def __init__(self, jax, module, name, params, lr=LEARNING_RATE, **settings):
+    def __init__(self, jax, module, params, lr=LEARNING_RATE, **settings):
         import optax
 
-        maker = getattr(module, name, None) or getattr(module, name + "_", None) or getattr(module, "p" + name)
+        takes_rate = lambda x: "learning_rate" in getattr(getattr(x, "__code__", None), "co_varnames", ())[:1]
+        (maker,) = filter(takes_rate, vars(module).values())
         self.rule = maker(lr, **settings)
         self.params = [jax.numpy.asarray(p) for p in params]
         self.state = self.rule.init(self.params)
@@ -376,11 +377,11 @@ def check_jax(nosc, faults):
     params, grads = inputs()
     for rule, about in nosc.rules():
         module = nosc.export(rule, "jax")
-        run = JaxRun(jax, module, about["name"], params, **keywords(about))
+        run = JaxRun(jax, module, params, **keywords(about))
         found = [run.step(step) for step in grads]
         if about["draws"]:
-            again = JaxRun(jax, module, about["name"], params, **keywords(about))
-            other = JaxRun(jax, module, about["name"], params, **keywords(about), seed=1)
+            again = JaxRun(jax, module, params, **keywords(about))
+            other = JaxRun(jax, module, params, **keywords(about), seed=1)
             same = all(equal(again.step(step), row) for step, row in zip(grads, found))
             differs = not all([equal(other.step(step), row) for step, row in zip(grads, found)])
             faults.check(same and differs, f"jax {rule}: not a function of the seed")
@@ -412,28 +413,28 @@ def check_jax_settings(jax, optax, nosc, faults):
 
     state, rates = rule.init(tree), [0.05] * 10 + [0.01] * 10
     for step, rate in zip(grads, rates):
-        state.hyperparams["learning_rate"] = jax.numpy.asarray(rate)
+        state.hyperparams["learning_rate"] = jax.numpy.float32(rate)
         if rate == 0.01:
-            state.hyperparams["beta1"] = jax.numpy.asarray(0.5)
+            state.hyperparams["beta1"] = jax.numpy.float32(0.5)
         tree, state = move({"a": step[0], "b": [step[1], (step[2], step[3])]}, state, tree)
     faults.check(len(traces) == 1, f"jax: traced {len(traces)} times under inject_hyperparams")
     kept = nosc.run("adam", params, grads, 0.05)[-1]
     faults.check(not np.allclose(tree["b"][1][1], kept[3], rtol=1e-4), "jax: a changed setting has no effect")
-    run = JaxRun(jax, nosc.export("adam", "jax"), "adam", params, lr=lambda count: 0.05 * 0.9**count)
+    run = JaxRun(jax, nosc.export("adam", "jax"), params, lr=lambda count: 0.05 * 0.9**count)
     first = run.step(grads[0])
     right = nosc.run("adam", params, grads[:1], 0.05)[0]
     for f, r in zip(first, right):
         faults.compare("jax", "adam", f, r, "jax adam with a schedule, step 0")
     before = run.values()
     second = run.step(grads[1])
-    constant = JaxRun(jax, nosc.export("adam", "jax"), "adam", params)
+    constant = JaxRun(jax, nosc.export("adam", "jax"), params)
     constant.step(grads[0])
     share = (before[3] - second[3]) / (before[3] - constant.step(grads[1])[3])
     faults.check(np.allclose(share, 0.9, rtol=1e-3), f"jax: a schedule's second rate is {share.mean()} of the first")
     settings = [("beta1", 0.5), ("weight_decay", 0.1), ("eps", 1e-3)]
     arrays = {name: jax.numpy.asarray(value) for name, value in settings}
     for given in (dict(settings), arrays):
-        run = JaxRun(jax, nosc.export("adam", "jax"), "adam", params, lr=0.02, **given)
+        run = JaxRun(jax, nosc.export("adam", "jax"), params, lr=0.02, **given)
         for step, right in zip(grads, nosc.run("adam", params, grads, 0.02, settings)):
             for f, r in zip(run.step(step), right):
                 # Arrays are float32, and 1 - 0.999 in float32 has four digits.
@@ -459,7 +460,7 @@ def check_jax_settings(jax, optax, nosc, faults):
 
 def check_jax_draws(jax, nosc, faults):
     def update(text, g=1.0, count=100_000, steps=1, lr=1.0):
-        run = JaxRun(jax, nosc.formula(text, "jax"), "expression", [np.zeros(count, np.float32)] * 2, lr=lr)
+        run = JaxRun(jax, nosc.formula(text, "jax"), [np.zeros(count, np.float32)] * 2, lr=lr)
         gradient = np.full(count, g, np.float32)
         rows = [run.values()] + [run.step([gradient, gradient]) for _ in range(steps)]
         return [(a[0] - b[0], a[1] - b[1]) for a, b in zip(rows, rows[1:])]
