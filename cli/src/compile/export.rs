@@ -37,7 +37,7 @@ pub(super) fn emitted(rule: &Rule, edges: Edges, target: Target) -> Result<Vec<u
     let text = match target {
         Target::Torch => export::torch(&compiled),
         Target::Jax => export::jax(&compiled),
-        Target::Cpu | Target::Cuda | Target::C => { let _ = edges; String::new() }
+        Target::Cpu | Target::Cuda | Target::C => export::c(&compiled, edges)?,
     };
     Ok(text.into_bytes())
 }

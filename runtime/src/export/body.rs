@@ -38,6 +38,15 @@ pub(super) struct Body {
     pub(super) decays: Vec<(Piece, String)>,
     pub(super) update: Option<Piece>,
     pub(super) schedule: Option<Piece>,
+    /// By node: what it is in an update, if it was written.
+    nodes: Vec<Option<Piece>>,
+}
+
+impl Body {
+    /// A scalar of the update, for whoever writes the elements himself.
+    pub(super) fn scalar(&self, id: NodeId) -> Option<&Piece> {
+        self.nodes.get(id.index())?.as_ref()
+    }
 }
 
 /// Names that are there before a rule is written.
@@ -47,6 +56,8 @@ pub(super) struct Given<'a> {
     pub(super) parameters: &'a [String],
     /// By state.
     pub(super) slots: &'a [String],
+    /// Whether what varies by element is written too.
+    pub(super) elements: bool,
 }
 
 /// Where a node is looked at.
@@ -185,6 +196,9 @@ impl<L: Language> Walk<'_, L> {
             let piece = self.state(state);
             self.body.states.push(piece);
         }
+        if !self.given.elements {
+            self.body.nodes = self.scalars();
+        }
         let mut seen = Vec::new();
         for decay in decays {
             let is_right = self.constants[decay.index()].is_some_and(|d| (0.0..1.0).contains(&d));
@@ -195,6 +209,20 @@ impl<L: Language> Walk<'_, L> {
             }
         }
         self.body.update = Some(self.piece(rule.update));
+    }
+
+    /// All nodes that are scalars of the update.
+    fn scalars(&mut self) -> Vec<Option<Piece>> {
+        let ids: Vec<NodeId> = self.canonical.rule.tree.iter().map(|(id, _)| id).collect();
+        let is_scalar = |id: &NodeId| self.uniform[id.index()];
+        let known: Vec<bool> = ids.iter().map(is_scalar).collect();
+        let mut out = Vec::with_capacity(ids.len());
+        for (id, is_scalar) in ids.into_iter().zip(known) {
+            let index = id.index();
+            let is_written = self.constants[index].is_some() || self.pieces[index].is_some();
+            out.push((is_scalar && is_written).then(|| self.piece(id)));
+        }
+        out
     }
 
     fn schedule(&mut self) {
@@ -221,7 +249,9 @@ impl<L: Language> Walk<'_, L> {
         }
         for (id, node) in rule.tree.iter() {
             let index = id.index();
-            if !wanted[index] || self.constants[index].is_some() || self.pieces[index].is_some() {
+            let is_left_out = self.kind_of(id) == Kind::Element && !self.given.elements;
+            let is_known = self.constants[index].is_some() || self.pieces[index].is_some();
+            if !wanted[index] || is_left_out || is_known {
                 continue;
             }
             let piece = self.node(id, node);
@@ -359,6 +389,9 @@ impl<L: Language> Walk<'_, L> {
     fn state(&mut self, state: StateId) -> Piece {
         if let Some(known) = &self.states[state.index()] {
             return known.clone();
+        }
+        if self.kind_of_state(state) == Kind::Element && !self.given.elements {
+            return self.before(state);
         }
         let value = match self.canonical.rule.states[state.index()].kind {
             StateKind::Recurrence { next, .. } => {

@@ -17,7 +17,9 @@ mod body;
 mod python;
 mod torch;
 mod jax;
+mod c;
 
+pub use c::c;
 pub use jax::jax;
 pub use torch::torch;
 

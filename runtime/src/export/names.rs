@@ -22,7 +22,9 @@ pub(super) const C: &[&str] = &[
     "private", "protected", "public", "register", "requires", "restrict", "return", "short",
     "signed", "sizeof", "static", "struct", "switch", "template", "this", "throw", "true", "try",
     "typedef", "typeid", "typename", "typeof", "union", "unsigned", "using", "virtual", "void",
-    "volatile", "while", "xor", "INFINITY", "NAN", "NULL", "linux", "unix", "i386", "errno",
+    "volatile", "while", "xor", "linux", "unix", "i386", "errno", "int8_t", "int16_t", "int32_t",
+    "int64_t", "uint8_t", "uint16_t", "uint32_t", "uint64_t", "intptr_t", "uintptr_t", "intmax_t",
+    "uintmax_t", "size_t", "float_t", "double_t", "ptrdiff_t",
 ];
 
 /// The names of one export.
@@ -83,7 +85,11 @@ fn is_own(name: &str) -> bool {
     let stem = stem.unwrap_or(name);
     let letters = stem.trim_end_matches(|c: char| c.is_ascii_digit());
     let numbered = letters.len() < stem.len() && ["x", "s", "ema", "c", "v", "k"].contains(&letters);
-    numbered || ["m", "v", "gamma", "w", "g"].contains(&stem) || is_suffixed
+    // Names of capitals may be macros.
+    let is_capital = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    let is_macro = name.len() > 1 && name.chars().all(is_capital);
+    let is_taken = ["m", "v", "gamma", "w", "g"].contains(&stem) || name.starts_with("nosc");
+    numbered || is_taken || is_suffixed || is_macro
 }
 
 #[cfg(test)]

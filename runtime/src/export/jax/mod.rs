@@ -46,7 +46,8 @@ pub fn jax(compiled: &CompiledRule) -> String {
     let function = names.of(&plain(&compiled.canonical().rule.name));
     let subject = Subject::new(compiled, &mut names);
     let mut language = Jax::default();
-    let given = Given { parameters: &subject.parameters, slots: &subject.slots };
+    let given =
+        Given { parameters: &subject.parameters, slots: &subject.slots, elements: true };
     let body = body(compiled.canonical(), &mut language, &mut names, given);
     language.helpers.call("number");
     let maker = Maker { subject: &subject, body: &body, function };

@@ -46,7 +46,8 @@ pub fn torch(compiled: &CompiledRule) -> String {
     let mut names = Names::new(reserved.chain(HELPERS.iter().map(|helper| helper.name)));
     let subject = Subject::new(compiled, &mut names);
     let mut language = Torch::default();
-    let given = Given { parameters: &subject.parameters, slots: &subject.slots };
+    let given =
+        Given { parameters: &subject.parameters, slots: &subject.slots, elements: true };
     let body = body(compiled.canonical(), &mut language, &mut names, given);
     let class = Class { subject: &subject, body: &body };
     let step = class.step_of_group(&mut language.helpers);
