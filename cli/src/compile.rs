@@ -136,7 +136,8 @@ fn emits(arguments: &CompileArguments) -> Result<Vec<Emit>, CliError> {
         return Err(CliError::Usage(message));
     }
     if arguments.target != Target::Cpu && arguments.triple.is_some() {
-        let message = format!("`--triple` names a processor: leave it out with `--target {target}`");
+        let message =
+            format!("`--triple` names a processor: leave it out with `--target {target}`");
         return Err(CliError::Usage(message));
     }
     export::check(arguments)?;

@@ -18,7 +18,8 @@ pub fn step(plan: &Plan, symbol: &str) -> String {
 {{
 "
     );
-    out += &lines.unused(&["parameters", "gradients", "states", "scalars", "words", "first_element"]);
+    out +=
+        &lines.unused(&["parameters", "gradients", "states", "scalars", "words", "first_element"]);
     out += &lines.arrays();
     let indent = if lines.has(Rate::Block) { "            " } else { "        " };
     out += &lines.constants("    ");
@@ -96,9 +97,9 @@ impl Lines<'_> {
             "states" => plan.states > 0,
             "parameters" => !plan.stores.is_empty(),
             "scalars" => reads(|i| matches!(i, Instruction::Scalar(_))),
-            "words" => reads(|i| {
-                matches!(i, Instruction::Word(Word::KeyLow | Word::KeyHigh | Word::Step))
-            }),
+            "words" => {
+                reads(|i| matches!(i, Instruction::Word(Word::KeyLow | Word::KeyHigh | Word::Step)))
+            }
             "first_element" => self.has(Rate::Block),
             _ => true,
         };
@@ -151,8 +152,10 @@ impl Lines<'_> {
         let mut out = String::new();
         for (index, instruction) in self.plan.instructions.iter().enumerate() {
             if self.rates[index] == rate && !is_constant(instruction) {
-                let (kind, name) =
-                    (c_type(Dialect::C99, self.types[index]), own_name(self.plan, Value(index as u32)));
+                let (kind, name) = (
+                    c_type(Dialect::C99, self.types[index]),
+                    own_name(self.plan, Value(index as u32)),
+                );
                 let computed = self.computed(instruction);
                 out += &format!("{indent}const {kind} {name} = {computed};\n");
             }
@@ -195,8 +198,7 @@ impl Lines<'_> {
                     format!("{indent}{place} = {}{name};\n", if half { "(uint16_t)" } else { "" })
                 }
                 Written::Descent { scale, update } => {
-                    let (scale, update) =
-                        (own_name(self.plan, scale), own_name(self.plan, update));
+                    let (scale, update) = (own_name(self.plan, scale), own_name(self.plan, update));
                     format!("{indent}{place} = {place} - (double){scale} * (double){update};\n")
                 }
             };

@@ -405,7 +405,8 @@ impl<L: Language> Walk<'_, L> {
                     Some(decay) => self.language.number(1.0 - decay),
                     None => {
                         let one = self.language.number(1.0);
-                        self.language.operation(Operation::Binary(Binary::Sub), &[one, beta.clone()])
+                        self.language
+                            .operation(Operation::Binary(Binary::Sub), &[one, beta.clone()])
                     }
                 };
                 let times = Operation::Binary(Binary::Mul);
@@ -421,7 +422,8 @@ impl<L: Language> Walk<'_, L> {
 
     fn debias(&mut self, state: StateId) -> Piece {
         let average = self.state(state);
-        let StateKind::Average { decay, .. } = self.canonical.rule.states[state.index()].kind else {
+        let StateKind::Average { decay, .. } = self.canonical.rule.states[state.index()].kind
+        else {
             return average;
         };
         let decay = self.piece(decay);

@@ -84,7 +84,8 @@ impl<'a> Subject<'a> {
     /// Parameters whose names were taken, and what they are called instead.
     fn renamed(&self) -> Vec<(String, String)> {
         let written = self.compiled.parameters().iter();
-        let pairs = written.zip(&self.declared).map(|(p, (name, _))| (p.name.clone(), name.clone()));
+        let pairs =
+            written.zip(&self.declared).map(|(p, (name, _))| (p.name.clone(), name.clone()));
         pairs.filter(|(written, name)| written != name).collect()
     }
 
@@ -111,4 +112,5 @@ impl<'a> Subject<'a> {
 }
 
 /// The note on rights at the head of an export.
-const FREE: &str = "This file needs no nosc. Use, change and share it as you like; no licence applies to it.";
+const FREE: &str =
+    "This file needs no nosc. Use, change and share it as you like; no licence applies to it.";

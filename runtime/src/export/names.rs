@@ -4,45 +4,195 @@ use std::collections::BTreeSet;
 
 /// Keywords of Python and names that it predefines and an export uses.
 pub(super) const PYTHON: &[&str] = &[
-    "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue",
-    "def", "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in",
-    "is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try", "while", "with",
-    "yield", "match", "case", "type", "self", "super", "dict", "float", "int", "list", "tuple",
-    "isinstance", "enumerate", "zip", "len", "any", "all", "min", "max", "abs", "next", "callable",
-    "range", "getattr", "math", "print", "ValueError", "TypeError", "RuntimeError",
-    "ArithmeticError", "NotImplementedError",
+    "False",
+    "None",
+    "True",
+    "and",
+    "as",
+    "assert",
+    "async",
+    "await",
+    "break",
+    "class",
+    "continue",
+    "def",
+    "del",
+    "elif",
+    "else",
+    "except",
+    "finally",
+    "for",
+    "from",
+    "global",
+    "if",
+    "import",
+    "in",
+    "is",
+    "lambda",
+    "nonlocal",
+    "not",
+    "or",
+    "pass",
+    "raise",
+    "return",
+    "try",
+    "while",
+    "with",
+    "yield",
+    "match",
+    "case",
+    "type",
+    "self",
+    "super",
+    "dict",
+    "float",
+    "int",
+    "list",
+    "tuple",
+    "isinstance",
+    "enumerate",
+    "zip",
+    "len",
+    "any",
+    "all",
+    "min",
+    "max",
+    "abs",
+    "next",
+    "callable",
+    "range",
+    "getattr",
+    "math",
+    "print",
+    "ValueError",
+    "TypeError",
+    "RuntimeError",
+    "ArithmeticError",
+    "NotImplementedError",
 ];
 
 /// Keywords of C and C++, and names of `<math.h>` and `<stdint.h>` that an export uses.
 pub(super) const C: &[&str] = &[
-    "alignas", "alignof", "and", "asm", "auto", "bool", "break", "case", "catch", "char", "class",
-    "compl", "const", "constexpr", "continue", "default", "delete", "do", "double", "else", "enum",
-    "explicit", "export", "extern", "false", "float", "for", "friend", "goto", "if", "inline",
-    "int", "long", "mutable", "namespace", "new", "noexcept", "not", "nullptr", "operator", "or",
-    "private", "protected", "public", "register", "requires", "restrict", "return", "short",
-    "signed", "sizeof", "static", "struct", "switch", "template", "this", "throw", "true", "try",
-    "typedef", "typeid", "typename", "typeof", "union", "unsigned", "using", "virtual", "void",
-    "volatile", "while", "xor", "linux", "unix", "i386", "errno", "int8_t", "int16_t", "int32_t",
-    "int64_t", "uint8_t", "uint16_t", "uint32_t", "uint64_t", "intptr_t", "uintptr_t", "intmax_t",
-    "uintmax_t", "size_t", "float_t", "double_t", "ptrdiff_t",
+    "alignas",
+    "alignof",
+    "and",
+    "asm",
+    "auto",
+    "bool",
+    "break",
+    "case",
+    "catch",
+    "char",
+    "class",
+    "compl",
+    "const",
+    "constexpr",
+    "continue",
+    "default",
+    "delete",
+    "do",
+    "double",
+    "else",
+    "enum",
+    "explicit",
+    "export",
+    "extern",
+    "false",
+    "float",
+    "for",
+    "friend",
+    "goto",
+    "if",
+    "inline",
+    "int",
+    "long",
+    "mutable",
+    "namespace",
+    "new",
+    "noexcept",
+    "not",
+    "nullptr",
+    "operator",
+    "or",
+    "private",
+    "protected",
+    "public",
+    "register",
+    "requires",
+    "restrict",
+    "return",
+    "short",
+    "signed",
+    "sizeof",
+    "static",
+    "struct",
+    "switch",
+    "template",
+    "this",
+    "throw",
+    "true",
+    "try",
+    "typedef",
+    "typeid",
+    "typename",
+    "typeof",
+    "union",
+    "unsigned",
+    "using",
+    "virtual",
+    "void",
+    "volatile",
+    "while",
+    "xor",
+    "linux",
+    "unix",
+    "i386",
+    "errno",
+    "int8_t",
+    "int16_t",
+    "int32_t",
+    "int64_t",
+    "uint8_t",
+    "uint16_t",
+    "uint32_t",
+    "uint64_t",
+    "intptr_t",
+    "uintptr_t",
+    "intmax_t",
+    "uintmax_t",
+    "size_t",
+    "float_t",
+    "double_t",
+    "ptrdiff_t",
 ];
 
 /// The names of one export.
 #[derive(Debug)]
 pub(super) struct Names {
     taken: BTreeSet<String>,
+    /// Whether names of capitals may be macros.
+    has_macros: bool,
     fresh: u32,
 }
 
 impl Names {
     /// With names that the export uses itself.
     pub(super) fn new<'a>(reserved: impl IntoIterator<Item = &'a str>) -> Names {
-        Names { taken: reserved.into_iter().map(str::to_owned).collect(), fresh: 0 }
+        let taken = reserved.into_iter().map(str::to_owned).collect();
+        Names { taken, has_macros: false, fresh: 0 }
+    }
+
+    /// For a language in which names of capitals may be macros: none is given.
+    pub(super) fn with_macros(self) -> Names {
+        Names { has_macros: true, ..self }
     }
 
     /// A name for what the rule calls `wanted`: with `_` behind it as often as it takes to be free.
     pub(super) fn of(&mut self, wanted: &str) -> String {
         let mut name = plain(wanted);
+        if name.starts_with("nosc") || self.has_macros && is_capital(&name) {
+            name = format!("p{name}");
+        }
         while self.taken.contains(&name) || is_own(&name) {
             name.push('_');
         }
@@ -84,12 +234,14 @@ fn is_own(name: &str) -> bool {
     let is_suffixed = stem.is_some();
     let stem = stem.unwrap_or(name);
     let letters = stem.trim_end_matches(|c: char| c.is_ascii_digit());
-    let numbered = letters.len() < stem.len() && ["x", "s", "ema", "c", "v", "k"].contains(&letters);
-    // Names of capitals may be macros.
-    let is_capital = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-    let is_macro = name.len() > 1 && name.chars().all(is_capital);
-    let is_taken = ["m", "v", "gamma", "w", "g"].contains(&stem) || name.starts_with("nosc");
-    numbered || is_taken || is_suffixed || is_macro
+    let numbered =
+        letters.len() < stem.len() && ["x", "s", "ema", "c", "v", "k"].contains(&letters);
+    numbered || is_suffixed || ["m", "v", "gamma", "w", "g"].contains(&stem)
+}
+
+/// Whether a name is made of capitals, digits and `_`.
+fn is_capital(name: &str) -> bool {
+    name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
 }
 
 #[cfg(test)]
@@ -109,8 +261,14 @@ mod tests {
             ("m", "m_"),
             ("s1", "s1_"),
             ("x10_hat", "x10_hat_"),
+            ("nosc_ld", "pnosc_ld"),
+            ("NAN", "NAN"),
             ("beta1", "beta1_"),
         ] {
+            assert_eq!(names.of(wanted), found, "{wanted}");
+        }
+        let mut names = Names::new(C.iter().copied()).with_macros();
+        for (wanted, found) in [("NAN", "pNAN"), ("M_PI", "pM_PI"), ("int", "int_"), ("t", "t")] {
             assert_eq!(names.of(wanted), found, "{wanted}");
         }
     }

@@ -97,8 +97,7 @@ impl<'a> Functions<'a> {
     fn fields(&self, name: &str, rate: Rate) -> String {
         let mut out = format!("struct {name} {{\n");
         for value in self.leaving_at(rate) {
-            out +=
-                &format!("    {} {};\n", self.c_type(value.index()), self.own_name(value));
+            out += &format!("    {} {};\n", self.c_type(value.index()), self.own_name(value));
         }
         out + "};\n\n"
     }

@@ -8,7 +8,7 @@ use super::body::{Body, Given, Statement, body};
 use super::names::{Names, PYTHON, class, plain};
 use super::piece::{Binds, Kind, Language, Operation, Piece, kind};
 use super::python::{
-    Helpers, arithmetic, assignments, comparison, cosine, bracketed, is_element, lines, number,
+    Helpers, arithmetic, assignments, bracketed, comparison, cosine, is_element, lines, number,
     scalar_helper,
 };
 use super::{FREE, Subject};
@@ -17,10 +17,39 @@ use helpers::HELPERS;
 
 /// Names that the text below uses.
 const RESERVED: &[&str] = &[
-    "jax", "jnp", "optax", "Any", "NamedTuple", "operator", "learning_rate", "total_steps", "seed",
-    "init", "gradients", "state", "params", "extra", "lr", "t", "T", "scale", "update", "leaf",
-    "leaves", "weights", "tree", "key", "keys", "count", "full", "rows", "columns", "change", "wide",
-    "start", "number",
+    "jax",
+    "jnp",
+    "optax",
+    "Any",
+    "NamedTuple",
+    "operator",
+    "learning_rate",
+    "total_steps",
+    "seed",
+    "init",
+    "gradients",
+    "state",
+    "params",
+    "extra",
+    "lr",
+    "t",
+    "T",
+    "scale",
+    "update",
+    "leaf",
+    "leaves",
+    "weights",
+    "tree",
+    "key",
+    "keys",
+    "count",
+    "full",
+    "rows",
+    "columns",
+    "change",
+    "wide",
+    "start",
+    "number",
 ];
 
 /// The transformation of a rule as the text of a Python file, which needs JAX and optax and nothing else.
@@ -46,8 +75,7 @@ pub fn jax(compiled: &CompiledRule) -> String {
     let function = names.of(&plain(&compiled.canonical().rule.name));
     let subject = Subject::new(compiled, &mut names);
     let mut language = Jax::default();
-    let given =
-        Given { parameters: &subject.parameters, slots: &subject.slots, elements: true };
+    let given = Given { parameters: &subject.parameters, slots: &subject.slots, elements: true };
     let body = body(compiled.canonical(), &mut language, &mut names, given);
     language.helpers.call("number");
     let maker = Maker { subject: &subject, body: &body, function };
@@ -161,7 +189,8 @@ struct Maker<'a> {
 impl Maker<'_> {
     fn head(&self) -> String {
         let name = self.subject.name();
-        let title = format!("The update rule {name} as a gradient transformation for JAX and optax.");
+        let title =
+            format!("The update rule {name} as a gradient transformation for JAX and optax.");
         let about = self.subject.about();
         lines(&format!("{title}\n\n{about}\n{FREE}"), "# ").replace("# \n", "#\n") + "\n"
     }
@@ -203,7 +232,8 @@ impl Maker<'_> {
         out += &lines(&subject.compiled.canonical().text(), "    ");
         out += subject.averages();
         out += "`learning_rate` is a number, an array, or a function of the number of steps done. It and the\n";
-        out += "hyper-parameters may change under optax.inject_hyperparams without compiling again.\n";
+        out +=
+            "hyper-parameters may change under optax.inject_hyperparams without compiling again.\n";
         for (written, name) in subject.renamed() {
             out += &format!("The hyper-parameter `{written}` of the rule is `{name}` here.\n");
         }
@@ -275,13 +305,17 @@ impl Maker<'_> {
         out += &assignments(&body.scalars, "        ");
         for (decay, formula) in &body.decays {
             let decay = &decay.text;
-            out += &format!("        if isinstance({decay}, float) and not 0.0 <= {decay} < 1.0:\n");
+            out +=
+                &format!("        if isinstance({decay}, float) and not 0.0 <= {decay} < 1.0:\n");
             out += &format!(
                 "            raise ValueError(f\"the decay `{formula}` of an average is {{{decay}}}, expected 0 <= decay < 1\")\n"
             );
         }
         let schedule = body.schedule.as_ref().map(|s| format!(" * {}", s.at(Binds::Sign)));
-        out += &format!("        scale = jnp.asarray(lr{}, jnp.float32)\n\n", schedule.unwrap_or_default());
+        out += &format!(
+            "        scale = jnp.asarray(lr{}, jnp.float32)\n\n",
+            schedule.unwrap_or_default()
+        );
         out += &self.leaf();
         let states: Vec<(usize, &str)> = subject.states(false).collect();
         out += "        leaves, tree = jax.tree.flatten(gradients)\n";
@@ -294,10 +328,13 @@ impl Maker<'_> {
         out += &bracketed("rows = zip(", &rows, ")", "        ");
         out += "        rows = [leaf(*row) for row in rows]\n";
         let count = 1 + states.len();
-        out += &format!("        columns = [tree.unflatten([row[i] for row in rows]) for i in range({count})]\n");
+        out += &format!(
+            "        columns = [tree.unflatten([row[i] for row in rows]) for i in range({count})]\n"
+        );
         let mut fields = vec!["count=optax.safe_increment(state.count)".to_owned()];
         let mut column = 0;
-        for ((slot, uniform), value) in subject.slots.iter().zip(&subject.uniform).zip(&body.states) {
+        for ((slot, uniform), value) in subject.slots.iter().zip(&subject.uniform).zip(&body.states)
+        {
             fields.push(if *uniform {
                 format!("{slot}=jnp.asarray({}, jnp.float32)", value.text)
             } else {
@@ -330,7 +367,8 @@ impl Maker<'_> {
             out += &format!("            update = {text}\n");
         }
         out += "            # Parameters of float64 move in float64.\n";
-        out += "            change = scale.astype(jnp.float64) * update if wide else scale * update\n";
+        out +=
+            "            change = scale.astype(jnp.float64) * update if wide else scale * update\n";
         let values = states.iter().filter_map(|(at, _)| Some(body.states.get(*at)?.text.clone()));
         let values: Vec<String> = ["-change".to_owned()].into_iter().chain(values).collect();
         out + &format!("            return ({},)\n\n", values.join(", "))

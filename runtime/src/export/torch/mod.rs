@@ -8,7 +8,7 @@ use super::body::{Body, Given, body};
 use super::names::{Names, PYTHON, class};
 use super::piece::{Binds, Kind, Language, Operation, Piece, kind};
 use super::python::{
-    Helpers, arithmetic, assignments, comparison, cosine, bracketed, is_element, lines, number,
+    Helpers, arithmetic, assignments, bracketed, comparison, cosine, is_element, lines, number,
     scalar_helper,
 };
 use super::{FREE, Subject};
@@ -17,11 +17,44 @@ use helpers::{HELPERS, LIST_OPERATIONS};
 
 /// Names that the text below uses.
 const RESERVED: &[&str] = &[
-    "torch", "params", "lr", "total_steps", "seed", "maximize", "step", "closure", "group", "groups",
-    "memory", "defaults", "state", "loss", "first", "number", "numbered", "p", "t", "T", "scale",
-    "update", "generators", "generator", "name", "value", "foreach", "fused", "capturable",
-    "differentiable", "initial_lr", "add_param_group", "state_dict", "load_state_dict",
-    "param_groups", "param_names", "swa_lr", "hook",
+    "torch",
+    "params",
+    "lr",
+    "total_steps",
+    "seed",
+    "maximize",
+    "step",
+    "closure",
+    "group",
+    "groups",
+    "memory",
+    "defaults",
+    "state",
+    "loss",
+    "first",
+    "number",
+    "numbered",
+    "p",
+    "t",
+    "T",
+    "scale",
+    "update",
+    "generators",
+    "generator",
+    "name",
+    "value",
+    "foreach",
+    "fused",
+    "capturable",
+    "differentiable",
+    "initial_lr",
+    "add_param_group",
+    "state_dict",
+    "load_state_dict",
+    "param_groups",
+    "param_names",
+    "swa_lr",
+    "hook",
 ];
 
 /// The optimizer of a rule as the text of a Python file, which needs PyTorch and nothing else.
@@ -46,8 +79,7 @@ pub fn torch(compiled: &CompiledRule) -> String {
     let mut names = Names::new(reserved.chain(HELPERS.iter().map(|helper| helper.name)));
     let subject = Subject::new(compiled, &mut names);
     let mut language = Torch::default();
-    let given =
-        Given { parameters: &subject.parameters, slots: &subject.slots, elements: true };
+    let given = Given { parameters: &subject.parameters, slots: &subject.slots, elements: true };
     let body = body(compiled.canonical(), &mut language, &mut names, given);
     let class = Class { subject: &subject, body: &body };
     let step = class.step_of_group(&mut language.helpers);
@@ -55,7 +87,8 @@ pub fn torch(compiled: &CompiledRule) -> String {
     let helpers = language.helpers.text(HELPERS);
     let head = class.head();
     let lists = list_operations(&step);
-    let math = if helpers.contains("math.") || text.contains("math.") { "import math\n\n" } else { "" };
+    let math =
+        if helpers.contains("math.") || text.contains("math.") { "import math\n\n" } else { "" };
     format!("{head}{math}import torch\n\n{lists}{helpers}\n{text}")
 }
 
@@ -221,7 +254,8 @@ impl Class<'_> {
         let subject = self.subject;
         let class = class(subject.name());
         let declared = || subject.declared.iter();
-        let mut takes = vec!["self".to_owned(), "params".to_owned(), "lr".to_owned(), "*".to_owned()];
+        let mut takes =
+            vec!["self".to_owned(), "params".to_owned(), "lr".to_owned(), "*".to_owned()];
         let mut keeps = vec!["\"lr\": lr".to_owned()];
         takes.extend(declared().map(|(name, value)| format!("{name}={value:?}")));
         keeps.extend(declared().map(|(name, _)| format!("\"{name}\": {name}")));
@@ -298,7 +332,8 @@ impl Class<'_> {
     /// What the caller sets.
     fn numbers(&self) -> String {
         let subject = self.subject;
-        let mut out = "        t = float(group[\"step\"])\n        lr = float(group[\"lr\"])\n".to_owned();
+        let mut out =
+            "        t = float(group[\"step\"])\n        lr = float(group[\"lr\"])\n".to_owned();
         for name in &subject.parameters {
             out += &format!("        {name} = float(group[\"{name}\"])\n");
         }
@@ -320,9 +355,9 @@ impl Class<'_> {
         }
         let memory: Vec<(usize, &str)> = subject.states(true).collect();
         if !memory.is_empty() {
-            let starts = memory
-                .iter()
-                .filter_map(|(at, name)| Some(format!("\"{name}\": {}", body.starts.get(*at)?.text)));
+            let starts = memory.iter().filter_map(|(at, name)| {
+                Some(format!("\"{name}\": {}", body.starts.get(*at)?.text))
+            });
             let starts: Vec<String> = starts.collect();
             out += "\n        # States that are one number a group.\n";
             out += "        memory = group[\"memory\"]\n        if memory is None:\n";
@@ -345,9 +380,9 @@ impl Class<'_> {
         let schedule = body.schedule.as_ref().map(|s| format!(" * {}", s.at(Binds::Sign)));
         out += &format!("        scale = lr{}\n", schedule.unwrap_or_default());
         if !memory.is_empty() {
-            let kept = memory
-                .iter()
-                .filter_map(|(at, name)| Some(format!("\"{name}\": {}", body.states.get(*at)?.text)));
+            let kept = memory.iter().filter_map(|(at, name)| {
+                Some(format!("\"{name}\": {}", body.states.get(*at)?.text))
+            });
             let kept: Vec<String> = kept.collect();
             out += &format!("        group[\"memory\"] = {{{}}}\n", kept.join(", "));
         }
@@ -369,7 +404,8 @@ impl Class<'_> {
             out += &format!("                self.state[p][\"{name}\"] = {value}\n");
         }
         for (_, name) in &states {
-            out += &format!("        {name}_before = [self.state[p][\"{name}\"] for p in params]\n");
+            out +=
+                &format!("        {name}_before = [self.state[p][\"{name}\"] for p in params]\n");
         }
         out
     }

@@ -1,5 +1,7 @@
 //! A rule as one file of C99: the step scalars, computed as nosc does, and the step, which is the plan.
 
+mod helpers;
+
 use nosc_compiler::primitive::{Binary, Comparison, Cosine, Unary};
 use nosc_kernels::c::{PRELUDE, once, step};
 use nosc_kernels::plan::Plan;
@@ -7,19 +9,42 @@ use nosc_kernels::scalars::{Scalar, schedule_draws};
 use nosc_kernels::{Edges, LoweredRule};
 
 use super::body::{Body, Given, Statement, body};
-use super::names::{C, Names, plain};
+use super::names::{C, Names};
 use super::piece::{Binds, Kind, Language, Operation, Piece, finite};
-use super::python::{Helper, Helpers};
+use super::python::Helpers;
 use super::{FREE, Subject};
 use crate::compiled::CompiledRule;
 use crate::error::RuntimeError;
+use helpers::HELPERS;
 
 /// Names that the functions of step scalars use.
 const RESERVED: &[&str] = &[
-    "lr", "t", "T", "steps_done", "total_steps", "seed", "parameters", "memory", "starts", "scalars",
-    "words", "plain", "derived", "draws", "deviation", "exp", "log", "sqrt", "fabs", "pow", "tanh", "cos",
-    "fmod", "fmin", // and what stands behind the name of the rule:
-    "start", "defaults",
+    "lr",
+    "t",
+    "T",
+    "steps_done",
+    "total_steps",
+    "seed",
+    "parameters",
+    "memory",
+    "starts",
+    "scalars",
+    "words",
+    "plain",
+    "derived",
+    "draws",
+    "deviation",
+    "exp",
+    "log",
+    "sqrt",
+    "fabs",
+    "pow",
+    "tanh",
+    "cos",
+    "fmod",
+    "fmin", // and what stands behind the name of the rule:
+    "start",
+    "defaults",
 ];
 
 /// The file of a rule for arrays of some types: `nosc_NAME` takes a step over the elements of a tensor, as the function
@@ -47,13 +72,13 @@ const RESERVED: &[&str] = &[
 pub fn c(compiled: &CompiledRule, edges: Edges) -> Result<String, RuntimeError> {
     let edges = Edges { guarded: false, ..edges };
     let lowered = LoweredRule::with_edges(compiled.canonical().clone(), edges)?;
-    let mut names = Names::new(C.iter().chain(RESERVED).copied());
+    let mut names = Names::new(C.iter().chain(RESERVED).copied()).with_macros();
     let subject = Subject::new(compiled, &mut names);
     let mut language = Scalars::default();
-    let given =
-        Given { parameters: &subject.parameters, slots: &subject.slots, elements: false };
+    let given = Given { parameters: &subject.parameters, slots: &subject.slots, elements: false };
     let body = body(compiled.canonical(), &mut language, &mut names, given);
-    let symbol = format!("nosc_{}", plain(subject.name()));
+    let of = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let symbol: String = "nosc_".chars().chain(subject.name().chars()).map(of).collect();
     let file = File { subject: &subject, body: &body, lowered: &lowered, symbol };
     let scalars = file.scalars();
     let parts = [
@@ -91,7 +116,10 @@ impl Language for Scalars {
     fn operation(&mut self, operation: Operation, operands: &[Piece]) -> Piece {
         let name = match (operation, operands) {
             (Operation::Unary(Unary::Neg), [a]) => return Piece::negated(a),
-            (Operation::Binary(op @ (Binary::Add | Binary::Sub | Binary::Mul | Binary::Div)), [a, b]) => {
+            (
+                Operation::Binary(op @ (Binary::Add | Binary::Sub | Binary::Mul | Binary::Div)),
+                [a, b],
+            ) => {
                 return Piece::infix(op, a, b);
             }
             (Operation::Where(op), [a, b, x, y]) => {
@@ -157,12 +185,16 @@ impl File<'_> {
         let name = self.subject.name();
         let slots = self.subject.compiled.slots();
         let states = slots.iter().filter(|slot| !slot.uniform);
-        let states: String =
-            states.enumerate().map(|(i, s)| format!("    states[{i}]  {}: {}\n", s.name, s.formula)).collect();
+        let states: String = states
+            .enumerate()
+            .map(|(i, s)| format!("    states[{i}]  {}: {}\n", s.name, s.formula))
+            .collect();
         let states = if states.is_empty() { "    none\n".to_owned() } else { states };
         let renamed = self.subject.renamed().into_iter();
         let renamed: String = renamed
-            .map(|(written, name)| format!("The hyper-parameter `{written}` of the rule is `{name}` here.\n"))
+            .map(|(written, name)| {
+                format!("The hyper-parameter `{written}` of the rule is `{name}` here.\n")
+            })
             .collect();
         let symbol = &self.symbol;
         comment(&format!(
@@ -210,7 +242,11 @@ nosc's in the last bit, and rounded to float once.
         let places: Vec<String> =
             subject.declared.iter().map(|(name, _)| format!("{symbol}_{name}")).collect();
         out += &format!("enum {{ {} }};\n", places.join(", "));
-        out + &format!("const double {symbol}_defaults[{}] = {{{}}};\n", values.len(), values.join(", "))
+        out + &format!(
+            "const double {symbol}_defaults[{}] = {{{}}};\n",
+            values.len(),
+            values.join(", ")
+        )
     }
 
     /// Scalars in float, and draws of the schedule: small plans that are carried out once a step.
@@ -395,107 +431,22 @@ Values are named as in the plan that `nosc compile --emit plan` shows."
 fn comment(text: &str) -> String {
     let plain = |c: char| if matches!(c, ' '..='~' | '\n') { c } else { '?' };
     let text: String = text.replace("*/", "* /").chars().map(plain).collect();
-    let lines: String = text.trim_end().lines().map(|line| format!(" * {line}").trim_end().to_owned() + "\n").collect();
+    let lines: String = text
+        .trim_end()
+        .lines()
+        .map(|line| format!(" * {line}").trim_end().to_owned() + "\n")
+        .collect();
     format!("/*\n{lines} */\n")
 }
 
 fn assignments(statements: &[Statement]) -> String {
-    statements.iter().map(|s| format!("    const double {} = {};\n", s.name, s.value.text)).collect()
+    statements
+        .iter()
+        .map(|s| format!("    const double {} = {};\n", s.name, s.value.text))
+        .collect()
 }
 
 /// Whether a name stands in a text.
 fn has_word(text: &str, word: &str) -> bool {
     text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|part| part == word)
 }
-
-const fn row(name: &'static str, text: &'static str) -> Helper {
-    Helper { name, calls: &[], text }
-}
-
-/// What the scalars need beside the C library, guarded so that files may stand in one.
-const HELPERS: &[Helper] = &[
-    row(
-        "noscf_sign",
-        "
-#ifndef NOSC_SIGN
-#define NOSC_SIGN
-NOSC_INLINE double noscf_sign(double x) { return x > 0.0 ? 1.0 : x < 0.0 ? -1.0 : x; }
-#endif
-",
-    ),
-    row(
-        "noscf_sigmoid",
-        "
-#ifndef NOSC_SIGMOID
-#define NOSC_SIGMOID
-NOSC_INLINE double noscf_sigmoid(double x) { return 1.0 / (1.0 + exp(-x)); }
-#endif
-",
-    ),
-    row(
-        "noscf_min",
-        "
-#ifndef NOSC_MIN
-#define NOSC_MIN
-NOSC_INLINE double noscf_min(double a, double b) { return a < b || a != a ? a : b; }
-#endif
-",
-    ),
-    row(
-        "noscf_max",
-        "
-#ifndef NOSC_MAX
-#define NOSC_MAX
-NOSC_INLINE double noscf_max(double a, double b) { return a > b || a != a ? a : b; }
-#endif
-",
-    ),
-    row(
-        "noscf_clip",
-        "
-#ifndef NOSC_CLIP
-#define NOSC_CLIP
-NOSC_INLINE double noscf_clip(double x, double low, double high)
-{
-    if (x != x || low != low || high != high) {
-        return (double)NAN;
-    }
-    return x < low ? low : x > high ? high : x;
-}
-#endif
-",
-    ),
-    row(
-        "noscf_ld",
-        "
-#ifndef NOSC_LD
-#define NOSC_LD
-NOSC_INLINE double noscf_ld(double t, double T) { return 1.0 - fmin(t, T) / T; }
-#endif
-",
-    ),
-    row(
-        "noscf_cd",
-        "
-#ifndef NOSC_CD
-#define NOSC_CD
-NOSC_INLINE double noscf_cd(double n, double t, double T)
-{
-    return 0.5 * (1.0 + cos(2.0 * 3.141592653589793 * n * fmin(t, T) / T));
-}
-#endif
-",
-    ),
-    row(
-        "noscf_rd",
-        "
-#ifndef NOSC_RD
-#define NOSC_RD
-NOSC_INLINE double noscf_rd(double n, double t, double T)
-{
-    return 0.5 * (1.0 + cos(3.141592653589793 * fmod(fmin(t, T) * n, T) / T));
-}
-#endif
-",
-    ),
-];
