@@ -104,7 +104,8 @@ impl Lines<'_> {
             _ => true,
         };
         let unused = arguments.iter().filter(|argument| !is_used(argument));
-        unused.map(|argument| format!("    (void){argument};\n")).collect()
+        let line = |argument: &&str| format!("    (void){argument};\n");
+        unused.map(line).collect()
     }
 
     /// Pointers to the arrays that are used.

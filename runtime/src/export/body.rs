@@ -401,13 +401,12 @@ impl<L: Language> Walk<'_, L> {
             }
             StateKind::Average { x, decay } => {
                 let (x, beta, before) = (self.piece(x), self.piece(decay), self.before(state));
-                let rest = match self.constants[decay.index()] {
-                    Some(decay) => self.language.number(1.0 - decay),
-                    None => {
-                        let one = self.language.number(1.0);
-                        self.language
-                            .operation(Operation::Binary(Binary::Sub), &[one, beta.clone()])
-                    }
+                let rest = if let Some(decay) = self.constants[decay.index()] {
+                    self.language.number(1.0 - decay)
+                } else {
+                    let one = self.language.number(1.0);
+                    let pair = [one, beta.clone()];
+                    self.language.operation(Operation::Binary(Binary::Sub), &pair)
                 };
                 let times = Operation::Binary(Binary::Mul);
                 let kept = self.language.operation(times, &[beta, before]);

@@ -99,17 +99,29 @@ impl<'a> Subject<'a> {
         }
     }
 
+    /// The canonical form, unless that is longer than anyone reads.
+    fn formula(&self) -> String {
+        let text = self.compiled.canonical().text();
+        if text.len() <= LONGEST_FORMULA {
+            return text;
+        }
+        format!("(a formula of {} characters, which `nosc canon` shows)", text.len())
+    }
+
     /// The formula, the key and the version that wrote the export.
     fn about(&self) -> String {
         let canonical = self.compiled.canonical();
         format!(
             "{}\n\nKey {}, written by nosc {}.\n",
-            canonical.text(),
+            self.formula(),
             canonical.key,
             env!("CARGO_PKG_VERSION")
         )
     }
 }
+
+/// Longer formulas stand in no comment, in bytes.
+const LONGEST_FORMULA: usize = 2_000;
 
 /// The note on rights at the head of an export.
 const FREE: &str =

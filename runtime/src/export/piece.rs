@@ -123,3 +123,8 @@ pub(super) fn finite(value: f64) -> Piece {
     let binds = if value.is_sign_negative() { Binds::Sign } else { Binds::Atom };
     Piece { text: format!("{value:?}"), binds, kind: Kind::Scalar }
 }
+
+/// Whether a name stands in a text.
+pub(super) fn has_word(text: &str, word: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|part| part == word)
+}

@@ -132,7 +132,8 @@ pub(super) fn bracketed(open: &str, items: &[String], close: &str, indent: &str)
     if line.len() <= 100 {
         return line;
     }
-    let items: String = items.iter().map(|item| format!("{indent}    {item},\n")).collect();
+    let item = |item: &String| format!("{indent}    {item},\n");
+    let items: String = items.iter().map(item).collect();
     format!("{indent}{open}\n{items}{indent}{close}\n")
 }
 

@@ -56,6 +56,8 @@ pub struct CJob {
 pub struct CComparison {
     /// Elements of parameters and states.
     pub elements: u64,
+    /// Those that are not NaN, where agreement says more.
+    pub numbers: u64,
     /// Those that differ.
     pub differing: u64,
     /// Step scalars.
@@ -267,6 +269,7 @@ impl CComparison {
                 let word = |x: f64| (!x.is_nan()).then(|| x.to_bits());
                 for (at, (wanted, found)) in list.numbers().zip(found.numbers()).enumerate() {
                     self.elements += 1;
+                    self.numbers += u64::from(!wanted.is_nan());
                     if word(wanted) != word(found) {
                         self.differing += 1;
                         let what = format!("element {at} is {found:e}, expected {wanted:e}");

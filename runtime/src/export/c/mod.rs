@@ -10,10 +10,10 @@ use nosc_kernels::{Edges, LoweredRule};
 
 use super::body::{Body, Given, Statement, body};
 use super::names::{C, Names};
-use super::piece::{Binds, Kind, Language, Operation, Piece, finite};
+use super::piece::{Binds, Kind, Language, Operation, Piece, finite, has_word};
 use super::python::Helpers;
 use super::{FREE, Subject};
-use crate::compiled::CompiledRule;
+use crate::compiled::{CompiledRule, Slot};
 use crate::error::RuntimeError;
 use helpers::HELPERS;
 
@@ -185,17 +185,17 @@ impl File<'_> {
         let name = self.subject.name();
         let slots = self.subject.compiled.slots();
         let states = slots.iter().filter(|slot| !slot.uniform);
-        let states: String = states
-            .enumerate()
-            .map(|(i, s)| format!("    states[{i}]  {}: {}\n", s.name, s.formula))
-            .collect();
+        let state = |(place, slot): (usize, &Slot)| {
+            let formula = if slot.formula.len() <= 200 { slot.formula.as_str() } else { "..." };
+            format!("    states[{place}]  {}: {formula}\n", slot.name)
+        };
+        let states: String = states.enumerate().map(state).collect();
         let states = if states.is_empty() { "    none\n".to_owned() } else { states };
         let renamed = self.subject.renamed().into_iter();
-        let renamed: String = renamed
-            .map(|(written, name)| {
-                format!("The hyper-parameter `{written}` of the rule is `{name}` here.\n")
-            })
-            .collect();
+        let line = |(written, name): (String, String)| {
+            format!("The hyper-parameter `{written}` of the rule is `{name}` here.\n")
+        };
+        let renamed: String = renamed.map(line).collect();
         let symbol = &self.symbol;
         comment(&format!(
             "The update rule {name} in C99.
@@ -422,8 +422,8 @@ int {symbol}_scalars(double lr, uint64_t steps_done, uint64_t total_steps, uint6
 fn step_comment(plan: &Plan) -> String {
     let kinds = format!("parameters of {}, gradients of {}", plan.parameter, plan.gradient);
     comment(&format!(
-        "One step over the elements of a tensor, or of a part that starts at first_element, a multiple of 4: {kinds}.
-Values are named as in the plan that `nosc compile --emit plan` shows."
+        "One step over the elements of a tensor, or of a part that starts at first_element, a multiple of 4:
+{kinds}. Values are named as in the plan that `nosc compile --emit plan` shows."
     ))
 }
 
@@ -440,13 +440,6 @@ fn comment(text: &str) -> String {
 }
 
 fn assignments(statements: &[Statement]) -> String {
-    statements
-        .iter()
-        .map(|s| format!("    const double {} = {};\n", s.name, s.value.text))
-        .collect()
-}
-
-/// Whether a name stands in a text.
-fn has_word(text: &str, word: &str) -> bool {
-    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|part| part == word)
+    let line = |s: &Statement| format!("    const double {} = {};\n", s.name, s.value.text);
+    statements.iter().map(line).collect()
 }

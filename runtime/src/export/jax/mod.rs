@@ -6,7 +6,7 @@ use nosc_compiler::primitive::{Binary, Cosine, Unary};
 
 use super::body::{Body, Given, Statement, body};
 use super::names::{Names, PYTHON, class, plain};
-use super::piece::{Binds, Kind, Language, Operation, Piece, kind};
+use super::piece::{Binds, Kind, Language, Operation, Piece, has_word, kind};
 use super::python::{
     Helpers, arithmetic, assignments, bracketed, comparison, cosine, is_element, lines, number,
     scalar_helper,
@@ -229,7 +229,7 @@ impl Maker<'_> {
         let schedule = if body.schedule.is_some() { "schedule * " } else { "" };
         let mut out =
             format!("w <- w - learning_rate * {schedule}update, element by element, where\n\n");
-        out += &lines(&subject.compiled.canonical().text(), "    ");
+        out += &lines(&subject.formula(), "    ");
         out += subject.averages();
         out += "`learning_rate` is a number, an array, or a function of the number of steps done. It and the\n";
         out +=
@@ -379,11 +379,6 @@ impl Maker<'_> {
         let update = self.body.update.as_ref().is_some_and(|piece| has_word(&piece.text, "w"));
         update || self.body.elements.iter().any(reads)
     }
-}
-
-/// Whether a name stands in a text.
-fn has_word(text: &str, word: &str) -> bool {
-    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|part| part == word)
 }
 
 const TOTAL: &str = "    if total_steps is None:

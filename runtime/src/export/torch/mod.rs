@@ -143,7 +143,7 @@ impl Torch {
             (Binary::Sub, true) => Piece::call("sub", &pair),
             // The same bits as a - b.
             (Binary::Sub, false) => {
-                Piece::call("add", &[Piece::call("neg", &[b.clone()]), a.clone()])
+                Piece::call("add", &[Piece::call("neg", std::slice::from_ref(b)), a.clone()])
             }
             (Binary::Mul, true) => Piece::call("mul", &pair),
             (Binary::Mul, false) => Piece::call("mul", &[b.clone(), a.clone()]),
@@ -285,12 +285,9 @@ impl Class<'_> {
 
     fn docstring(&self) -> String {
         let subject = self.subject;
-        let mut out = "w <- w - lr * update, element by element, where\n\n".to_owned();
-        if self.body.schedule.is_some() {
-            out = "w <- w - lr * schedule * update, element by element, where\n\n".to_owned();
-        }
-        let text = subject.compiled.canonical().text();
-        out += &lines(&text, "    ");
+        let schedule = if self.body.schedule.is_some() { "schedule * " } else { "" };
+        let mut out = format!("w <- w - lr * {schedule}update, element by element, where\n\n");
+        out += &lines(&subject.formula(), "    ");
         out += subject.averages();
         out += "`lr` and the hyper-parameters are keys of the parameter groups and may change at any step.\n";
         for (written, name) in subject.renamed() {
