@@ -22,6 +22,7 @@ mod element_types;
 mod assembly;
 mod cuda;
 mod emulator;
+mod exports;
 mod gpu_check;
 mod golden;
 mod meaning;
