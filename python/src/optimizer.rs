@@ -11,7 +11,7 @@ use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
-use crate::arrays::{Held, Lent, borrow, disjoint};
+use crate::arrays::{Held, Lent, borrow, disjoint, ranges};
 use crate::cache::compiled;
 use crate::compiled::PyCompiledRule;
 use crate::error::{of_runtime, raise};
@@ -243,7 +243,7 @@ impl<'py> Arrays<'py> {
         let parameters = w.iter().enumerate().map(lent).collect::<PyResult<Vec<_>>>()?;
         let gradients = g.iter().enumerate().map(lent).collect::<PyResult<Vec<_>>>()?;
         let (written, read) = (parameters.iter().copied(), gradients.iter().copied());
-        if !disjoint(written, read, &mut Vec::new()) {
+        if !disjoint(ranges(written, read)) {
             let message = "parameters share memory with each other or with gradients";
             return Err(raise(py, "StepError", message.to_owned()));
         }

@@ -36,6 +36,7 @@ mod ptx_machine;
 mod cases;
 mod cuda_devices;
 mod cuda_optimizer;
+mod cuda_stateless;
 mod draws;
 mod non_finite;
 mod refusals;

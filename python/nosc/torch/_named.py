@@ -88,13 +88,25 @@ class _Standard(Optimizer):
     _lr: float
 
     def __init__(self, params: Iterable[Any], lr: float | Tensor | None = None, **options: Any) -> None:
-        super().__init__(params, nosc.rule(self._name), self._lr if lr is None else lr, **options)
+        rule = nosc.rule(self._name)
+        known = rule.parameters
+        if "beta1" in known and "beta2" in known and not any(name in options for name in ("beta1", "beta2", "betas")):
+            # One key, as torch's classes have it and its schedulers look for it.
+            options["betas"] = known["beta1"], known["beta2"]
+        super().__init__(params, rule, self._lr if lr is None else lr, **options)
 
 
 class Adam(_Standard):
-    """Kingma and Ba 2015."""
+    """Kingma and Ba 2015; with `amsgrad` the rule of `AMSGrad`."""
 
     _name, _lr = "adam", 1e-3
+
+    def __init__(
+        self, params: Iterable[Any], lr: float | Tensor | None = None, *, amsgrad: bool = False, **options: Any
+    ) -> None:
+        if amsgrad:
+            self._name = "amsgrad"
+        super().__init__(params, lr, **options)
 
 
 class AMSGrad(_Standard):
@@ -146,9 +158,22 @@ class Adadelta(_Standard):
 
 
 class Rprop(_Standard):
-    """Riedmiller and Braun 1993."""
+    """Riedmiller and Braun 1993. `etas` and `step_sizes` are two parameters each of the rule, as torch has them."""
 
     _name, _lr = "rprop", 1e-2
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float | Tensor | None = None,
+        *,
+        etas: tuple[float, float] = (0.5, 1.2),
+        step_sizes: tuple[float, float] = (1e-6, 50.0),
+        **options: Any,
+    ) -> None:
+        names = ("eta_minus", "eta_plus", "step_min", "step_max")
+        given = dict(zip(names, (*etas, *step_sizes), strict=True))
+        super().__init__(params, lr, **{**given, **options})
 
 
 class Lion(_Standard):

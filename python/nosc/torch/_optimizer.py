@@ -116,8 +116,10 @@ class Optimizer(torch.optim.Optimizer):
             defaults["betas"] = tuple(betas)
         super().__init__(params, defaults)
         # What a group without options of its own would have, for schedulers that look.
-        first = dict(self.param_groups[0])
-        self.defaults = {**defaults, "rule": rule.formula, "key": rule.key("exact"), **self._values(rule, first, {})}
+        values = self._values(rule, {"betas": betas} if betas is not None else {}, self._given)
+        if weight_decay is not None:
+            values.pop("weight_decay", None)
+        self.defaults = {**defaults, "rule": rule.formula, "key": rule.key("exact"), **values}
         self._step_supports_amp_scaling = True
 
     # Groups
@@ -148,27 +150,41 @@ class Optimizer(torch.optim.Optimizer):
         if not isinstance(param_group, dict):
             raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
         group = dict(param_group)
-        own = "rule" in group
         rule = _rule(group.get("rule", self.defaults["rule"]))
         self._check_names(rule, {})
         group["rule"], group["key"] = rule.formula, rule.key("exact")
         for name, value in self.defaults.items():
-            if name not in ("rule", "key") and (name in _RESERVED):
+            if name in _RESERVED and name not in ("rule", "key", "betas"):
                 group.setdefault(name, value)
+        self._take_betas(rule, group)
         group.update(self._values(rule, group, self._given))
         if group["weight_decay"] is None:
             group["weight_decay"] = 0.0
         self._check_group(rule, group)
+        self._check_numbers(group)
+        complete = set(group)
         super().add_param_group(group)
-        if own:
-            # Parameters of the rule that other groups have are not this one's.
-            for name in set(self.defaults) - _RESERVED - set(rule.parameters) - set(param_group):
-                group.pop(name, None)
+        # Betas and parameters that the rules of other groups have are not this one's.
+        for name in set(self.defaults) - complete:
+            group.pop(name, None)
+
+    def _take_betas(self, rule: nosc.Rule, group: dict[str, Any]) -> None:
+        """The betas of the defaults, for a rule that has them; a beta that the group names itself goes before."""
+        betas = self.defaults.get("betas")
+        if betas is None or "betas" in group:
+            return
+        by_name = dict(zip(_BETAS, betas, strict=False))
+        if any(name in group for name in by_name):
+            group.update({name: value for name, value in by_name.items() if name in rule.parameters and name not in group})
+        elif all(name in rule.parameters for name in by_name):
+            group["betas"] = betas
 
     @staticmethod
     def _check_group(rule: nosc.Rule, group: dict[str, Any]) -> None:
         if rule.needs_total_steps and group["total_steps"] is None:
             raise MissingTotalSteps("the rule uses a decay or T: give total_steps, the number of all steps")
+        if isinstance(group["lr"], Tensor) and group["lr"].numel() != 1:
+            raise ValueError(f"the learning rate is a tensor of {group['lr'].numel()} elements, expected one")
         if not float(group["lr"]) >= 0.0:
             raise ValueError(f"the learning rate is {group['lr']}, expected a number of at least 0")
         if not float(group["weight_decay"]) >= 0.0:
@@ -178,6 +194,27 @@ class Optimizer(torch.optim.Optimizer):
         if "betas" in group and not all(name in rule.parameters for name in _BETAS[: len(group["betas"])]):
             names = ", ".join(rule.parameters) or "none"
             raise ParameterError(f"betas {group['betas']} for a rule with the parameters: {names}")
+        for name, least, most in (("total_steps", 1, 2**63 - 1), ("seed", 0, 2**64 - 1)):
+            value = group[name]
+            if value is None and name == "total_steps":
+                continue
+            if not (hasattr(value, "__index__") and least <= int(value) <= most):
+                raise ValueError(f"{name} is {value!r}, expected a whole number from {least} to {most}")
+
+    def _check_numbers(self, group: dict[str, Any]) -> None:
+        """Raises what a step would raise for the parameters of the rule, by one over nothing."""
+        stepper, names = self._stepper(group["rule"])
+        nothing = torch.empty(0, device="cpu")
+        nothing.grad = torch.empty(0, device="cpu")
+        state = {nothing: _tensors.new_states([nothing], *stepper.names)[0]}
+        numbers, arguments = self._numbers(group, names), self._arguments(group, names, 1.0)
+        prepared = stepper.prepare([nothing], state, self, 0, numbers, arguments)
+        try:
+            prepared.check()
+        except MissingTotalSteps:
+            raise
+        except StepError as error:
+            raise ParameterError(str(error)) from None
 
     # Steps
 
@@ -248,7 +285,7 @@ class Optimizer(torch.optim.Optimizer):
     ) -> tuple[float, float, bool, float | None, bool]:
         decay = group["weight_decay"]
         added = float(decay) if decay and "weight_decay" not in names else None
-        return float(group["lr"]), scale, group["maximize"], added, group["decoupled_weight_decay"]
+        return float(group["lr"]), scale, bool(group["maximize"]), added, bool(group["decoupled_weight_decay"])
 
     def _fresh(self, params: list[Tensor], stepper: Stepper) -> None:
         names, numbers = stepper.names
@@ -262,9 +299,13 @@ class Optimizer(torch.optim.Optimizer):
 
         Raises `StepError` for the state of another rule, and changes nothing then.
         """
+        before = {name: self.__dict__[name] for name in ("state", "param_groups")}
         handle = self.register_load_state_dict_pre_hook(type(self)._keep)
         try:
             super().load_state_dict(state_dict)
+        except BaseException:
+            self.__dict__.update(before)
+            raise
         finally:
             handle.remove()
 

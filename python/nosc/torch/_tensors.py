@@ -8,12 +8,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import is_fake
 from torch.nn import Parameter
 
 from nosc._errors import StepError
 from nosc._nosc import Arena
 
-__all__ = ["Parameter", "Tensor", "describe", "mend", "new_states", "plain", "use_exchange"]
+__all__ = ["Parameter", "Tensor", "any_negative", "describe", "mend", "new_states", "plain", "use_exchange"]
 
 use_exchange = True
 """Whether tensors are described by torch's own table of functions where there is one."""
@@ -35,6 +36,11 @@ def describe(tensor: Tensor) -> tuple[int, tuple[int, int], tuple[int, int], lis
     device = _DEVICES.get(tensor.device.type, 0), tensor.device.index or 0
     code = _CODES.get(tensor.dtype, (255, tensor.element_size() * 8))
     return tensor.data_ptr(), device, code, list(tensor.shape), list(tensor.stride())
+
+
+def any_negative(tensors: list[Tensor]) -> bool:
+    """Whether one of them is a view of numbers of the other sign, as parts of conjugated complex tensors are."""
+    return any(map(Tensor.is_neg, tensors))
 
 
 def is_spread(tensor: Tensor) -> bool:
@@ -86,6 +92,8 @@ def plain(param: Tensor, grad: Tensor, is_random: bool) -> tuple[Tensor, Tensor,
         )
     if is_spread(param) and is_spread(grad) and grad.placements != param.placements:  # type: ignore[attr-defined]
         grad = grad.redistribute(placements=param.placements)  # type: ignore[attr-defined]
+    if is_fake(param) or is_fake(grad):
+        raise StepError("a fake tensor has no elements to step over")
     w, g = local(param), local(grad)
     if w.dtype not in _CODES:
         raise StepError(f"a parameter of {w.dtype}: rules run on float32, float64, float16, bfloat16 and complex numbers")
@@ -97,8 +105,10 @@ def plain(param: Tensor, grad: Tensor, is_random: bool) -> tuple[Tensor, Tensor,
             f"for a parameter of shape {tuple(w.shape)}, {w.dtype} on {w.device}"
         )
     dense = torch.empty_like(w, memory_format=torch.preserve_format)
-    copied = not _same_order(dense, w)
+    copied = not _same_order(dense, w) or w.is_conj() or w.is_neg()
     if copied:
+        if _overlaps_itself(w):
+            raise StepError("elements of a parameter share memory, as after expand: clone it")
         w = dense.copy_(w)
     g = g.resolve_conj().resolve_neg()
     if g.dtype not in _CODES:
@@ -110,6 +120,16 @@ def plain(param: Tensor, grad: Tensor, is_random: bool) -> tuple[Tensor, Tensor,
 
 def _same_order(a: Tensor, b: Tensor) -> bool:
     return all(n <= 1 or x == y for n, x, y in zip(a.shape, a.stride(), b.stride(), strict=True)) or a.numel() == 0
+
+
+def _overlaps_itself(w: Tensor) -> bool:
+    """Whether elements may share memory: whether some dimension's step is shorter than what lies within it."""
+    reach = 0
+    for stride, size in sorted((stride, size) for stride, size in zip(w.stride(), w.shape, strict=True) if size > 1):
+        if stride <= reach:
+            return w.numel() > 0
+        reach += stride * (size - 1)
+    return False
 
 
 def _state_type(dtype: torch.dtype) -> torch.dtype:
@@ -135,7 +155,7 @@ def mend(param: Tensor, state: dict[str, Any], name: str, is_number: bool) -> Te
     value = state[name]
     if is_number:
         number = float(value)
-        state[name] = torch.tensor(number, dtype=torch.float64)
+        state[name] = torch.tensor(number, dtype=torch.float64, device="cpu")
         return state[name]
     w = local(param)
     if not isinstance(value, Tensor) or local(value).shape != w.shape:
@@ -157,7 +177,7 @@ def new_states(params: list[Tensor], names: list[str], numbers: list[str]) -> li
     parts = [local(param) for param in params]
     sizes = [part.numel() * (2 if part.is_complex() else 1) if part.device.type == "cpu" else 0 for part in parts]
     arena = Arena(len(names), sizes)
-    counts = torch.zeros(len(params), 1 + len(numbers), dtype=torch.float64)
+    counts = torch.zeros(len(params), 1 + len(numbers), dtype=torch.float64, device="cpu")
     states = []
     for index, (param, part, size) in enumerate(zip(params, parts, sizes, strict=True)):
         state: dict[str, Tensor] = {"step": counts[index, 0]}

@@ -113,8 +113,17 @@ impl Array {
         Ok(element)
     }
 
+    fn is_row_major(&self) -> bool {
+        let mut expected = 1;
+        self.shape.iter().zip(&self.strides).rev().all(|(size, stride)| {
+            let fits = *size == 1 || *stride == expected;
+            expected = expected.saturating_mul(*size);
+            fits
+        })
+    }
+
     fn is_dense(&self) -> bool {
-        if self.strides == row_major(&self.shape) {
+        if self.is_row_major() {
             return true;
         }
         let sizes = self.shape.iter().copied().zip(self.strides.iter().copied());

@@ -90,20 +90,25 @@ impl Lent {
     }
 }
 
-/// Whether no element that is written belongs to two of the arrays; those that are only read may share elements.
-/// `ranges` is memory to work in.
-pub(crate) fn disjoint(
+/// Bytes of an array, from and to, and whether they are written.
+pub(crate) type Range = (usize, usize, bool);
+
+/// The ranges of all arrays that have elements.
+pub(crate) fn ranges(
     written: impl Iterator<Item = Lent>,
     read: impl Iterator<Item = Lent>,
-    ranges: &mut Vec<(usize, usize, bool)>,
-) -> bool {
-    ranges.clear();
-    ranges.extend(written.filter_map(|lent| lent.range()).map(|(from, to)| (from, to, true)));
-    ranges.extend(read.filter_map(|lent| lent.range()).map(|(from, to)| (from, to, false)));
+) -> Vec<Range> {
+    let written = written.filter_map(|lent| lent.range()).map(|(from, to)| (from, to, true));
+    let read = read.filter_map(|lent| lent.range()).map(|(from, to)| (from, to, false));
+    written.chain(read).collect()
+}
+
+/// Whether no byte that is written belongs to two of the ranges; those that are only read may share bytes.
+pub(crate) fn disjoint(mut ranges: Vec<Range>) -> bool {
     ranges.sort_unstable();
     // The furthest end so far, of what is written and of all.
     let (mut written, mut all) = (0, 0);
-    for (from, to, writes) in ranges.iter().copied() {
+    for (from, to, writes) in ranges {
         if from < written || (writes && from < all) {
             return false;
         }

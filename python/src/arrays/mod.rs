@@ -10,4 +10,4 @@ mod lend;
 
 pub(crate) use array::Array;
 pub(crate) use dlpack::{Exchange, Held, borrow};
-pub(crate) use lend::{Lent, disjoint, number, set_number};
+pub(crate) use lend::{Lent, Range, disjoint, number, ranges, set_number};

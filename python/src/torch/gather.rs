@@ -39,6 +39,8 @@ struct Pair<'py> {
     parameters: Array,
     gradients: Array,
     place: TensorPlace,
+    /// None if it has none yet.
+    state: Option<Bound<'py, PyDict>>,
 }
 
 impl<'a, 'py> Gathering<'a, 'py> {
@@ -88,12 +90,26 @@ impl<'a, 'py> Gathering<'a, 'py> {
         first_id: u32,
     ) -> PyResult<Vec<Pair<'py>>> {
         let py = parameters.py();
-        let mut pairs = Vec::with_capacity(parameters.len());
+        let mut found = Vec::with_capacity(parameters.len());
+        let gradients = PyList::empty(py);
         for (parameter, id) in parameters.iter().zip(first_id..) {
             let gradient = parameter.getattr(intern!(py, "grad"))?;
             if !gradient.is_none() {
-                pairs.push(self.pair(parameter, gradient, id)?);
+                gradients.append(&gradient)?;
+                found.push((parameter, gradient, id));
             }
+        }
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        // One call for all, since a call costs as much as the rest of a tensor.
+        let negative = self.helper.call_method1(intern!(py, "any_negative"), (gradients,))?;
+        let negative = negative.is_truthy()?;
+        let mut states = StatesInOrder::new(self.state, found.len());
+        let mut pairs = Vec::with_capacity(found.len());
+        for (parameter, gradient, id) in found {
+            let state = states.of(&parameter)?;
+            pairs.push(self.pair(parameter, gradient, (id, negative), state)?);
         }
         Ok(pairs)
     }
@@ -102,24 +118,25 @@ impl<'a, 'py> Gathering<'a, 'py> {
         &mut self,
         parameter: Bound<'py, PyAny>,
         gradient: Bound<'py, PyAny>,
-        id: u32,
+        (id, negative): (u32, bool),
+        state: Option<Bound<'py, PyDict>>,
     ) -> PyResult<Pair<'py>> {
         let py = parameter.py();
         self.parameters.append(&parameter)?;
-        if self.is_ordinary(&parameter)
+        if !negative
+            && self.is_ordinary(&parameter)
             && self.is_ordinary(&gradient)
             && let Ok(parameters) = self.describe(&parameter)
             && let Ok(gradients) = self.describe(&gradient)
-            && parameters.check().is_ok()
-            && gradients.check().is_ok()
             && parameters.is_ordered_as(&gradients)
+            && parameters.check().is_ok()
+            && gradients.element_type().is_ok()
             && parameters.device == gradients.device
-            && !gradient.call_method0(intern!(py, "is_neg"))?.is_truthy()?
             && !gradients.is_complex()
         {
             self.held.push(gradient.unbind());
             let place = TensorPlace { id, first_element: 0 };
-            return Ok(Pair { parameter, parameters, gradients, place });
+            return Ok(Pair { parameter, parameters, gradients, place, state });
         }
         let plain = self
             .helper
@@ -141,7 +158,7 @@ impl<'a, 'py> Gathering<'a, 'py> {
         }
         self.held.extend([w.unbind(), g.unbind()]);
         let place = TensorPlace { id, first_element };
-        Ok(Pair { parameter, parameters, gradients, place })
+        Ok(Pair { parameter, parameters, gradients, place, state })
     }
 
     /// Whether a tensor is one of torch's own, and no other that looks like one.
@@ -174,11 +191,8 @@ impl<'a, 'py> Gathering<'a, 'py> {
     ) -> PyResult<()> {
         let py = owner.py();
         let fresh = PyList::empty(py);
-        for pair in pairs {
-            let known = self.state.get_item(&pair.parameter)?;
-            if !known.is_some_and(|known| known.is_truthy().unwrap_or(false)) {
-                fresh.append(&pair.parameter)?;
-            }
+        for pair in pairs.iter().filter(|pair| pair.state.is_none()) {
+            fresh.append(&pair.parameter)?;
         }
         if !fresh.is_empty() {
             owner.call_method1(intern!(py, "_fresh"), (fresh, stepper))?;
@@ -189,18 +203,22 @@ impl<'a, 'py> Gathering<'a, 'py> {
     fn row(&mut self, pair: &Pair<'py>) -> PyResult<()> {
         let py = pair.parameter.py();
         let missing = || raise(py, "StepError", "a parameter has no state".to_owned());
-        let state = self.state.get_item(&pair.parameter)?.ok_or_else(missing)?;
-        let state = state.cast_into::<PyDict>()?;
+        let found = if pair.state.is_none() {
+            state_dict(self.state.get_item(&pair.parameter)?)?
+        } else {
+            None
+        };
+        let state = pair.state.as_ref().or(found.as_ref()).ok_or_else(missing)?;
         let stepper = self.stepper;
         for name in &stepper.names {
-            let found = self.state_of(pair, &state, name.bind(py), false)?;
+            let found = self.state_of(pair, state, name.bind(py), false)?;
             self.tensors.states.push(found);
         }
         for name in &stepper.uniform_names {
-            let found = self.state_of(pair, &state, name.bind(py), true)?;
+            let found = self.state_of(pair, state, name.bind(py), true)?;
             self.tensors.uniform.push(found);
         }
-        let step = self.state_of(pair, &state, intern!(py, "step"), true)?;
+        let step = self.state_of(pair, state, intern!(py, "step"), true)?;
         let [parameters, gradients] = [&pair.parameters, &pair.gradients].map(Lent::new);
         let elsewhere = || {
             let message =
@@ -252,4 +270,43 @@ fn fitting(state: &Array, parameters: &Array, uniform: bool) -> Option<Lent> {
         lent.element_type() == ElementType::F32 && state.is_ordered_as(parameters)
     };
     fits.then_some(lent)
+}
+
+/// The states of a parameter, if it has any.
+fn state_dict(found: Option<Bound<'_, PyAny>>) -> PyResult<Option<Bound<'_, PyDict>>> {
+    let Some(found) = found else { return Ok(None) };
+    let state = found.cast_into::<PyDict>()?;
+    Ok((!state.is_empty()).then_some(state))
+}
+
+/// An optimizer's states, looked up for one parameter after another. They mostly come in the order in which they stand
+/// in the dictionary, and then the hash of a tensor, which Python computes, is not needed.
+struct StatesInOrder<'a, 'py> {
+    state: &'a Bound<'py, PyDict>,
+    /// Keys and values in their order; empty if they are too many to be worth it.
+    items: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
+    /// Where the next one is expected.
+    next: usize,
+}
+
+impl<'a, 'py> StatesInOrder<'a, 'py> {
+    fn new(state: &'a Bound<'py, PyDict>, wanted: usize) -> StatesInOrder<'a, 'py> {
+        let worth = state.len() <= 4 * wanted;
+        let items = if worth { state.iter().collect() } else { Vec::new() };
+        StatesInOrder { state, items, next: 0 }
+    }
+
+    fn of(&mut self, parameter: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        if self.next == 0 {
+            let first = self.items.iter().position(|(key, _)| key.is(parameter));
+            self.next = first.unwrap_or(self.items.len());
+        }
+        if let Some((key, value)) = self.items.get(self.next)
+            && key.is(parameter)
+        {
+            self.next += 1;
+            return state_dict(Some(value.clone()));
+        }
+        state_dict(self.state.get_item(parameter)?)
+    }
 }

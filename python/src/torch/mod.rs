@@ -133,9 +133,14 @@ impl Stepper {
         };
         let Gathered { held, parameters, write_back, tensors } = gathered;
         let numbers = Numbers { values, total_steps, seed };
+        let work = {
+            // Whoever has it is in a step, and does not wait for Python's lock.
+            let mut engine = stepper.engine.lock().unwrap_or_else(PoisonError::into_inner);
+            Work::new(py, &mut engine, tensors, numbers, options)?
+        };
         Ok(Some(Prepared {
             stepper: slf.clone().unbind(),
-            work: Work::new(py, tensors, numbers, options)?,
+            work,
             _held: held,
             parameters: parameters.unbind(),
             write_back: write_back.unbind(),

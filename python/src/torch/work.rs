@@ -7,7 +7,7 @@ use nosc_runtime::{
 };
 use pyo3::prelude::*;
 
-use crate::arrays::{Lent, disjoint, number, set_number};
+use crate::arrays::{Lent, Range, disjoint, number, ranges, set_number};
 use crate::error::raise;
 
 /// A tensor of a step.
@@ -52,11 +52,18 @@ impl Tensors {
         &self.uniform[row * self.width..(row + 1) * self.width]
     }
 
-    fn are_disjoint(&self) -> bool {
+    /// Whether nothing that is written is anything else; `known` are tensors of which that was found.
+    fn are_disjoint(&self, known: &mut Vec<Range>) -> bool {
         let parameters = self.rows.iter().map(|row| row.parameters);
         let numbers = self.rows.iter().map(|row| row.step).chain(self.uniform.iter().copied());
         let written = parameters.chain(numbers).chain(self.states.iter().copied());
-        disjoint(written, self.rows.iter().map(|row| row.gradients), &mut Vec::new())
+        let all = ranges(written, self.rows.iter().map(|row| row.gradients));
+        if *known == all {
+            return true;
+        }
+        let disjoint = disjoint(all.clone());
+        *known = if disjoint { all } else { Vec::new() };
+        disjoint
     }
 }
 
@@ -74,11 +81,13 @@ pub(super) struct Numbers {
 pub(super) struct Engine {
     optimizer: StatelessOptimizer,
     told: Option<Numbers>,
+    /// Memory of the last step, which was found to be of distinct tensors.
+    known: Vec<Range>,
 }
 
 impl Engine {
     pub(super) fn new(optimizer: StatelessOptimizer) -> Engine {
-        Engine { optimizer, told: None }
+        Engine { optimizer, told: None, known: Vec::new() }
     }
 
     /// Tells the optimizer what is new.
@@ -123,11 +132,12 @@ impl Work {
     /// `StepError` if memory that is written belongs to two of them, or a step number is none.
     pub(super) fn new(
         py: Python<'_>,
+        engine: &mut Engine,
         tensors: Tensors,
         numbers: Numbers,
         options: StepOptions,
     ) -> PyResult<Work> {
-        if !tensors.are_disjoint() {
+        if !tensors.are_disjoint(&mut engine.known) {
             let message = "parameters, gradients and states share memory: a step writes to some of it and reads it too";
             return Err(raise(py, "StepError", message.to_owned()));
         }
