@@ -127,6 +127,7 @@ def main():
     parser.add_argument("--schedule", choices=("onecycle", "none"), default="none", help="a rule may have its own decay")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--width", type=int, default=64, help="of the first stage; 16 for a processor (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu", help="where the model and the step are (default: %(default)s)")
     parser.add_argument("--checkpoint", metavar="FILE", help="written after each epoch, and read first if it is there")
@@ -137,11 +138,11 @@ def main():
 
     torch.manual_seed(arguments.seed)
     if arguments.tiny:
-        arguments.epochs, arguments.batch = min(arguments.epochs, 2), 32
+        arguments.epochs, arguments.batch, arguments.width = min(arguments.epochs, 2), 32, 4
         train, test = drawn_images(32, 1), drawn_images(32, 2)
     else:
         train, test = read_cifar10(arguments.data)
-    model = resnet18(4 if arguments.tiny else 64).to(arguments.device, memory_format=torch.channels_last)
+    model = resnet18(arguments.width).to(arguments.device, memory_format=torch.channels_last)
     batches = len(train[1]) // arguments.batch
     total = arguments.epochs * batches
 

@@ -33,7 +33,7 @@ def find_rule(text):
 
 class Offload:
     """A rule's step on the processor. `optimizer` is an optimizer of torch over the float32 parameters: give that to
-    schedulers, and save its state_dict with `masters`."""
+    schedulers, and save its state_dict with `masters`. One backward pass a step: a second one replaces the gradients."""
 
     def __init__(self, model, rule, **options):
         self.parameters = [p for p in model.parameters() if p.requires_grad]

@@ -8,6 +8,7 @@ Blocks marked ```python no-run are skipped, and counted.
 import ast
 import contextlib
 import io
+import json
 import os
 import re
 import runpy
@@ -18,6 +19,8 @@ from pathlib import Path
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch is missing: examples and documentation with PyTorch are NOT tested")
+import nosc  # noqa: E402
+import nosc.torch  # noqa: E402
 
 PYTHON = Path(__file__).parents[1]
 DOCS = PYTHON.parent / "docs"
@@ -32,32 +35,52 @@ RUNS = {
     "offload": ("offload.py", "--device", "cpu"),
 }
 
-pytestmark = pytest.mark.skipif(not EXAMPLES.exists() or not DOCS.exists(), reason="the package is by itself: no examples, no docs")
+pytestmark = pytest.mark.skipif(
+    not EXAMPLES.exists() or not DOCS.exists(), reason="the package is by itself: no examples, no documentation"
+)
+
+
+# One process for all: most of the time is importing torch and what its optimizers import.
+RUN_ALL = """
+import json, runpy, sys
+folder, runs = sys.argv[1], json.loads(sys.argv[2])
+for name, (file, *options) in runs.items():
+    print("####", name, flush=True)
+    sys.argv = [file, "--tiny", *options]
+    runpy.run_path(f"{folder}/{file}", run_name="__main__")
+print("#### end")
+"""
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small work, and perhaps a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory):
-    """What each example prints with --tiny, all run at once. Started before the first test, read by those that want it."""
-    folder = tmp_path_factory.mktemp("examples")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    started = {
-        name: subprocess.Popen(
-            [sys.executable, "-W", "error", str(EXAMPLES / file), "--tiny", *options],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder, env=environment,
-        )
-        for name, (file, *options) in RUNS.items()
-    }  # fmt: skip
-    found = {name: (*process.communicate(timeout=120), process.returncode) for name, process in started.items()}
-    return {name: (text, code) for name, (text, _, code) in found.items()}
+    """What each example prints with --tiny in a fresh process, where a warning is an error."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", RUN_ALL, str(EXAMPLES), json.dumps(RUNS)],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300,
+        cwd=tmp_path_factory.mktemp("examples"), env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    parts = [part.partition("\n") for part in done.stdout.split("#### ")]
+    assert ("end" in [name for name, _, _ in parts]) == (done.returncode == 0), done.stdout
+    return {name: text for name, _, text in parts}
 
 
 @pytest.mark.parametrize("name", RUNS)
 def test_an_example_runs(outputs, name):
-    text, code = outputs[name]
-    assert code == 0, text
+    text = outputs.get(name, "it did not run, since one before it failed")
+    assert "Traceback" not in text, text
     losses = [float(loss) for loss in re.findall(r"loss (\S+)", text)]
     assert len(losses) >= 2 and all(0 < loss < 20 for loss in losses), text
-    assert {"cifar10": "test ", "transformer": "it writes: ", "offload": "GB/s"}[name] in text
+    assert {"cifar10": "test ", "transformer": "it writes: ", "offload": "GB/s"}[name] in text, text
 
 
 def run_here(file, *options):
@@ -101,6 +124,33 @@ def test_a_training_that_was_cut_goes_on_with_the_same_bits(tmp_path, monkeypatc
     whole, resumed = (torch.load(tmp_path / name, weights_only=True) for name in ("whole.pt", "cut.pt"))
     assert whole["epoch"] == resumed["epoch"] == 2
     assert all(torch.equal(value, resumed["model"][name]) for name, value in whole["model"].items())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_an_offloaded_step_is_the_step(dtype):
+    offload = runpy.run_path(str(EXAMPLES / "offload.py"))["Offload"]
+    rule = nosc.rule("adamw")
+    models = [torch.nn.Linear(20, 7).to(dtype) for _ in range(2)]
+    models[1].load_state_dict(models[0].state_dict())
+    far = offload(models[0], rule, lr=0.1)
+    # The same by hand: float32 parameters, gradients of the model's type.
+    near = [p.detach().float().requires_grad_() for p in models[1].parameters()]
+    optimizer = nosc.torch.Optimizer(near, rule, lr=0.1)
+    for step in range(3):
+        inputs = torch.randn(5, 20, generator=torch.Generator().manual_seed(step)).to(dtype)
+        models[0](inputs).square().mean().backward()
+        assert all(p.grad is None for p in models[0].parameters())
+        far.step()
+        models[1].zero_grad()
+        models[1](inputs).square().mean().backward()
+        for own, p in zip(near, models[1].parameters()):
+            own.grad = p.grad.float()
+        optimizer.step()
+        with torch.no_grad():
+            for own, p in zip(near, models[1].parameters()):
+                p.copy_(own)
+        assert all(torch.equal(a, b) for a, b in zip(far.masters, near))
+        assert all(torch.equal(a, b) for a, b in zip(*(model.parameters() for model in models)))
 
 
 def test_official_files_are_read(tmp_path):
