@@ -30,6 +30,7 @@
 
 mod compiled;
 pub mod library;
+pub mod export;
 mod options;
 mod host;
 mod optimizer;

@@ -3,7 +3,7 @@
 use nosc_kernels::cuda::{Device, DeviceTensor};
 use nosc_runtime::{
     CheckpointError, ElementType, FloatVec, Rounding, RuntimeError, Settings, StepOptions,
-    StepOutcome, WeightDecay, library,
+    StepOutcome, library,
 };
 use nosc_tests::cuda::emulator::{self, within};
 use nosc_tests::cuda::{
@@ -105,68 +105,6 @@ fn gradients_are_clipped_and_scaled_to_the_bit() {
         twins.step_with(&gradients, &StepOptions { clip_norm: Some(1.0), ..plain });
         twins.assert_same("a NaN");
         assert!(twins.device.gradient_norm().unwrap().unwrap().is_nan());
-    });
-}
-
-/// The sign of `maximize` goes by way of the scale that a norm finds too.
-#[test]
-fn weight_decay_and_maximize_are_those_of_the_processor() {
-    within("cuda_optimizer::weight_decay_and_maximize_are_those_of_the_processor", &[], || {
-        let plain = StepOptions::new(0.05);
-        let clipped = StepOptions { clip_norm: Some(0.5), loss_scale: 8.0, ..plain };
-        let decays = [WeightDecay::None, WeightDecay::L2(0.125), WeightDecay::Decoupled(0.125)];
-        let types = [
-            (ElementType::F32, ElementType::F32),
-            (ElementType::F64, ElementType::F32),
-            (ElementType::Bf16, ElementType::Bf16),
-        ];
-        let stream = Device::open(0).unwrap().new_stream().unwrap();
-        for name in ["sgd", "adam_rule"] {
-            let rule = library::rule(name).unwrap();
-            let mut twins = Twins::of(&rule, &types, &[4_099, 7, 33], &settings(), &stream);
-            for weight_decay in decays {
-                for maximize in [false, true] {
-                    let value = StepOptions { clip_value: Some(0.1), ..plain };
-                    for of in [plain, clipped, value] {
-                        let options = StepOptions { weight_decay, maximize, ..of };
-                        assert_eq!(twins.step(&options), StepOutcome::Done);
-                        twins.assert_same(&format!("{name} {options:?}"));
-                        let norms = (twins.host.gradient_norm(), twins.device.gradient_norm());
-                        assert_eq!(norms.0, norms.1.unwrap(), "{options:?}");
-                    }
-                }
-            }
-        }
-    });
-}
-
-/// Recorded, they come with the numbers; another kind of decay is another kernel, and so another recording.
-#[test]
-fn weight_decay_and_maximize_of_recorded_steps_are_numbers() {
-    within("cuda_optimizer::weight_decay_and_maximize_of_recorded_steps_are_numbers", &[], || {
-        let mut twins = Twins::new(&library::rule("adam_rule").unwrap(), &LENGTHS, &settings());
-        let stream = twins.device.stream().clone();
-        let options = |maximize, strength| StepOptions {
-            maximize,
-            weight_decay: WeightDecay::L2(strength),
-            clip_norm: Some(0.5),
-            ..StepOptions::new(0.1)
-        };
-        twins.step(&options(false, 0.5));
-        let graph = stream.capture(|_| twins.device.record(&mut twins.tensors, &twins.gradients));
-        let graph = graph.unwrap();
-        for (maximize, strength) in [(true, 0.5), (false, 0.0), (true, 0.25)] {
-            let gradients = twins.next_gradients();
-            twins.show(&gradients);
-            twins.device.begin(&options(maximize, strength)).unwrap();
-            launch(&graph, &stream);
-            twins.step_host(&gradients, &options(maximize, strength)).unwrap();
-            twins.assert_same(&format!("{maximize} {strength}"));
-        }
-        let other =
-            StepOptions { weight_decay: WeightDecay::Decoupled(0.5), ..options(false, 0.5) };
-        let refused = twins.device.begin(&other).unwrap_err();
-        assert!(matches!(refused, RuntimeError::Recording(_)), "{refused}");
     });
 }
 

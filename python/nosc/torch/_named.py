@@ -88,12 +88,16 @@ class _Standard(Optimizer):
     _lr: float
 
     def __init__(self, params: Iterable[Any], lr: float | Tensor | None = None, **options: Any) -> None:
-        rule = nosc.rule(self._name)
+        self._start(params, nosc.rule(self._name), lr, options)
+
+    def _start(
+        self, params: Iterable[Any], rule: nosc.Rule, lr: float | Tensor | None, options: dict[str, Any]
+    ) -> None:
         known = rule.parameters
         if "beta1" in known and "beta2" in known and not any(name in options for name in ("beta1", "beta2", "betas")):
             # One key, as torch's classes have it and its schedulers look for it.
             options["betas"] = known["beta1"], known["beta2"]
-        super().__init__(params, rule, self._lr if lr is None else lr, **options)
+        Optimizer.__init__(self, params, rule, self._lr if lr is None else lr, **options)
 
 
 class Adam(_Standard):
@@ -104,9 +108,7 @@ class Adam(_Standard):
     def __init__(
         self, params: Iterable[Any], lr: float | Tensor | None = None, *, amsgrad: bool = False, **options: Any
     ) -> None:
-        if amsgrad:
-            self._name = "amsgrad"
-        super().__init__(params, lr, **options)
+        self._start(params, nosc.rule("amsgrad" if amsgrad else self._name), lr, options)
 
 
 class AMSGrad(_Standard):
@@ -115,10 +117,27 @@ class AMSGrad(_Standard):
     _name, _lr = "amsgrad", 1e-3
 
 
+_AMSGRADW = """rule amsgradw {
+    param beta1 = 0.9
+    param beta2 = 0.999
+    param eps = 1e-8
+    param weight_decay = 0.01
+    let exp_avg_sq = ema(g * g, beta2)
+    state max_exp_avg_sq = max(max_exp_avg_sq, exp_avg_sq)
+    update = m / (sqrt(max_exp_avg_sq * (1 / (1 - beta2^(t + 1)))) + eps) + weight_decay * w
+}
+"""
+
+
 class AdamW(_Standard):
-    """Adam with decoupled weight decay, 0.01 by default (Loshchilov and Hutter 2019)."""
+    """Adam with decoupled weight decay, 0.01 by default (Loshchilov and Hutter 2019); with `amsgrad` that of `AMSGrad`."""
 
     _name, _lr = "adamw", 1e-3
+
+    def __init__(
+        self, params: Iterable[Any], lr: float | Tensor | None = None, *, amsgrad: bool = False, **options: Any
+    ) -> None:
+        self._start(params, nosc.Rule(_AMSGRADW) if amsgrad else nosc.rule(self._name), lr, options)
 
 
 class Adamax(_Standard):

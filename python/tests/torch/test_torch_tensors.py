@@ -84,8 +84,9 @@ def test_layouts_of_parameters_and_gradients_change_nothing(layout, rule):
         return w.detach(), optimizer
 
     flat, _ = run(shaped.clone(memory_format=torch.contiguous_format), lambda g: g)
-    same_layout, optimizer = run(shaped.detach(), lambda g: torch.empty_like(shaped).copy_(g))
-    mixed, _ = run(LAYOUTS[layout](plain).detach(), lambda g: g)
+    start = LAYOUTS[layout](plain.clone())
+    same_layout, optimizer = run(start, lambda g: torch.empty_like(shaped).copy_(g))
+    mixed, _ = run(LAYOUTS[layout](plain.clone()), lambda g: g)
     assert same_layout.stride() == shaped.stride()
     assert all(state.shape == shaped.shape for name, state in states(optimizer)[0].items() if name != "step")
     if rule == "adam":
@@ -225,17 +226,19 @@ def test_strided_parameters_that_share_memory_are_refused():
     whole, part = Parameter(base), Parameter(base[::2])
     whole.grad, part.grad = torch.ones(8), torch.ones(4)
     with pytest.raises(nosc.StepError, match="share memory"):
-        nosc.torch.SGD([{"params": [whole]}, {"params": [part]}], lr=0.5).step()
+        nosc.torch.SGD([whole, part], lr=0.5).step()
     assert base.eq(1.0).all()
 
 
-def test_parameters_of_two_groups_that_share_memory_are_refused():
-    base = torch.ones(6)
-    a, b = Parameter(base[:4]), Parameter(base[2:])
-    a.grad, b.grad = torch.ones(4), torch.ones(4)
-    with pytest.raises(nosc.StepError, match="share memory"):
-        nosc.torch.SGD([{"params": [a]}, {"params": [b], "lr": 0.1}], lr=0.5).step()
-    assert base.eq(1.0).all()
+def test_groups_whose_parameters_share_memory_move_one_after_another_as_in_torch():
+    moved = []
+    for module in (nosc.torch, torch.optim):
+        base = torch.ones(6)
+        a, b = Parameter(base[:4]), Parameter(base[2:])
+        a.grad, b.grad = torch.ones(4), torch.ones(4)
+        module.SGD([{"params": [a]}, {"params": [b], "lr": 0.1}], lr=0.5, weight_decay=0.1).step()
+        moved.append(base)
+    close(moved[:1], moved[1:])
 
 
 def test_columns_of_one_matrix_are_parameters_of_their_own():
@@ -330,8 +333,12 @@ def test_a_parameter_that_moved_takes_its_states_along():
     for m in (model, twin_model):
         m.to(memory_format=torch.channels_last)
     close(descend(optimizer, 2, 2), descend(twin, 2, 2))
-    model.double(), twin_model.double()
-    close(descend(optimizer, 2, 4), descend(twin, 2, 4), rtol=1e-4, atol=1e-4)
+    # torch's Adam refuses this one, since its states stay what they were.
+    before = states(optimizer)
+    model.double()
+    moved = descend(optimizer, 2, 4)
+    assert {p.dtype for p in moved} == {torch.float64} and all(p.isfinite().all() for p in moved)
+    assert all(s["step"] == t["step"] + 2 for s, t in zip(states(optimizer), before, strict=True))
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)

@@ -28,7 +28,7 @@ def same(a: Tensor, b: Tensor) -> bool:
 
 def normal(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
     """Numbers that are the same in every test."""
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
 
 
 def parameter(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float32) -> Parameter:

@@ -20,7 +20,7 @@ mod scenarios;
 mod twins;
 pub mod emulator;
 
-pub use borrowed::{launch, raw_slice, raw_tensor};
+pub use borrowed::{launch, raw_slice, raw_stream, raw_tensor};
 pub use job::{Job, Launch, Place};
 pub use lent::LentTwins;
 pub use nvrtc::nvrtc;
