@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use nosc_compiler::line::one_line;
-use nosc_runtime::explain::plan_text;
 use nosc_kernels::Edges;
+use nosc_runtime::explain::plan_text;
 use nosc_runtime::{Backend, CompiledRule, export};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -77,7 +77,8 @@ impl PyCompiledRule {
                 export::c(&self.compiled, Edges::default()).map_err(|error| of_runtime(py, &error))
             }
             _ => {
-                let message = format!("target is \"{target}\", expected \"torch\", \"jax\" or \"c\"");
+                let message =
+                    format!("target is \"{target}\", expected \"torch\", \"jax\" or \"c\"");
                 Err(PyValueError::new_err(message))
             }
         }

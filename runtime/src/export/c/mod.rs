@@ -414,10 +414,9 @@ int {symbol}_scalars(double lr, uint64_t steps_done, uint64_t total_steps, uint6
             }
             Scalar::NoiseScale => "(float)sqrt(1.0 / pow(1.0 + t, 0.55))".to_owned(),
             // An export has no guard, and derived scalars stand apart.
-            Scalar::GuardScale
-            | Scalar::GuardLimit
-            | Scalar::WeightDecay
-            | Scalar::Derived(_) => "NAN".to_owned(),
+            Scalar::GuardScale | Scalar::GuardLimit | Scalar::WeightDecay | Scalar::Derived(_) => {
+                "NAN".to_owned()
+            }
         }
     }
 }
