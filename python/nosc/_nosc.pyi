@@ -3,7 +3,7 @@
 import os
 from array import array
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, final
+from typing import Any, Final, Literal, final
 
 from nosc._types import Backend, Level, NonFinite, Rounding
 
@@ -109,6 +109,7 @@ class CompiledRule:
     @property
     def fallback(self) -> str | None: ...
     def plan(self) -> str: ...
+    def export(self, target: Literal["torch", "jax", "c"]) -> str: ...
     @staticmethod
     def _restore(rule: Rule, backend: Backend) -> CompiledRule: ...
     def __reduce__(self) -> tuple[Any, tuple[Rule, str]]: ...

@@ -33,7 +33,7 @@ LOOSER = {("jax", "radam"): 2e-4}
 # Rules for what the standard ones have not, and for names that are taken.
 RULES = {
     "ops": "exp(-abs(g)) + log(abs(w) + 1) - sqrt(abs(g)) * tanh(w) / (1 + sigmoid(m))",
-    "powers": "g^2 + g^3 - clip(w, 2)^4 + (1 + abs(w))^-2 + (1 + abs(g))^0.5 + abs(w)^1.5 + g^0 + 2^g + abs(g)^w",
+    "powers": "g^2 + g^3 - clip(w, 2)^4 + (1 + abs(w))^-2 + (1 + abs(g))^0.5 + abs(w)^1.5 + g^0 + 2^g + (1 + abs(g))^clip(w, 2)",
     "negative_base": "where(w < 0, 1, 0) + 0.01 * max(-1, min(1, (-2)^(sign(g))))",
     "signs": "sign(g) * sign(m) * sign(w - 0.5) + sign(0 * w)",
     "bounds": "min(g, w) - max(g, 0.1) + clip(g, 0.5) - clip(w, -0.1, 0.3) + clip(g, w, 0.2)",

@@ -69,7 +69,7 @@ fn exports_in_c_are_made_for_all_element_types() {
     for parameter in ElementType::ALL {
         for gradient in ElementType::ALL {
             for rounding in [Rounding::Nearest, Rounding::Stochastic] {
-                let edges = Edges { parameter, gradient, rounding, guarded: false };
+                let edges = Edges { parameter, gradient, rounding, ..Edges::default() };
                 for name in ["adam_rule", "t6_01"] {
                     let number = format!("r{}", rules.len());
                     rules.push(Exported::new(&library::rule(name).unwrap(), &number, edges));

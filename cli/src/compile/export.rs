@@ -13,7 +13,7 @@ pub(super) fn check(arguments: &CompileArguments) -> Result<(), CliError> {
         parameter: arguments.param_type,
         gradient: arguments.grad_type,
         rounding: arguments.rounding,
-        guarded: false,
+        ..Edges::default()
     };
     let (target, types) = match arguments.target {
         Target::Torch => ("torch", "tensors"),

@@ -86,7 +86,13 @@ pub(crate) struct Held<'py> {
 /// that must not be written to.
 pub(crate) fn borrow<'py>(object: &Bound<'py, PyAny>, write: bool) -> PyResult<Held<'py>> {
     if let Some(exchange) = Exchange::of(&object.get_type())? {
-        return Ok(Held { array: exchange.describe(object)?, _keeper: object.clone() });
+        resolved(object)?;
+        let array = exchange.describe(object).map_err(|error| {
+            // Libraries may add where in their code it was.
+            let message = error.value(object.py()).to_string();
+            PyBufferError::new_err(message.lines().next().unwrap_or_default().to_owned())
+        })?;
+        return Ok(Held { array, _keeper: object.clone() });
     }
     let py = object.py();
     let Ok(method) = object.getattr(intern!(py, "__dlpack__")) else {
@@ -104,8 +110,42 @@ pub(crate) fn borrow<'py>(object: &Bound<'py, PyAny>, write: bool) -> PyResult<H
         other => other?,
     };
     let capsule = capsule.cast_into::<PyCapsule>()?;
+    if write && !capsule.is_valid_checked(Some(WITH_VERSION)) && !refuses_by_itself(object)? {
+        let class = object.get_type().qualname()?;
+        let message = format!(
+            "whether {class} may be written to is not known: its library speaks DLPack of before version 1, and a step \
+             writes in place. Copy it to a NumPy array or a torch tensor"
+        );
+        return Err(PyBufferError::new_err(message));
+    }
     let array = from_capsule(&capsule, write)?;
     Ok(Held { array, _keeper: capsule.into_any() })
+}
+
+/// Refuses views that torch negates or conjugates when it reads them: their memory holds other numbers.
+fn resolved(object: &Bound<'_, PyAny>) -> PyResult<()> {
+    for (is_view, resolve) in [("is_neg", "resolve_neg"), ("is_conj", "resolve_conj")] {
+        let Some(is_view) = object.getattr_opt(is_view)? else { continue };
+        if is_view.call0()?.is_truthy()? {
+            let message =
+                format!("memory holds other numbers than the tensor: call {resolve}() first");
+            return Err(PyBufferError::new_err(message));
+        }
+    }
+    Ok(())
+}
+
+/// Whether it is an array of a library that does not lend what is read-only where DLPack has no word for it. JAX, whose
+/// arrays must never change, lends them all.
+fn refuses_by_itself(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = object.py();
+    for class in object.get_type().mro().iter() {
+        let module: String = class.getattr(intern!(py, "__module__"))?.extract()?;
+        if matches!(module.split('.').next(), Some("numpy" | "torch")) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn from_capsule(capsule: &Bound<'_, PyCapsule>, write: bool) -> PyResult<Array> {

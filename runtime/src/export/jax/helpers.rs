@@ -146,7 +146,8 @@ def scalar_sigmoid(x):
         &[],
         "
 def ld(t, T):
-    return 1.0 - jnp.minimum(t, T) / T
+    \"\"\"1 - t/T, and 0 at T, however the division is rounded.\"\"\"
+    return (T - jnp.minimum(t, T)) / T
 
 ",
     ),
