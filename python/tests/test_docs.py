@@ -13,6 +13,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "python.md"
 
 @pytest.mark.skipif(not DOCS.exists(), reason="the package is by itself, without the project's documentation")
 def test_the_page_on_python_holds():
+    pytest.importorskip("numpy", reason="NumPy is missing: the page on Python is NOT tested")
     blocks = re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
     names, compared = {"nosc": nosc, "Rule": nosc.Rule}, 0
     for block in blocks:
@@ -28,4 +29,4 @@ def test_the_page_on_python_holds():
             if re.match(r"['\"\d\[{TF]", remark):
                 assert remark.startswith(repr(found)), (code, found)
                 compared += 1
-    assert len(blocks) >= 5 and compared >= 7
+    assert len(blocks) >= 6 and compared >= 11
