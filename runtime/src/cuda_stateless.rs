@@ -9,6 +9,7 @@ use crate::compiled::CompiledRule;
 use crate::cuda_launches::{
     Formation, Numbers, States, Treatment, check_places, checks, is_skipped, put_limits, work_out,
 };
+use crate::engine::outcome;
 use crate::error::RuntimeError;
 use crate::guard::NonFinite;
 use crate::host::Host;
@@ -157,7 +158,7 @@ impl CudaStatelessOptimizer {
         Ok(StepOutcome::Done)
     }
 
-    /// Whether a step would be refused; nothing moves. Who takes several steps, one for each group of tensors, and
+    /// What a step would do; nothing moves. Who takes several steps, one for each group of tensors, and
     /// wants all of them or none asks this of each first. It compiles and allocates what the step needs, and waits where
     /// the step would.
     ///
@@ -170,9 +171,9 @@ impl CudaStatelessOptimizer {
         lists: &CudaLists<'_>,
         moment: &Moment,
         options: &StepOptions,
-    ) -> Result<(), RuntimeError> {
+    ) -> Result<StepOutcome, RuntimeError> {
         let _current = stream.enter()?;
-        self.prepare(stream, lists, moment, options).map(|_| ())
+        Ok(outcome(self.prepare(stream, lists, moment, options)?.as_ref()))
     }
 
     /// All that may be refused of a step; `None` if it is to be skipped. What it needs on the device is then the last

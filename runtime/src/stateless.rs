@@ -104,8 +104,8 @@ impl StatelessOptimizer {
         Ok(outcome)
     }
 
-    /// Whether a step would be refused; nothing moves. Who takes several steps, one for each group of tensors, and
-    /// wants all of them or none asks this of each first.
+    /// What a step would do; nothing moves. Who takes several steps, one for each group of tensors, and wants all of
+    /// them or none asks this of each first.
     ///
     /// # Errors
     ///
@@ -115,7 +115,7 @@ impl StatelessOptimizer {
         lists: &Lists<'_, '_>,
         moment: &Moment,
         options: &StepOptions,
-    ) -> Result<(), RuntimeError> {
+    ) -> Result<StepOutcome, RuntimeError> {
         self.take_up(lists, moment)?;
         self.engine.check(&*lists.parameters, lists.gradients, options)
     }

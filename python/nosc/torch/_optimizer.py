@@ -276,7 +276,7 @@ class Optimizer(torch.optim.Optimizer):
             prepared.run()
             for param, moved in prepared.write_back:
                 _tensors.local(param).copy_(moved)
-            torch.autograd.graph.increment_version(prepared.parameters)
+            _tensors.mark_changed(prepared.parameters)
         return loss
 
     @staticmethod

@@ -14,7 +14,7 @@ from torch.nn import Parameter
 from nosc._errors import StepError
 from nosc._nosc import Arena
 
-__all__ = ["Parameter", "Tensor", "any_negative", "check_apart", "cuda_stream", "describe", "mend", "new_states", "plain", "use_exchange"]
+__all__ = ["Parameter", "Tensor", "any_negative", "check_apart", "cuda_stream", "describe", "mark_changed", "mend", "new_states", "plain", "use_exchange"]
 
 use_exchange = True
 """Whether tensors are described by torch's own table of functions where there is one."""
@@ -135,6 +135,17 @@ def _overlaps_itself(w: Tensor) -> bool:
             return w.numel() > 0
         reach += stride * (size - 1)
     return False
+
+
+def mark_changed(params: list[Tensor]) -> None:
+    """Lets autograd know that tensors were written to."""
+    increment_version = getattr(torch.autograd.graph, "increment_version", None)
+    if increment_version is not None:
+        increment_version(params)
+        return
+    for param in params:
+        # Nothing is written to none of the elements, which counts as a change.
+        param.detach().as_strided((0,), (1,)).zero_()
 
 
 def check_apart(params: list[Tensor]) -> None:

@@ -13,7 +13,7 @@ mod work;
 
 use std::sync::{Mutex, PoisonError};
 
-use nosc_runtime::{Rounding, Settings, StepOptions, WeightDecay};
+use nosc_runtime::{Rounding, Settings, StepOptions, StepOutcome, WeightDecay};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyType};
 
@@ -162,13 +162,13 @@ impl Stepper {
 
 #[pymethods]
 impl Prepared {
-    /// Raises what the step would raise; nothing moves.
-    fn check(&self, py: Python<'_>) -> PyResult<()> {
+    /// Raises what the step would raise; nothing moves. False if it would be skipped.
+    fn check(&self, py: Python<'_>) -> PyResult<bool> {
         self.carry_out(py, true)
     }
 
-    /// Carries the step out, without Python's lock.
-    fn run(&self, py: Python<'_>) -> PyResult<()> {
+    /// Carries the step out, without Python's lock. False if it was skipped.
+    fn run(&self, py: Python<'_>) -> PyResult<bool> {
         self.carry_out(py, false)
     }
 
@@ -180,13 +180,14 @@ impl Prepared {
 }
 
 impl Prepared {
-    fn carry_out(&self, py: Python<'_>, only_check: bool) -> PyResult<()> {
+    fn carry_out(&self, py: Python<'_>, only_check: bool) -> PyResult<bool> {
         let engine = &self.stepper.get().engine;
         let done = py.detach(|| {
             let mut engine = engine.lock().unwrap_or_else(PoisonError::into_inner);
             if only_check { self.work.check(&mut engine) } else { self.work.run(&mut engine) }
         });
-        done.map_err(|error| of_runtime(py, &error))
+        let done = done.map_err(|error| of_runtime(py, &error))?;
+        Ok(done == StepOutcome::Done)
     }
 }
 

@@ -4,7 +4,9 @@
 
 #[cfg(feature = "cuda")]
 use nosc_runtime::{CudaLists, Device, DeviceTensor};
-use nosc_runtime::{Floats, FloatsMut, Lists, Moment, RuntimeError, StepOptions, TensorPlace};
+use nosc_runtime::{
+    Floats, FloatsMut, Lists, Moment, RuntimeError, StepOptions, StepOutcome, TensorPlace,
+};
 use pyo3::prelude::*;
 
 #[cfg(feature = "cuda")]
@@ -135,52 +137,30 @@ impl Work {
         self.buckets.iter().filter_map(|bucket| bucket.gpu)
     }
 
-    /// Whether the step would be refused; nothing moves.
-    pub(super) fn check(&self, engine: &mut Engine) -> Result<(), RuntimeError> {
+    /// Whether the step would happen; nothing moves.
+    pub(super) fn check(&self, engine: &mut Engine) -> Result<StepOutcome, RuntimeError> {
         engine.take_up(&self.numbers)?;
         for bucket in &self.buckets {
-            let moment = &bucket.moment;
-            match bucket.gpu {
-                None => {
-                    let optimizer = &mut engine.optimizer;
-                    self.with_lists(bucket, |lists| optimizer.check(&lists, moment, &self.options))
-                }
-                #[cfg(feature = "cuda")]
-                Some(gpu) => {
-                    let Gpu { optimizer, stream, device } = engine.gpu(gpu)?;
-                    self.with_device_lists(bucket, device, |lists| {
-                        optimizer.check(stream, &lists, moment, &self.options)
-                    })
-                }
-                #[cfg(not(feature = "cuda"))]
-                Some(_) => Err(super::engine::WITHOUT_CUDA),
-            }?;
+            let done = self.carry_out(engine, bucket, None).map_err(|e| self.told(e, bucket))?;
+            if done == StepOutcome::Skipped {
+                return Ok(StepOutcome::Skipped);
+            }
         }
-        Ok(())
+        Ok(StepOutcome::Done)
     }
 
-    /// The step. Where it takes several, the later ones may still be refused: that is what `check` is for.
-    pub(super) fn run(&self, engine: &mut Engine) -> Result<(), RuntimeError> {
+    /// The step, of all tensors or of none.
+    pub(super) fn run(&self, engine: &mut Engine) -> Result<StepOutcome, RuntimeError> {
         engine.take_up(&self.numbers)?;
+        if self.is_mixed() && self.check(engine)? == StepOutcome::Skipped {
+            return Ok(StepOutcome::Skipped);
+        }
         for bucket in &self.buckets {
             let mut moment = bucket.moment.clone();
-            match bucket.gpu {
-                None => {
-                    let optimizer = &mut engine.optimizer;
-                    self.with_lists(bucket, |lists| {
-                        optimizer.step(lists, &mut moment, &self.options)
-                    })
-                }
-                #[cfg(feature = "cuda")]
-                Some(gpu) => {
-                    let Gpu { optimizer, stream, device } = engine.gpu(gpu)?;
-                    self.with_device_lists(bucket, device, |lists| {
-                        optimizer.step(stream, lists, &mut moment, &self.options)
-                    })
-                }
-                #[cfg(not(feature = "cuda"))]
-                Some(_) => Err(super::engine::WITHOUT_CUDA),
-            }?;
+            let done = self.carry_out(engine, bucket, Some(&mut moment));
+            if done.map_err(|error| self.told(error, bucket))? == StepOutcome::Skipped {
+                return Ok(StepOutcome::Skipped);
+            }
             for row in &bucket.rows {
                 set_number(self.tensors.rows[*row].step, moment.step as f64);
                 for (lent, value) in self.tensors.uniform(*row).iter().zip(&moment.uniform_states) {
@@ -188,7 +168,47 @@ impl Work {
                 }
             }
         }
-        Ok(())
+        Ok(StepOutcome::Done)
+    }
+
+    /// The step of a bucket, which then is at the moment after it; without one, only whether it would happen.
+    fn carry_out(
+        &self,
+        engine: &mut Engine,
+        bucket: &Bucket,
+        after: Option<&mut Moment>,
+    ) -> Result<StepOutcome, RuntimeError> {
+        match bucket.gpu {
+            None => {
+                let optimizer = &mut engine.optimizer;
+                self.with_lists(bucket, |lists| match after {
+                    Some(moment) => optimizer.step(lists, moment, &self.options),
+                    None => optimizer.check(&lists, &bucket.moment, &self.options),
+                })
+            }
+            #[cfg(feature = "cuda")]
+            Some(gpu) => {
+                let Gpu { optimizer, stream, device } = engine.gpu(gpu)?;
+                self.with_device_lists(bucket, device, |lists| match after {
+                    Some(moment) => optimizer.step(stream, lists, moment, &self.options),
+                    None => optimizer.check(stream, &lists, &bucket.moment, &self.options),
+                })
+            }
+            #[cfg(not(feature = "cuda"))]
+            Some(_) => Err(super::engine::WITHOUT_CUDA),
+        }
+    }
+
+    /// The error with the parameter's number among all of the optimizer, in the place of that in the bucket.
+    fn told(&self, error: RuntimeError, bucket: &Bucket) -> RuntimeError {
+        match error {
+            RuntimeError::NonFiniteGradient { tensor, element, value } => {
+                let row = bucket.rows.get(tensor).map(|row| &self.tensors.rows[*row]);
+                let tensor = row.map_or(tensor, |row| row.place.id as usize);
+                RuntimeError::NonFiniteGradient { tensor, element, value }
+            }
+            other => other,
+        }
     }
 
     #[cfg(feature = "cuda")]
