@@ -38,7 +38,8 @@ class _Kept:
 def _rule(rule: nosc.Rule | nosc.CompiledRule | str | os.PathLike[str]) -> nosc.Rule:
     if isinstance(rule, nosc.CompiledRule):
         return rule.rule
-    if isinstance(rule, os.PathLike):
+    # No formula ends so.
+    if isinstance(rule, os.PathLike) or (isinstance(rule, str) and rule.endswith(".nos")):
         return nosc.Rule.load(rule)
     return rule if isinstance(rule, nosc.Rule) else nosc.Rule(rule)
 
@@ -48,7 +49,7 @@ class Optimizer(torch.optim.Optimizer):
 
     Args:
         params: parameters, named parameters, or groups of them, each with options of its own; `rule` is one of those.
-        rule: a formula such as ``"exp(sign(g) * sign(m)) * g"``, a `nosc.Rule`, or the path of a file (`pathlib.Path`).
+        rule: a formula such as ``"exp(sign(g) * sign(m)) * g"``, a `nosc.Rule`, or the path of a file (`.nos`).
         lr: learning rate, a number or a tensor of one.
         total_steps: T, for rules with a decay (`ld`, `cd`, `rd`) or `T`.
         seed: of all random draws of the rule.
@@ -99,6 +100,8 @@ class Optimizer(torch.optim.Optimizer):
         self._steppers: dict[str, tuple[Stepper, tuple[str, ...]]] = {}
         rule = _rule(rule)
         self._check_names(rule, rule_params)
+        if betas is not None and any(name in rule_params for name in _BETAS[: len(betas)]):
+            raise ParameterError("betas and beta1 or beta2: give one of them")
         self._given = dict(rule_params)
         defaults: dict[str, Any] = {
             "lr": lr,
@@ -185,6 +188,9 @@ class Optimizer(torch.optim.Optimizer):
     def _check_group(rule: nosc.Rule, group: dict[str, Any]) -> None:
         if rule.needs_total_steps and group["total_steps"] is None:
             raise MissingTotalSteps("the rule uses a decay or T: give total_steps, the number of all steps")
+        for name in ("lr", "weight_decay"):
+            if isinstance(group[name], (str, bytes)):
+                raise TypeError(f"{name} is {group[name]!r}, expected a number")
         if isinstance(group["lr"], Tensor) and group["lr"].numel() != 1:
             raise ValueError(f"the learning rate is a tensor of {group['lr'].numel()} elements, expected one")
         if not float(group["lr"]) >= 0.0:
@@ -210,7 +216,7 @@ class Optimizer(torch.optim.Optimizer):
 
     def _check_numbers(self, group: dict[str, Any]) -> None:
         """Raises what a step would raise for the parameters of the rule, by one over nothing."""
-        stepper, names = self._stepper(group["rule"])
+        stepper, names = self._stepper(group)
         nothing = torch.empty(0, device="cpu")
         nothing.grad = torch.empty(0, device="cpu")
         state = {nothing: _tensors.new_states([nothing], *stepper.names)[0]}
@@ -226,10 +232,16 @@ class Optimizer(torch.optim.Optimizer):
 
     # Steps
 
-    def _stepper(self, text: str) -> tuple[Stepper, tuple[str, ...]]:
+    def _stepper(self, group: dict[str, Any]) -> tuple[Stepper, tuple[str, ...]]:
+        text = group["rule"]
         known = self._steppers.get(text)
         if known is None:
             rule, options = nosc.Rule(text), self._options
+            if rule.key("exact") != group["key"]:
+                raise StepError(
+                    "the rule of a group was changed, and its states belong to the one before: "
+                    "make another optimizer, or add a group with that rule"
+                )
             compiled = nosc.compile(rule, backend=options["backend"])
             stepper = Stepper(
                 compiled,
@@ -260,7 +272,7 @@ class Optimizer(torch.optim.Optimizer):
         first_id = 0
         for group in self.param_groups:
             params = group["params"]
-            stepper, names = self._stepper(group["rule"])
+            stepper, names = self._stepper(group)
             prepared = stepper.prepare(
                 params, self.state, self, first_id, self._numbers(group, names), self._arguments(group, names, scale)
             )
@@ -335,7 +347,7 @@ class Optimizer(torch.optim.Optimizer):
         loaded = [p for p in group["params"] if any(isinstance(x, _Kept) for x in self.state.get(p, {}).values())]
         if not loaded:
             return
-        stepper, _ = self._stepper(group["rule"])
+        stepper, _ = self._stepper(group)
         names, numbers = stepper.names
         for param, fresh in zip(loaded, _tensors.new_states(loaded, names, numbers), strict=True):
             found = {name: x.value if isinstance(x, _Kept) else x for name, x in self.state[param].items()}
@@ -359,9 +371,9 @@ def _keep(optimizer: torch.optim.Optimizer, state_dict: dict[str, Any]) -> dict[
     saved_groups = state_dict["param_groups"]
     for index, (saved, own) in enumerate(zip(saved_groups, optimizer.param_groups, strict=False)):
         if saved.get("key") != own["key"]:
-            found = saved.get("rule", "an optimizer that is not nosc's")
+            found = repr(saved["rule"]) if "rule" in saved else "that of an optimizer that is not nosc's"
             raise StepError(
-                f"the state of group {index} belongs to another rule: {found!r}, and the group has {own['rule']!r}"
+                f"the state of group {index} belongs to another rule: {found}, and the group has {own['rule']!r}"
             )
     kept = {
         key: {name: _Kept(value) for name, value in state.items()} if isinstance(state, dict) else state
