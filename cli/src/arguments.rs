@@ -147,6 +147,12 @@ pub(crate) enum Target {
     Cpu,
     /// NVIDIA's graphics processors
     Cuda,
+    /// PyTorch: a file with a `torch.optim.Optimizer`, which needs no nosc
+    Torch,
+    /// JAX and optax: a file with a gradient transformation, which needs no nosc
+    Jax,
+    /// Any C compiler: a file of C99 with the bits of the other targets, which needs no nosc
+    C,
 }
 
 /// A form of a compiled rule.
@@ -170,6 +176,10 @@ pub(crate) enum Emit {
     Cubin,
     /// Machine code of a GPU as text, by NVRTC and nvdisasm
     Sass,
+    /// Python source, for the targets torch and jax
+    Py,
+    /// C source, for the target c
+    C,
 }
 
 /// Which GPU code is made for.
@@ -188,7 +198,8 @@ pub(crate) struct CompileArguments {
     /// What to compile for
     #[arg(long, value_enum, default_value_t = Target::Cpu)]
     pub(crate) target: Target,
-    /// What to write; several with commas. `plan` if left out, for the target cuda `cu`, with `--stats` none
+    /// What to write; several with commas. If left out `plan`, for the target cuda `cu`, for torch and jax `py`, for c
+    /// `c`; with `--stats` none
     #[arg(long, value_enum, value_delimiter = ',')]
     pub(crate) emit: Vec<Emit>,
     /// Type of the parameters

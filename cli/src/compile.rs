@@ -1,11 +1,14 @@
-//! `nosc compile`: rules to plans, intermediate code, machine code, linkable objects and CUDA code.
+//! `nosc compile`: rules to plans, intermediate code, machine code, linkable objects, CUDA code, and programs that need
+//! no nosc.
 //!
 //! ```text
-//! rule ─► plan ─┬─► [cpu] clif, asm, obj, header
-//!               └─► [gpu] cu, ptx, cubin, sass, stats
+//! rule ─┬─► plan ─┬─► [cpu] clif, asm, obj, header
+//!       │         └─► [gpu] cu, ptx, cubin, sass, stats
+//!       └─► [export] py, c
 //! ```
 
 mod cpu;
+mod export;
 #[cfg(feature = "cuda")]
 mod gpu;
 #[cfg(not(feature = "cuda"))]
@@ -63,6 +66,7 @@ pub(crate) fn compile(arguments: &CompileArguments, colour: Colour) -> Result<()
                 Emit::Plan => plan_text(&lowered).into_bytes(),
                 Emit::Cu => cuda::source(&lowered).text.into_bytes(),
                 Emit::Ptx | Emit::Cubin | Emit::Sass => gpu.emitted(*emit)?,
+                Emit::Py | Emit::C => export::emitted(rule, edges, arguments.target)?,
                 _ => cpu::emitted(&lowered, rule, *emit, &options)?,
             };
             pieces.push(Piece { rule: rule.name.clone(), key: key.clone(), emit: *emit, bytes });
@@ -115,6 +119,8 @@ fn emits_of(target: Target) -> &'static [Emit] {
     match target {
         Target::Cpu => &[Emit::Plan, Emit::Clif, Emit::Asm, Emit::Obj, Emit::Header],
         Target::Cuda => &[Emit::Cu, Emit::Plan, Emit::Ptx, Emit::Cubin, Emit::Sass],
+        Target::Torch | Target::Jax => &[Emit::Py],
+        Target::C => &[Emit::C],
     }
 }
 
@@ -128,11 +134,13 @@ fn emits(arguments: &CompileArguments) -> Result<Vec<Emit>, CliError> {
         let message = format!("the target {target} has no `{other}`, expected one of {names}");
         return Err(CliError::Usage(message));
     }
-    if arguments.target == Target::Cuda && arguments.triple.is_some() {
-        let message = "`--triple` names a processor: leave it out with `--target cuda`";
-        return Err(CliError::Usage(message.to_owned()));
+    if arguments.target != Target::Cpu && arguments.triple.is_some() {
+        let message =
+            format!("`--triple` names a processor: leave it out with `--target {target}`");
+        return Err(CliError::Usage(message));
     }
-    if arguments.target == Target::Cpu && (arguments.stats || arguments.arch.is_some()) {
+    export::check(arguments)?;
+    if arguments.target != Target::Cuda && (arguments.stats || arguments.arch.is_some()) {
         let message = "`--stats` and `--arch` are about GPUs: add `--target cuda`";
         return Err(CliError::Usage(message.to_owned()));
     }
@@ -156,6 +164,9 @@ fn target_name(target: Target) -> &'static str {
     match target {
         Target::Cpu => "cpu",
         Target::Cuda => "cuda",
+        Target::Torch => "torch",
+        Target::Jax => "jax",
+        Target::C => "c",
     }
 }
 
@@ -179,6 +190,8 @@ fn ending(emit: Emit) -> &'static str {
         Emit::Ptx => "ptx",
         Emit::Cubin => "cubin",
         Emit::Sass => "sass",
+        Emit::Py => "py",
+        Emit::C => "c",
     }
 }
 

@@ -10,6 +10,7 @@ use nosc_compiler::primitive::{Binary, Comparison, Unary};
 
 use crate::element;
 use crate::math::{Direct, Ops};
+use crate::plan::{Array, Plan, PlanBuilder};
 use crate::scalars::Scalar;
 
 /// A number of a [`Derived`].
@@ -63,11 +64,15 @@ impl Number {
     }
 
     /// The value, from those of the operands and of step scalars.
-    fn value(self, at: impl Fn(DerivedId) -> f32, scalar: impl Fn(Scalar) -> f32) -> f32 {
-        let o = &mut Direct;
+    fn value<O: Ops>(
+        self,
+        o: &mut O,
+        at: impl Fn(DerivedId) -> O::Float,
+        scalar: impl FnOnce(&mut O, Scalar) -> O::Float,
+    ) -> O::Float {
         match self {
-            Number::Constant(bits) => f32::from_bits(bits),
-            Number::Scalar(leaf) => scalar(leaf),
+            Number::Constant(bits) => o.float(f32::from_bits(bits)),
+            Number::Scalar(leaf) => scalar(o, leaf),
             Number::Unary(op, a) => element::unary(o, op, at(a)),
             Number::Binary(op, a, b) => element::binary(o, op, at(a), at(b)),
             Number::Clip([x, lo, hi]) => element::clip(o, at(x), (at(lo), true), (at(hi), true)),
@@ -116,7 +121,7 @@ impl Derived {
         }
         if number.operands().all(|operand| self.constant(operand).is_some()) {
             let at = |id| self.constant(id).unwrap_or(f32::NAN);
-            let value = number.value(at, |_| f32::NAN);
+            let value = number.value(&mut Direct, at, |_, _| f32::NAN);
             return Some(self.float(value));
         }
         let size = 1 + number.operands().map(|id| self.sizes[id.index()]).sum::<usize>();
@@ -222,9 +227,29 @@ impl Derived {
     pub(crate) fn values(&self, scalar: impl Fn(Scalar) -> f32, values: &mut Vec<f32>) {
         values.clear();
         for number in &self.numbers {
-            let value = number.value(|id| values[id.index()], &scalar);
+            let value = number.value(&mut Direct, |id| values[id.index()], |_, leaf| scalar(leaf));
             values.push(value);
         }
+    }
+
+    /// The same as instructions: the numbers that are asked for, from the scalars that come back with them, which the
+    /// plan reads in that order. State i of the plan stands for number i.
+    pub(crate) fn plan(&self, wanted: &[DerivedId]) -> (Plan, Vec<Scalar>) {
+        let mut plan = PlanBuilder::new();
+        let mut scalars: IndexSet<Scalar> = IndexSet::new();
+        let mut values = Vec::with_capacity(self.numbers.len());
+        for number in &self.numbers {
+            let value = number.value(
+                &mut plan,
+                |id| values[id.index()],
+                |plan, scalar| plan.scalar(scalars.insert_full(scalar).0 as u16),
+            );
+            values.push(value);
+        }
+        for (slot, id) in (0..).zip(wanted) {
+            plan.store(Array::State(slot), values[id.index()]);
+        }
+        (plan.finish(), scalars.into_iter().collect())
     }
 
     /// Whether one of the step scalars in the expressions is such.

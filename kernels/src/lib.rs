@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! canonical rule ─► plan ─► interpreter | Cranelift | wide vectors ─► kernel
-//!                        └► CUDA C source
+//!                        └► CUDA C source, C99
 //! ```
 //!
 //! [`plan`] is the one program that every back end sees; [`math`] writes `exp`, `log` and the
@@ -22,6 +22,7 @@ mod float_vec;
 pub mod kernel;
 pub mod interpreter;
 pub mod cpu;
+pub mod c;
 pub mod cuda;
 mod compile;
 

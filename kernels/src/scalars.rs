@@ -12,7 +12,8 @@ use nosc_compiler::tree::{Node, NodeId, Rule, StateId, StateKind};
 
 use crate::derived::{Derived, DerivedId};
 use crate::edges::GradientGuard;
-use crate::math::{Direct, Ops, Place, normal_draw, uniform_draw};
+use crate::math::{Direct, Ops, Place, drop_mask, normal_draw, uniform_draw};
+use crate::plan::{Array, Plan, PlanBuilder, Word};
 
 /// Tensor id of the draws of a schedule: one draw a step for all parameters.
 pub const SCHEDULE_TENSOR: u32 = u32::MAX;
@@ -186,6 +187,16 @@ impl ScalarProgram {
     /// The expressions of [`Scalar::Derived`].
     pub fn derived(&self) -> &Derived {
         &self.derived
+    }
+
+    /// The derived outputs as a plan: state i of it is the i-th of them, and it reads the scalars that come back with it,
+    /// in their order. For programs that compute them elsewhere, with the same bits.
+    pub fn derived_plan(&self) -> (Plan, Vec<Scalar>) {
+        let derived = self.outputs.iter().filter_map(|output| match output {
+            Scalar::Derived(id) => Some(*id),
+            _ => None,
+        });
+        self.derived.plan(&derived.collect::<Vec<DerivedId>>())
     }
 
     /// States that are one number a rule.
@@ -398,6 +409,38 @@ fn state_value(
             beta * program.previous(state, inputs) + (1.0 - beta) * values[x.index()]
         }
     }
+}
+
+/// The draws of a schedule as a plan: state i of it is the draw of site i, a normal number with its deviation, or for a
+/// `drop` 0 or 1. It is called for the tensor [`SCHEDULE_TENSOR`] and element 0; its only scalar is
+/// [`Scalar::NoiseScale`].
+pub fn schedule_draws(canonical: &CanonicalRule) -> Plan {
+    let mut plan = PlanBuilder::new();
+    let zero = plan.integer(0);
+    let place = Place {
+        key: [plan.word(Word::KeyLow), plan.word(Word::KeyHigh)],
+        step: plan.word(Word::Step),
+        block: [zero, zero],
+        lane: (),
+    };
+    for (id, site) in &canonical.schedule_draws {
+        let draw = match canonical.rule.tree.node(*id) {
+            Node::Drop(_, _, p) => {
+                let p = plan.float(p.value() as f32);
+                let dropped = drop_mask(&mut plan, &place, *site, p);
+                let (zero, one) = (plan.float(0.0), plan.float(1.0));
+                plan.select(dropped, zero, one)
+            }
+            node => {
+                let decays = node == Node::Operand(Operand::DecayingNoise);
+                let scale = if decays { plan.scalar(0) } else { plan.float(NOISE_SCALE) };
+                let normal = normal_draw(&mut plan, &place, *site);
+                plan.mul(normal, scale)
+            }
+        };
+        plan.store(Array::State(*site as u16), draw);
+    }
+    plan.finish()
 }
 
 fn schedule_place(inputs: &StepInputs<'_>) -> Place<u32, u32> {

@@ -34,7 +34,7 @@ from nosc._nosc import (
     rule,
     sample,
 )
-from nosc._types import Backend, Level
+from nosc._types import Backend, Level, NonFinite, Rounding
 
 __all__ = [
     "Backend",
@@ -46,12 +46,14 @@ __all__ = [
     "Level",
     "MissingTotalSteps",
     "NoTokensError",
+    "NonFinite",
     "NoscError",
     "Optimizer",
     "ParameterError",
     "Problem",
     "Rule",
     "RuleError",
+    "Rounding",
     "RuleLibrary",
     "RuleWarning",
     "Slot",

@@ -1,17 +1,22 @@
 """The compiled part of the package `nosc`."""
 
 import os
-from collections.abc import Iterable
-from typing import Any, Final, final
+from array import array
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Literal, final
 
-from nosc._types import Backend, Level
+from nosc._types import Backend, Level, NonFinite, Rounding
 
 __all__ = [
+    "Arena",
     "Comparison",
     "CompiledRule",
     "Group",
+    "Optimizer",
+    "Prepared",
     "Rule",
     "Slot",
+    "Stepper",
     "__version__",
     "_standard_names",
     "compile",
@@ -104,6 +109,7 @@ class CompiledRule:
     @property
     def fallback(self) -> str | None: ...
     def plan(self) -> str: ...
+    def export(self, target: Literal["torch", "jax", "c"]) -> str: ...
     @staticmethod
     def _restore(rule: Rule, backend: Backend) -> CompiledRule: ...
     def __reduce__(self) -> tuple[Any, tuple[Rule, str]]: ...
@@ -119,6 +125,93 @@ class Group:
     @property
     def rule(self) -> Rule: ...
     def __len__(self) -> int: ...
+
+@final
+class Optimizer:
+    """A rule with its states for a list of arrays that speak DLPack."""
+
+    def __new__(
+        cls,
+        rule: Rule | CompiledRule | str,
+        arrays: Iterable[Any],
+        *,
+        total_steps: int | None = None,
+        seed: int | None = None,
+        threads: int | None = None,
+        non_finite: NonFinite = "propagate",
+        rounding: Rounding = "nearest",
+        **parameters: float,
+    ) -> Optimizer: ...
+    def step(
+        self,
+        parameters: Iterable[Any],
+        gradients: Iterable[Any],
+        lr: float,
+        *,
+        loss_scale: float = 1.0,
+        found_inf: bool = False,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        maximize: bool = False,
+        weight_decay: float | None = None,
+        decoupled_weight_decay: bool = False,
+    ) -> bool: ...
+    @property
+    def steps(self) -> int: ...
+    @property
+    def skipped(self) -> int: ...
+    @property
+    def gradient_norm(self) -> float | None: ...
+    def set(self, name: str, value: float) -> None: ...
+    def state(self, slot: str, array: int) -> array[float]: ...
+    def save(self, path: str | os.PathLike[str]) -> None: ...
+    def load(self, path: str | os.PathLike[str]) -> None: ...
+    def __reduce__(self) -> Any: ...
+
+@final
+class Arena:
+    """Arrays of f32, zero at first, that live as long as this object."""
+
+    def __new__(cls, slots: int, lengths: Sequence[int]) -> Arena: ...
+    def addresses(self, tensor: int) -> list[int] | None: ...
+
+@final
+class Stepper:
+    """A rule that steps over torch's tensors."""
+
+    def __new__(
+        cls,
+        compiled: CompiledRule,
+        helper: Any,
+        *,
+        threads: int | None = None,
+        non_finite: NonFinite = "propagate",
+        rounding: Rounding = "nearest",
+    ) -> Stepper: ...
+    def prepare(
+        self,
+        parameters: list[Any],
+        state: dict[Any, Any],
+        owner: Any,
+        first_id: int,
+        numbers: tuple[list[float], int | None, int],
+        options: tuple[float, float, bool, float | None, bool],
+    ) -> Prepared | None: ...
+    @property
+    def names(self) -> tuple[list[str], list[str]]: ...
+
+@final
+class Prepared:
+    """A step that is ready to run."""
+
+    def check(self) -> bool: ...
+    def run(self) -> bool: ...
+    @property
+    def is_mixed(self) -> bool: ...
+    @property
+    def parameters(self) -> list[Any]: ...
+    @property
+    def write_back(self) -> list[tuple[Any, Any]]: ...
 
 def compile(rule: Rule | str, *, backend: Backend = "auto") -> CompiledRule: ...
 def dedup(rules: Iterable[Rule | str], level: Level = "real") -> list[Group]: ...

@@ -9,3 +9,9 @@ Level = Literal["exact", "real", "scale"]
 
 Backend = Literal["auto", "wide", "cranelift", "interpreter"]
 """What runs a rule on the processor."""
+
+NonFinite = Literal["propagate", "skip", "error"]
+"""What a step does about gradients that are infinite or NaN."""
+
+Rounding = Literal["nearest", "stochastic"]
+"""How parameters of 16 bits are rounded."""

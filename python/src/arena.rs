@@ -23,6 +23,7 @@ pub(crate) struct Arena {
 impl Arena {
     /// An array for each slot of each tensor of so many elements.
     #[new]
+    #[expect(clippy::needless_pass_by_value, reason = "as Python hands it over")]
     fn new(py: Python<'_>, slots: usize, lengths: Vec<usize>) -> PyResult<Arena> {
         let memory = py.detach(|| StateArena::zeros(slots, &lengths));
         let mut memory = memory.map_err(|error| of_runtime(py, &error))?;

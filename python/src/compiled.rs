@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use nosc_compiler::line::one_line;
+use nosc_kernels::Edges;
 use nosc_runtime::explain::plan_text;
-use nosc_runtime::{Backend, CompiledRule};
+use nosc_runtime::{Backend, CompiledRule, export};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::cache::compiled;
+use crate::error::of_runtime;
 use crate::rule::{Parts, PyRule, PySlot, rule_of};
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -63,6 +65,23 @@ impl PyCompiledRule {
     /// What the kernel computes, operation by operation, as `nosc compile --emit plan` prints it.
     fn plan(&self) -> String {
         plan_text(self.compiled.lowered())
+    }
+
+    /// The rule as a program that needs no nosc: `target` is "torch" (an optimizer of PyTorch, in Python), "jax" (a
+    /// transformation of optax, in Python) or "c" (C99). docs/exports.md says what each does.
+    fn export(&self, py: Python<'_>, target: &str) -> PyResult<String> {
+        match target {
+            "torch" => Ok(export::torch(&self.compiled)),
+            "jax" => Ok(export::jax(&self.compiled)),
+            "c" => {
+                export::c(&self.compiled, Edges::default()).map_err(|error| of_runtime(py, &error))
+            }
+            _ => {
+                let message =
+                    format!("target is \"{target}\", expected \"torch\", \"jax\" or \"c\"");
+                Err(PyValueError::new_err(message))
+            }
+        }
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (PyRule, String))> {

@@ -51,12 +51,11 @@ impl PyOptimizer {
         parameters: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<PyOptimizer> {
         let py = rule.py();
-        let compiled = match rule.cast::<PyCompiledRule>() {
-            Ok(rule) => rule.get().compiled.clone(),
-            Err(_) => {
-                let parts = rule_of(rule)?;
-                compiled(py, &parts, Backend::Auto)?
-            }
+        let compiled = if let Ok(rule) = rule.cast::<PyCompiledRule>() {
+            rule.get().compiled.clone()
+        } else {
+            let parts = rule_of(rule)?;
+            compiled(py, &parts, Backend::Auto)?
         };
         let parameters = parameters.map(PyDictMethods::iter).into_iter().flatten();
         let parameters = parameters.map(|(name, value)| Ok((name.extract()?, value.extract()?)));
@@ -166,6 +165,7 @@ impl PyOptimizer {
     }
 
     /// Writes rule, step, seed, parameters and states to a file of safetensors, whole or not at all.
+    #[expect(clippy::needless_pass_by_value, reason = "as Python hands it over")]
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
         let saved = py.detach(|| self.lock().save(&path));
         saved.map_err(|error| of_checkpoint(py, &error))
@@ -173,11 +173,13 @@ impl PyOptimizer {
 
     /// Takes up what `save` wrote, to go on with the same bits. A checkpoint of another rule, or for arrays of other lengths,
     /// is refused and changes nothing.
+    #[expect(clippy::needless_pass_by_value, reason = "as Python hands it over")]
     fn load(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
         let loaded = py.detach(|| self.lock().load(&path));
         loaded.map_err(|error| of_checkpoint(py, &error))
     }
 
+    #[expect(clippy::unused_self, reason = "a method of Python")]
     fn __reduce__(&self) -> PyResult<()> {
         Err(PyTypeError::new_err("an Optimizer is not pickled or copied: use save and load"))
     }
@@ -231,8 +233,8 @@ impl<'py> Arrays<'py> {
             }
         }
         let lent = |(place, held): (usize, &Held<'py>)| match Lent::new(&held.array) {
-            Ok(Some(lent)) => Ok(lent),
-            Ok(None) => {
+            Ok(lent) if lent.gpu().is_none() => Ok(lent),
+            Ok(_) => {
                 let message = format!(
                     "array {place} is not in the processor's memory: nosc.torch steps on GPUs"
                 );

@@ -79,12 +79,16 @@ pub(crate) fn text(text: &str, name: Option<&str>) -> Result<Found, ReadError> {
 
 /// The rule of a file, the one of this name if there are several.
 pub(crate) fn file(path: &Path, name: Option<&str>) -> Result<Found, ReadError> {
-    let fail = |source| ReadError::Io { path: path.to_owned(), source };
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(fail)?;
-    file.take(MAX_SOURCE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(fail)?;
+    let bytes = bytes(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
     let stem = path.file_stem().map_or_else(|| NO_NAME.into(), |stem| stem.to_string_lossy());
     one_of(RuleFile::from_bytes(&stem, &bytes), name, &path.display().to_string())
+}
+
+/// The bytes of a file, of one that is too large no more than tells so.
+pub(crate) fn bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_SOURCE_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn one_of(file: RuleFile, name: Option<&str>, shown: &str) -> Result<Found, ReadError> {

@@ -1,7 +1,6 @@
 //! `nosc.sample`: random rules of a search space, those of `nosc sample`.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +16,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::error;
-use crate::read::NO_NAME;
+use crate::read::{NO_NAME, bytes};
 use crate::rule::{Parts, PyRule};
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -186,11 +185,11 @@ fn read(py: Python<'_>, path: &Path) -> PyResult<SearchSpace> {
     let shown = path.display().to_string();
     let wrong =
         |what: &str| Err(error::raise(py, "SpaceError", format!("`{shown}` is no space: {what}")));
-    let fail = |error| error::of_io(path, &error);
-    if fs::metadata(path).map_err(fail)?.len() > MAX_SOURCE_BYTES as u64 {
+    let bytes = py.detach(|| bytes(path)).map_err(|error| error::of_io(path, &error))?;
+    if bytes.len() > MAX_SOURCE_BYTES {
         return wrong(&format!("the file has more than {MAX_SOURCE_BYTES} bytes"));
     }
-    let Ok(text) = String::from_utf8(fs::read(path).map_err(fail)?) else {
+    let Ok(text) = String::from_utf8(bytes) else {
         return wrong("it is not UTF-8; save the file as UTF-8");
     };
     let stem = path.file_stem().map_or_else(|| "space".into(), |stem| stem.to_string_lossy());

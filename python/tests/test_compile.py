@@ -103,3 +103,14 @@ def test_python_runs_while_rules_are_worked_on():
     thread.join()
     # With the lock held the other thread would have stood still for nearly all of it.
     assert longest[0] < 0.5 * whole, (longest[0], whole)
+
+
+def test_exports_are_programs_without_nosc():
+    compiled = nosc.compile("exp(sign(g) * sign(m)) * g")
+    for target in ("torch", "jax"):
+        text = compiled.export(target)
+        compile(text, target, "exec")
+        assert "import nosc" not in text
+    assert "#include <math.h>" in compiled.export("c")
+    with pytest.raises(ValueError, match='target is "rust"'):
+        compiled.export("rust")

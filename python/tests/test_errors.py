@@ -1,6 +1,7 @@
 """Mistakes: typed, with their places, and never a panic."""
 
 import pickle
+from pathlib import Path
 
 import pytest
 
@@ -104,7 +105,15 @@ def test_arguments_that_are_none_of_those_that_may_be():
 def test_exceptions_are_of_one_family():
     classes = [value for value in vars(nosc).values() if isinstance(value, type)]
     errors = [value for value in classes if issubclass(value, Exception)]
-    assert len(errors) == 10
+    assert len(errors) == 11
     family = [value for value in errors if not issubclass(value, Warning)]
     assert all(issubclass(value, nosc.NoscError) for value in family)
     assert issubclass(nosc.MissingTotalSteps, (nosc.StepError, ValueError))
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="the system has no file without an end")
+def test_files_without_an_end_are_refused():
+    with pytest.raises(nosc.RuleError, match="more than 4194304 bytes"):
+        nosc.Rule.load("/dev/zero")
+    with pytest.raises(nosc.SpaceError, match="more than 4194304 bytes"):
+        nosc.sample("/dev/zero")

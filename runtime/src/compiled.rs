@@ -119,16 +119,24 @@ impl CompiledRule {
 
     fn slot(&self, state: StateId, uniform: bool) -> Slot {
         let rule = &self.canonical().rule;
+        let formula = match rule.states[state.index()].kind {
+            StateKind::Average { x, decay } => {
+                format!("ema({}, {})", rule.node_text(x), rule.node_text(decay))
+            }
+            StateKind::Recurrence { next, .. } => rule.node_text(next),
+        };
+        Slot { name: self.slot_name(state), formula, uniform }
+    }
+
+    /// [`Slot::name`] of a state.
+    pub(crate) fn slot_name(&self, state: StateId) -> String {
+        let rule = &self.canonical().rule;
         let number = state.index() + 1;
         match rule.states[state.index()].kind {
-            StateKind::Average { x, decay } => {
-                let formula = format!("ema({}, {})", rule.node_text(x), rule.node_text(decay));
-                let name = rule.moment(state).map_or_else(|| format!("ema{number}"), str::to_owned);
-                Slot { name, formula, uniform }
+            StateKind::Average { .. } => {
+                rule.moment(state).map_or_else(|| format!("ema{number}"), str::to_owned)
             }
-            StateKind::Recurrence { next, .. } => {
-                Slot { name: format!("s{number}"), formula: rule.node_text(next), uniform }
-            }
+            StateKind::Recurrence { .. } => format!("s{number}"),
         }
     }
 

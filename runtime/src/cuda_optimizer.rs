@@ -1,12 +1,14 @@
 //! The optimizer whose arrays are in the memory of a GPU.
 
 use nosc_kernels::cuda::{
-    CudaError, Device, DeviceTensor, GradientChecks, Launcher, Place, Row, Stream,
+    CudaError, CudaKernel, Device, DeviceTensor, GradientChecks, Place, Stream,
 };
-use nosc_kernels::scalars::StepScalars;
-use nosc_kernels::{DecayKind, Edges, ElementType, FloatVec, GradientGuard, LoweredRule};
+use nosc_kernels::{ElementType, FloatVec};
 
 use crate::compiled::CompiledRule;
+use crate::cuda_launches::{
+    Formation, States, Treatment, check_places, checks, is_skipped, put_limits, work_out,
+};
 use crate::error::RuntimeError;
 use crate::guard::NonFinite;
 use crate::host::Host;
@@ -54,7 +56,7 @@ pub struct CudaOptimizer {
     /// Where tensors start in those.
     pub(crate) starts: Vec<usize>,
     /// Launchers of the steps so far, by types and options.
-    formations: Vec<Formation>,
+    formations: Vec<Known>,
     /// The one of the last step, and whether that clips by the norm.
     prepared: Option<(usize, bool)>,
     checks: Option<GradientChecks>,
@@ -62,24 +64,12 @@ pub struct CudaOptimizer {
     has_norm: bool,
 }
 
-/// The launches of a step, for tensors of some types.
+/// The launches of steps with some types and options.
 #[derive(Debug)]
-struct Formation {
-    types: Vec<(ElementType, ElementType)>,
-    guarded: bool,
-    decay: DecayKind,
-    groups: Vec<Group>,
+struct Known {
+    formation: Formation,
     /// Whether a step of it has been recorded that does not clip by the norm, and one that does.
     recorded: [bool; 2],
-}
-
-/// A launch: the tensors of one pair of types.
-#[derive(Debug)]
-struct Group {
-    lowered: LoweredRule,
-    tensors: Vec<usize>,
-    launcher: Launcher,
-    scalars: StepScalars,
 }
 
 impl CudaOptimizer {
@@ -171,16 +161,9 @@ impl CudaOptimizer {
         }
         if self.host.settings.non_finite != NonFinite::Propagate {
             let checks = checks(&mut self.checks, &self.device, &self.stream, &self.host.lengths)?;
-            if let Some((tensor, element)) =
-                checks.first_non_finite(&self.stream, gradients.iter())?
-            {
-                if self.host.settings.non_finite == NonFinite::Skip {
-                    self.host.progress.skipped += 1;
-                    return Ok(StepOutcome::Skipped);
-                }
-                let value = gradients[tensor].read(&self.stream, element..element + 1)?;
-                let value = value.numbers().next().unwrap_or(f64::NAN);
-                return Err(RuntimeError::NonFiniteGradient { tensor, element, value });
+            if is_skipped(self.host.settings.non_finite, checks, &self.stream, gradients)? {
+                self.host.progress.skipped += 1;
+                return Ok(StepOutcome::Skipped);
             }
         }
         let Some((place, _)) = self.prepared else { return Err(UNPREPARED) };
@@ -203,33 +186,29 @@ impl CudaOptimizer {
         options: &StepOptions,
     ) -> Result<(), RuntimeError> {
         self.check_shapes(parameters, gradients)?;
-        // A launch checks its own: this is before the first of them.
-        let ordinal = self.device.ordinal();
-        for tensor in parameters.iter().chain(gradients) {
-            let fault = if tensor.ordinal() != ordinal {
-                format!("a tensor on cuda:{} for an optimizer on cuda:{ordinal}", tensor.ordinal())
-            } else if !tensor.is_empty() && tensor.address() == 0 {
-                format!("a tensor of {} elements at address 0", tensor.len())
-            } else {
-                continue;
-            };
-            return Err(CudaError::Call(fault).into());
-        }
+        check_places(&self.device, parameters.iter().chain(gradients))?;
         options.check()?;
-        let (guarded, decay) = (is_guarded(options), options.weight_decay.kind());
+        let treatment = Treatment::of(options);
         let types = || {
             let pairs = parameters.iter().zip(gradients);
             pairs.map(|(w, g)| (w.element_type(), g.element_type()))
         };
         let clips = options.clip_norm.is_some();
-        let fits = |f: &Formation| {
-            f.guarded == guarded && f.decay == decay && types().eq(f.types.iter().copied())
-        };
-        let place = if let Some(known) = self.formations.iter().position(fits) {
+        let is_it = |known: &Known| known.formation.is_for(treatment, types());
+        let place = if let Some(known) = self.formations.iter().position(is_it) {
             known
         } else {
-            let formation = self.formation(types().collect(), guarded, decay)?;
-            self.formations.push(formation);
+            let place = |tensor: usize, _: &CudaKernel| {
+                Ok(Place {
+                    length: self.host.lengths[tensor],
+                    id: tensor as u32 + self.host.settings.first_tensor,
+                    first_element: 0,
+                    state: self.starts[tensor],
+                })
+            };
+            let on = (&self.device, &self.stream);
+            let formation = Formation::new(&self.host, on, types().collect(), treatment, place)?;
+            self.formations.push(Known { formation, recorded: [false; 2] });
             self.formations.len() - 1
         };
         if clips {
@@ -237,38 +216,6 @@ impl CudaOptimizer {
         }
         self.prepared = Some((place, clips));
         Ok(())
-    }
-
-    fn formation(
-        &self,
-        types: Vec<(ElementType, ElementType)>,
-        guarded: bool,
-        decay: DecayKind,
-    ) -> Result<Formation, RuntimeError> {
-        let mut groups: Vec<(Edges, Vec<usize>)> = Vec::new();
-        for (tensor, (parameter, gradient)) in types.iter().copied().enumerate() {
-            let rounding = self.host.settings.rounding;
-            let edges =
-                Edges { parameter, gradient, rounding, guarded, weight_decay: decay }.normal();
-            match groups.iter_mut().find(|(known, _)| *known == edges) {
-                Some((_, tensors)) => tensors.push(tensor),
-                None => groups.push((edges, vec![tensor])),
-            }
-        }
-        let group = |(edges, tensors): (Edges, Vec<usize>)| -> Result<Group, RuntimeError> {
-            let lowered = LoweredRule::with_edges(self.host.compiled.canonical().clone(), edges)?;
-            let kernel = self.device.kernel(&lowered)?;
-            let place = |tensor: &usize| Place {
-                length: self.host.lengths[*tensor],
-                id: *tensor as u32 + self.host.settings.first_tensor,
-                state: self.starts[*tensor],
-            };
-            let places = tensors.iter().map(place).collect();
-            let launcher = Launcher::new(&kernel, &self.stream, places)?;
-            Ok(Group { lowered, tensors, launcher, scalars: StepScalars::default() })
-        };
-        let groups = groups.into_iter().map(group).collect::<Result<Vec<_>, _>>()?;
-        Ok(Formation { types, guarded, decay, groups, recorded: [false; 2] })
     }
 
     /// Begins a step that has been recorded: puts its numbers into the stream, to be followed by the graph. The step
@@ -290,11 +237,10 @@ impl CudaOptimizer {
             );
         }
         let _current = self.stream.enter()?;
-        let (guarded, clips) = (is_guarded(options), options.clip_norm.is_some());
-        let decay = options.weight_decay.kind();
+        let (treatment, clips) = (Treatment::of(options), options.clip_norm.is_some());
         // Whichever of them the graph is.
-        let fits = |f: &Formation| f.guarded == guarded && f.decay == decay;
-        let is_it = |f: &Formation| fits(f) && f.recorded[usize::from(clips)];
+        let is_it =
+            |known: &Known| known.formation.has(treatment) && known.recorded[usize::from(clips)];
         let places: Vec<usize> =
             (0..self.formations.len()).filter(|place| is_it(&self.formations[*place])).collect();
         if places.is_empty() {
@@ -304,9 +250,7 @@ impl CudaOptimizer {
         }
         let uniform_states = self.put_numbers(&places, options)?;
         for place in places {
-            for group in &mut self.formations[place].groups {
-                group.launcher.note_replay(clips);
-            }
+            self.formations[place].formation.note_replay(clips);
         }
         if let (true, Some(checks)) = (clips, &mut self.checks) {
             checks.note_replay();
@@ -359,24 +303,13 @@ impl CudaOptimizer {
         gradients: &[DeviceTensor],
     ) -> Result<(), RuntimeError> {
         let (place, clips) = self.prepared.ok_or(UNPREPARED)?;
-        let stream = &self.stream;
-        let _current = stream.enter()?;
-        let formation = &mut self.formations[place];
-        if let (true, Some(checks)) = (clips, &mut self.checks) {
-            let groups = formation.groups.iter_mut();
-            let mut launchers: Vec<&mut Launcher> =
-                groups.map(|group| &mut group.launcher).collect();
-            checks.clip(stream, gradients.iter(), &mut launchers)?;
-            self.has_norm = true;
-        }
-        for group in &mut formation.groups {
-            let mut members = group.tensors.iter().copied().peekable();
-            let rows = parameters.iter_mut().zip(gradients).enumerate();
-            let rows = rows.filter_map(|(tensor, (parameters, gradients))| {
-                members.next_if_eq(&tensor).map(|_| Row { parameters, gradients })
-            });
-            group.launcher.launch(stream, rows, &mut self.states)?;
-        }
+        let _current = self.stream.enter()?;
+        let norm = if clips { self.checks.as_mut() } else { None };
+        let has_norm = norm.is_some();
+        let states = States::BySlot(&mut self.states);
+        let formation = &mut self.formations[place].formation;
+        formation.launch(&self.stream, parameters, gradients, states, norm)?;
+        self.has_norm |= has_norm;
         Ok(())
     }
 
@@ -387,39 +320,21 @@ impl CudaOptimizer {
         places: &[usize],
         options: &StepOptions,
     ) -> Result<Vec<f64>, RuntimeError> {
-        let starts = self.host.starts(options.learning_rate)?;
-        let uniform = self.host.uniform_states(starts.as_deref());
-        // With a norm the device finds the scale.
-        let inputs = self.host.inputs(options, options.guard(None), &uniform);
-        for place in places {
-            for group in &mut self.formations[*place].groups {
-                let lowered = &group.lowered;
-                lowered.scalars.step_into(&lowered.canonical, &inputs, &mut group.scalars)?;
-            }
-        }
-        let mut groups = places.iter().flat_map(|place| &self.formations[*place].groups);
-        let after = if let Some(group) = groups.next() {
-            group.scalars.states.clone()
-        } else {
-            // No tensor: the states that are one number a rule move all the same.
-            let lowered = self.host.compiled.lowered();
-            lowered.scalars.step(&lowered.canonical, &inputs)?.states
-        };
-        if let Some(starts) = starts {
+        let formations = self.formations.iter_mut().enumerate();
+        let formations = formations.filter(|(place, _)| places.contains(place));
+        let formations = formations.map(|(_, known)| &mut known.formation);
+        let numbers = work_out(&self.host, formations, options)?;
+        if let Some(starts) = numbers.starts {
             self.fill(&starts)?;
         }
-        let (stream, progress) = (&self.stream, &self.host.progress);
         for place in places {
-            for group in &mut self.formations[*place].groups {
-                let (scalars, step) = (&group.scalars.scalars, progress.step as u32);
-                group.launcher.put_arguments(stream, scalars, progress.seed, step)?;
-            }
+            let formation = &mut self.formations[*place].formation;
+            formation.put_arguments(&self.stream, &self.host.progress)?;
         }
-        if let (Some(checks), Some(most)) = (&mut self.checks, options.clip_norm) {
-            let sign = if options.maximize { -1.0 } else { 1.0 };
-            checks.put_limits(stream, sign * options.loss_scale, most)?;
+        if let Some(checks) = &mut self.checks {
+            put_limits(checks, &self.stream, options)?;
         }
-        Ok(after)
+        Ok(numbers.uniform_states)
     }
 
     /// The first values of the states.
@@ -525,23 +440,4 @@ impl CudaOptimizer {
     pub fn set(&mut self, name: &str, value: f64) -> Result<(), RuntimeError> {
         self.host.set(name, value)
     }
-}
-
-/// Whether gradients go through a guard.
-fn is_guarded(options: &StepOptions) -> bool {
-    let GradientGuard { scale, limit } = options.guard(None);
-    options.clip_norm.is_some() || scale as f32 != 1.0 || limit as f32 != f32::INFINITY
-}
-
-/// The memory for looking at gradients, allocated when it is first needed.
-fn checks<'c>(
-    place: &'c mut Option<GradientChecks>,
-    device: &Device,
-    stream: &Stream,
-    lengths: &[usize],
-) -> Result<&'c mut GradientChecks, RuntimeError> {
-    if place.is_none() {
-        *place = Some(GradientChecks::new(device, stream, lengths)?);
-    }
-    place.as_mut().ok_or(RuntimeError::Recording("no memory for checks"))
 }

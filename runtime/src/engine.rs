@@ -103,18 +103,18 @@ impl Engine {
         Ok(StepOutcome::Done)
     }
 
-    /// Whether a step would be refused; nothing moves.
+    /// What a step would do; nothing moves.
     pub(crate) fn check<P, G>(
         &mut self,
         parameters: &P,
         gradients: &G,
         options: &StepOptions,
-    ) -> Result<(), RuntimeError>
+    ) -> Result<StepOutcome, RuntimeError>
     where
         P: Parameters + ?Sized,
         G: Gradients + ?Sized,
     {
-        self.prepare(parameters, gradients, options).map(|_| ())
+        Ok(outcome(self.prepare(parameters, gradients, options)?.as_ref()))
     }
 
     /// All that may fail of a step; `None` if it is to be skipped.
@@ -251,4 +251,9 @@ impl Engine {
     pub(crate) fn share_every_step(&mut self) {
         self.chunks.share();
     }
+}
+
+/// What a step does that was prepared.
+pub(crate) fn outcome<T>(ready: Option<&T>) -> StepOutcome {
+    if ready.is_some() { StepOutcome::Done } else { StepOutcome::Skipped }
 }

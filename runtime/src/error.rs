@@ -50,7 +50,7 @@ pub enum RuntimeError {
     /// The numbers of tensors differ.
     #[error("{what}: {found} tensors, expected {expected}")]
     TensorCount {
-        /// "parameters" or "gradients".
+        /// "parameters", "gradients", "states" or "places".
         what: &'static str,
         /// How many were given.
         found: usize,
@@ -60,7 +60,7 @@ pub enum RuntimeError {
     /// The length of a tensor differs.
     #[error("{what} of tensor {tensor}: {found} elements, expected {expected}")]
     TensorLength {
-        /// "parameters" or "gradients".
+        /// "parameters", "gradients" or "states".
         what: &'static str,
         /// Number of the tensor.
         tensor: usize,
@@ -76,6 +76,17 @@ pub enum RuntimeError {
         found: usize,
         /// How many the rule has.
         expected: usize,
+    },
+    /// A part of a tensor that starts where a GPU does not take parts.
+    #[error(
+        "tensor {tensor} is a part from element {first_element}: on a GPU a rule that draws, or rounding that is \
+         stochastic, takes parts from a multiple of 4 on; cut there, or step on the processor"
+    )]
+    Part {
+        /// Number of the tensor.
+        tensor: usize,
+        /// Index of its first element in the whole.
+        first_element: u64,
     },
     /// A gradient is infinite or NaN, and the policy is to stop.
     #[error("gradient of tensor {tensor}, element {element} is {value}")]

@@ -126,6 +126,13 @@ impl Host {
         Ok(lowered.scalars.initial_states(&lowered.canonical, &inputs)?)
     }
 
+    /// Of these, the values of the slots that vary by element, in their order.
+    pub(crate) fn first_slots(&self, learning_rate: f64) -> Result<Vec<f32>, RuntimeError> {
+        let starts = self.first_values(learning_rate)?;
+        let slots = self.compiled.lowered().slots.iter();
+        Ok(slots.map(|state| starts[state.index()] as f32).collect())
+    }
+
     /// The states that are one number a rule, before the next step.
     pub(crate) fn uniform_states(&self, starts: Option<&[f64]>) -> Vec<f64> {
         let uniform = self.compiled.lowered().scalars.uniform_states();

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! [`CompiledRule`] is a rule ready to run; [`Optimizer`] owns its state for a list of tensors, which may
-//! be of f32, f64, f16 or bf16; [`CudaOptimizer`] does the same on a GPU, to the same bits; [`StepOptions`]
-//! has gradient clipping and loss scaling; [`library`] has the standard rules by name. A step either
+//! be of f32, f64, f16 or bf16; [`CudaOptimizer`] does the same on a GPU, to the same bits. [`StatelessOptimizer`]
+//! and [`CudaStatelessOptimizer`] are for states that others keep. [`StepOptions`] has gradient clipping and loss scaling; [`library`] has the standard rules by name. A step either
 //! happens whole or not at all.
 //!
 //! # Example
@@ -30,6 +30,7 @@
 
 mod compiled;
 pub mod library;
+pub mod export;
 mod options;
 mod host;
 mod optimizer;
@@ -42,9 +43,13 @@ mod step;
 mod engine;
 mod checkpoint;
 #[cfg(feature = "cuda")]
+mod cuda_launches;
+#[cfg(feature = "cuda")]
 mod cuda_optimizer;
 #[cfg(feature = "cuda")]
 mod cuda_checkpoint;
+#[cfg(feature = "cuda")]
+mod cuda_stateless;
 mod placed;
 pub mod explain;
 pub mod compare;
@@ -54,6 +59,8 @@ pub use checkpoint::Checkpoint;
 pub use compiled::{CompiledRule, Slot};
 #[cfg(feature = "cuda")]
 pub use cuda_optimizer::CudaOptimizer;
+#[cfg(feature = "cuda")]
+pub use cuda_stateless::{CudaLists, CudaStatelessOptimizer};
 pub use error::{CheckpointError, RuntimeError};
 pub use guard::NonFinite;
 /// GPUs, and tensors in their memory.

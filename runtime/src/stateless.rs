@@ -5,6 +5,7 @@ use nosc_kernels::floats::{Floats, FloatsMut};
 use crate::compiled::CompiledRule;
 use crate::engine::Engine;
 use crate::error::RuntimeError;
+use crate::host::Host;
 use crate::options::{Settings, StepOptions, StepOutcome};
 use crate::states::Lent;
 use crate::step::TensorPlace;
@@ -103,8 +104,8 @@ impl StatelessOptimizer {
         Ok(outcome)
     }
 
-    /// Whether a step would be refused; nothing moves. Who takes several steps, one for each group of tensors, and
-    /// wants all of them or none asks this of each first.
+    /// What a step would do; nothing moves. Who takes several steps, one for each group of tensors, and wants all of
+    /// them or none asks this of each first.
     ///
     /// # Errors
     ///
@@ -114,7 +115,7 @@ impl StatelessOptimizer {
         lists: &Lists<'_, '_>,
         moment: &Moment,
         options: &StepOptions,
-    ) -> Result<(), RuntimeError> {
+    ) -> Result<StepOutcome, RuntimeError> {
         self.take_up(lists, moment)?;
         self.engine.check(&*lists.parameters, lists.gradients, options)
     }
@@ -122,31 +123,15 @@ impl StatelessOptimizer {
     /// The engine is for these lists, at this moment.
     fn take_up(&mut self, lists: &Lists<'_, '_>, moment: &Moment) -> Result<(), RuntimeError> {
         let Lists { parameters, gradients, states, places } = lists;
-        let host = &self.engine.host;
-        let slots = host.compiled.lowered().slots.len();
-        let tensors = parameters.len();
-        let count = |what, found: usize, expected: usize| {
-            if found == expected {
-                return Ok(());
-            }
-            Err(RuntimeError::TensorCount { what, found, expected })
+        let counts = Counts {
+            parameters: parameters.len(),
+            gradients: gradients.len(),
+            states: states.len(),
+            places: places.len(),
         };
-        count("gradients", gradients.len(), tensors)?;
-        count("places", places.len(), tensors)?;
-        count("states", states.len(), tensors * slots)?;
-        for (tensor, parameters) in parameters.iter().enumerate() {
-            let expected = parameters.len();
-            let of_tensor = &states[tensor * slots..(tensor + 1) * slots];
-            if let Some(state) = of_tensor.iter().find(|state| state.len() != expected) {
-                let found = state.len();
-                return Err(RuntimeError::TensorLength { what: "states", tensor, found, expected });
-            }
-        }
-        let expected = host.compiled.lowered().scalars.uniform_states().len();
-        let found = moment.uniform_states.len();
-        if moment.step > 0 && found != expected {
-            return Err(RuntimeError::UniformStates { found, expected });
-        }
+        let length = |tensor: usize| parameters[tensor].len();
+        let host = &self.engine.host;
+        check_lists(host, counts, length, |state| states[state].len(), moment)?;
         self.engine.fit(parameters.iter().map(FloatsMut::len))?;
         let progress = &mut self.engine.host.progress;
         progress.step = moment.step;
@@ -160,9 +145,7 @@ impl StatelessOptimizer {
     ///
     /// [`RuntimeError::Scalars`] if a needed total of steps is missing or a decay is out of range.
     pub fn first_values(&self, learning_rate: f64) -> Result<Vec<f32>, RuntimeError> {
-        let lowered = self.engine.host.compiled.lowered();
-        let starts = self.engine.host.first_values(learning_rate)?;
-        Ok(lowered.slots.iter().map(|state| starts[state.index()] as f32).collect())
+        self.engine.host.first_slots(learning_rate)
     }
 
     /// Sets a hyper-parameter from the next step on.
@@ -197,4 +180,48 @@ impl StatelessOptimizer {
     pub fn compiled(&self) -> &CompiledRule {
         &self.engine.host.compiled
     }
+}
+
+/// Numbers of arrays in the lists of a step.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Counts {
+    pub(crate) parameters: usize,
+    pub(crate) gradients: usize,
+    pub(crate) states: usize,
+    pub(crate) places: usize,
+}
+
+/// Whether lists of a step fit together, wherever their arrays are, and the moment goes with the rule. Lengths are those
+/// of parameters and of states, by number; those of gradients are left.
+pub(crate) fn check_lists(
+    host: &Host,
+    counts: Counts,
+    length: impl Fn(usize) -> usize,
+    state_length: impl Fn(usize) -> usize,
+    moment: &Moment,
+) -> Result<(), RuntimeError> {
+    let lowered = host.compiled.lowered();
+    let (slots, tensors) = (lowered.slots.len(), counts.parameters);
+    let count = |what, found: usize, expected: usize| {
+        if found == expected {
+            return Ok(());
+        }
+        Err(RuntimeError::TensorCount { what, found, expected })
+    };
+    count("gradients", counts.gradients, tensors)?;
+    count("places", counts.places, tensors)?;
+    count("states", counts.states, tensors * slots)?;
+    host.check_count(tensors)?;
+    for tensor in 0..tensors {
+        let expected = length(tensor);
+        let of_tensor = (tensor * slots..(tensor + 1) * slots).map(&state_length);
+        if let Some(found) = of_tensor.into_iter().find(|found| *found != expected) {
+            return Err(RuntimeError::TensorLength { what: "states", tensor, found, expected });
+        }
+    }
+    let (expected, found) = (lowered.scalars.uniform_states().len(), moment.uniform_states.len());
+    if moment.step > 0 && found != expected {
+        return Err(RuntimeError::UniformStates { found, expected });
+    }
+    Ok(())
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! rules ─► kernels   parity     interpreter against machine code
 //!     │            │ cuda       interpreter against CUDA source, run on the processor; a driver's emulation
+//!     │            │ exported   interpreter against exports in C
 //!     │            │ ptx        interpreter against what NVRTC makes of that, carried out
 //!     │            └ reference  interpreter against the tree, evaluated node by node
 //!     ├─► optimizer  run        steps over many tensors with fixed gradients
@@ -24,6 +25,7 @@
 )]
 
 pub mod cuda;
+pub mod exported;
 pub mod nats;
 pub mod ptx;
 pub mod sass;

@@ -271,14 +271,14 @@ fn more_blocks_than_other_dimensions_have() {
         let stream = device.default_stream();
         let kernel = device.kernel(&lowered(&rule("g"))).unwrap();
         for length in [4 * 65_535, 4 * 65_536, 4 * 65_537 + 1] {
-            let place = Place { length, id: 0, state: 0 };
+            let place = Place { length, id: 0, first_element: 0, state: 0 };
             let mut launcher = Launcher::with_chunks(&kernel, &stream, vec![place], 4).unwrap();
             let ones = vec![1.0_f32; length];
             let mut parameters =
                 DeviceTensor::zeros(&stream, nosc_runtime::ElementType::F32, length).unwrap();
             let gradients = DeviceTensor::from_host(&stream, Floats::F32(&ones)).unwrap();
             launcher.put_arguments(&stream, &[0.5], 0, 0).unwrap();
-            let row = Row { parameters: &mut parameters, gradients: &gradients };
+            let row = Row { parameters: &mut parameters, gradients: &gradients, states: &mut [] };
             launcher.launch(&stream, std::iter::once(row), &mut []).unwrap();
             let found = parameters.to_host(&stream).unwrap();
             assert!(found.numbers().all(|x| x == -0.5), "{length}");
@@ -312,14 +312,14 @@ fn launches_outlive_what_launched_them() {
         let device = Device::open(0).unwrap();
         let stream = device.new_stream().unwrap();
         let kernel = std::sync::Arc::new(CudaKernel::load(&device, &lowered(&rule("g"))).unwrap());
-        let place = Place { length: 100, id: 0, state: 0 };
+        let place = Place { length: 100, id: 0, first_element: 0, state: 0 };
         let mut launcher = Launcher::new(&kernel, &stream, vec![place]).unwrap();
         drop(kernel);
         let gradients = DeviceTensor::from_host(&stream, Floats::F32(&[1.0; 100])).unwrap();
         let of = nosc_runtime::ElementType::F32;
         let mut parameters = DeviceTensor::zeros(&stream, of, 100).unwrap();
         launcher.put_arguments(&stream, &[0.5], 0, 0).unwrap();
-        let row = Row { parameters: &mut parameters, gradients: &gradients };
+        let row = Row { parameters: &mut parameters, gradients: &gradients, states: &mut [] };
         launcher.launch(&stream, std::iter::once(row), &mut []).unwrap();
         drop(launcher);
         assert_eq!(emulator::count("live_modules"), 1, "the auxiliary kernels alone");

@@ -19,7 +19,9 @@ fn parameters() -> Vec<Vec<f32>> {
 /// A step of whole tensors, each cut in parts at these elements.
 fn step_in_parts(
     optimizer: &mut StatelessOptimizer,
-    (w, g, states): (&mut [Vec<f32>], &[Vec<f32>], &mut [Vec<f32>]),
+    w: &mut [Vec<f32>],
+    g: &[Vec<f32>],
+    states: &mut [Vec<f32>],
     cuts: &[usize],
     moment: &mut Moment,
 ) {
@@ -80,7 +82,7 @@ fn lent_states_and_parts_of_tensors_give_the_bits_of_whole_ones() {
                     let borrowed: Vec<&[f32]> = g.iter().map(Vec::as_slice).collect();
                     let mut arrays: Vec<&mut [f32]> = w.iter_mut().map(Vec::as_mut_slice).collect();
                     whole.step(&mut arrays, &borrowed, 0.05).unwrap();
-                    step_in_parts(&mut lent, (&mut parts, &g, &mut states), cuts, &mut moment);
+                    step_in_parts(&mut lent, &mut parts, &g, &mut states, cuts, &mut moment);
                     let bits =
                         |w: &[Vec<f32>]| w.concat().iter().map(|x| x.to_bits()).collect::<Vec<_>>();
                     assert!(

@@ -197,3 +197,55 @@ fn a_form_of_the_other_target_is_refused() {
     }
     assert_eq!(std::fs::read_dir(session.folder()).unwrap().count(), 0);
 }
+
+#[test]
+fn rules_are_written_out_as_programs_that_need_no_nosc() {
+    let session = Session::new();
+    session.file("two.nos", "rule lambda = g\nrule b = ld * m\n");
+    for (target, emit, sign) in [
+        ("torch", "py", "class Lambda(torch.optim.Optimizer):"),
+        ("jax", "py", "def lambda_(learning_rate, total_steps=None, seed=0):"),
+        ("c", "c", "void nosc_lambda(float *parameters, const float *gradients,"),
+    ] {
+        let text = session.nosc(&["compile", "two.nos:lambda", "--target", target]).ok();
+        assert!(text.contains(sign), "{text}");
+        let json = session.nosc(&["compile", "two.nos", "--target", target, "--json"]).json();
+        assert_eq!((&json[0]["target"], &json[0]["emit"]), (&target.into(), &emit.into()));
+        assert_eq!((&json[0]["text"], &json[1]["name"]), (&text.into(), &"b".into()));
+        session
+            .nosc(&["compile", "two.nos", "--target", target, "--emit", emit, "-o", target])
+            .ok();
+        for name in ["lambda", "b"] {
+            assert!(session.path(target).join(format!("{name}.{emit}")).exists(), "{name}");
+        }
+    }
+    let double = ["compile", "sgd", "--target", "c", "--param-type", "f64", "--grad-type", "bf16"];
+    let text = session.nosc(&double).ok();
+    assert!(
+        text.contains("void nosc_sgd(double *parameters, const uint16_t *gradients,"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_is_a_matter_of_other_targets_is_refused() {
+    let session = Session::new();
+    for (arguments, wanted) in [
+        (
+            &["--target", "torch", "--emit", "c"][..],
+            "the target torch has no `c`, expected one of py",
+        ),
+        (&["--target", "c", "--emit", "plan"], "the target c has no `plan`, expected one of c"),
+        (&["--emit", "py"], "the target cpu has no `py`"),
+        (&["--target", "jax", "--param-type", "bf16"], "leave out `--param-type`"),
+        (
+            &["--target", "torch", "--triple", "x86_64-unknown-linux-gnu"],
+            "leave it out with `--target torch`",
+        ),
+        (&["--target", "c", "--stats"], "add `--target cuda`"),
+        (&["--target", "torch", "--backend", "wide"], "add `--emit asm`"),
+    ] {
+        let err = session.nosc(&[&["compile", "sgd"], arguments].concat()).fails(2);
+        assert!(err.contains(wanted), "{arguments:?}: {err}");
+    }
+}

@@ -11,7 +11,8 @@ from torch import Tensor
 
 import nosc
 from nosc._errors import MissingTotalSteps, ParameterError, StepError
-from nosc._nosc import Stepper
+from nosc._nosc import Prepared, Stepper
+from nosc._types import Backend, NonFinite, Rounding
 from nosc.torch import _tensors
 
 _BETAS = ("beta1", "beta2", "beta3")
@@ -85,16 +86,16 @@ class Optimizer(torch.optim.Optimizer):
         capturable: bool = False,
         differentiable: bool = False,
         threads: int | None = None,
-        rounding: str = "nearest",
-        non_finite: str = "propagate",
-        backend: str = "auto",
+        rounding: Rounding = "nearest",
+        non_finite: NonFinite = "propagate",
+        backend: Backend = "auto",
         **rule_params: float,
     ) -> None:
         if differentiable:
             raise NotImplementedError("a step of nosc is not differentiable: torch.func or nosc's export to torch is")
         if capturable:
             raise NotImplementedError("steps of nosc cannot be captured by torch.cuda.graph: leave out capturable")
-        self._options = {"threads": threads, "rounding": rounding, "non_finite": non_finite, "backend": backend}
+        self._options: dict[str, Any] = {"threads": threads, "rounding": rounding, "non_finite": non_finite, "backend": backend}
         self._steppers: dict[str, tuple[Stepper, tuple[str, ...]]] = {}
         rule = _rule(rule)
         self._check_names(rule, rule_params)
@@ -216,7 +217,8 @@ class Optimizer(torch.optim.Optimizer):
         numbers, arguments = self._numbers(group, names), self._arguments(group, names, 1.0)
         prepared = stepper.prepare([nothing], state, self, 0, numbers, arguments)
         try:
-            prepared.check()
+            if prepared is not None:
+                prepared.check()
         except MissingTotalSteps:
             raise
         except StepError as error:
@@ -239,7 +241,7 @@ class Optimizer(torch.optim.Optimizer):
             known = self._steppers[text] = stepper, tuple(rule.parameters)
         return known
 
-    @torch._disable_dynamo  # type: ignore[untyped-decorator]
+    @torch._disable_dynamo  # type: ignore[attr-defined]
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Moves all parameters that have gradients by one step; returns what `closure` returns.
@@ -308,7 +310,7 @@ class Optimizer(torch.optim.Optimizer):
         Raises `StepError` for the state of another rule, and changes nothing then.
         """
         before = {name: self.__dict__[name] for name in ("state", "param_groups")}
-        handle = self.register_load_state_dict_pre_hook(type(self)._keep)
+        handle = self.register_load_state_dict_pre_hook(_keep)
         try:
             super().load_state_dict(state_dict)
         except BaseException:
@@ -316,20 +318,6 @@ class Optimizer(torch.optim.Optimizer):
             raise
         finally:
             handle.remove()
-
-    def _keep(self, state_dict: dict[str, Any]) -> dict[str, Any]:
-        saved_groups = state_dict["param_groups"]
-        for index, (saved, own) in enumerate(zip(saved_groups, self.param_groups, strict=False)):
-            if saved.get("key") != own["key"]:
-                found = saved.get("rule", "an optimizer that is not nosc's")
-                raise StepError(
-                    f"the state of group {index} belongs to another rule: {found!r}, and the group has {own['rule']!r}"
-                )
-        kept = {
-            key: {name: _Kept(value) for name, value in state.items()} if isinstance(state, dict) else state
-            for key, state in state_dict["state"].items()
-        }
-        return {**state_dict, "state": kept}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_options": self._options, "_given": self._given}
@@ -364,3 +352,19 @@ class Optimizer(torch.optim.Optimizer):
                     else:
                         tensor.fill_(float(value))
             self.state[param] = {**found, **fresh}
+
+
+def _keep(optimizer: torch.optim.Optimizer, state_dict: dict[str, Any]) -> dict[str, Any]:
+    """Checks that a state belongs to the rules of an optimizer, and keeps its tensors as they are."""
+    saved_groups = state_dict["param_groups"]
+    for index, (saved, own) in enumerate(zip(saved_groups, optimizer.param_groups, strict=False)):
+        if saved.get("key") != own["key"]:
+            found = saved.get("rule", "an optimizer that is not nosc's")
+            raise StepError(
+                f"the state of group {index} belongs to another rule: {found!r}, and the group has {own['rule']!r}"
+            )
+    kept = {
+        key: {name: _Kept(value) for name, value in state.items()} if isinstance(state, dict) else state
+        for key, state in state_dict["state"].items()
+    }
+    return {**state_dict, "state": kept}

@@ -14,7 +14,7 @@ from torch.nn import Parameter
 from nosc._errors import StepError
 from nosc._nosc import Arena
 
-__all__ = ["Parameter", "Tensor", "any_negative", "check_apart", "describe", "mark_changed", "mend", "new_states", "plain", "use_exchange"]
+__all__ = ["Parameter", "Tensor", "any_negative", "check_apart", "cuda_stream", "describe", "mark_changed", "mend", "new_states", "plain", "use_exchange"]
 
 use_exchange = True
 """Whether tensors are described by torch's own table of functions where there is one."""
@@ -38,6 +38,11 @@ def describe(tensor: Tensor) -> tuple[int, tuple[int, int], tuple[int, int], lis
     return tensor.data_ptr(), device, code, list(tensor.shape), list(tensor.stride())
 
 
+def cuda_stream(device: int) -> int:
+    """The stream in which torch works on a GPU at present."""
+    return int(torch.cuda.current_stream(device).cuda_stream)
+
+
 def any_negative(tensors: list[Tensor]) -> bool:
     """Whether one of them is a view of numbers of the other sign, as parts of conjugated complex tensors are."""
     return any(map(Tensor.is_neg, tensors))
@@ -52,7 +57,7 @@ def local(tensor: Tensor) -> Tensor:
     """The part that this process has, as an ordinary tensor over the same memory."""
     tensor = tensor.detach()
     if is_spread(tensor):
-        tensor = tensor.to_local()  # type: ignore[operator]
+        tensor = tensor.to_local()  # type: ignore[attr-defined]
     if type(tensor) is not Tensor:
         from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
@@ -184,9 +189,9 @@ def mend(param: Tensor, state: dict[str, Any], name: str, is_number: bool) -> Te
         raise StepError(f"a parameter has states, and none is `{name}`: do they belong to another rule?")
     value = state[name]
     if is_number:
-        number = float(value)
-        state[name] = torch.tensor(number, dtype=torch.float64, device="cpu")
-        return state[name]
+        number = torch.tensor(float(value), dtype=torch.float64, device="cpu")
+        state[name] = number
+        return number
     w = local(param)
     if not isinstance(value, Tensor) or local(value).shape != w.shape:
         raise StepError(f"the state `{name}` of a parameter of shape {tuple(w.shape)} is no tensor of that shape")

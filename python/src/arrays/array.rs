@@ -39,6 +39,9 @@ pub(crate) enum Refused {
     /// Gaps between elements, or elements that share memory.
     #[error("its elements do not fill a block of memory")]
     Gaps,
+    /// Memory that is neither the processor's nor that of one of NVIDIA's GPUs.
+    #[error("it is neither in the processor's memory nor in that of a GPU that CUDA finds")]
+    Device,
     /// An address that is no multiple of the size of an element, or none at all.
     #[error("its elements are not aligned to their size")]
     Alignment,

@@ -232,6 +232,7 @@ impl Exchange {
     /// # Errors
     ///
     /// What the library raises.
+    #[cfg(feature = "cuda")]
     pub(crate) fn stream(&self, py: Python<'_>, device_type: i32, device: i32) -> PyResult<usize> {
         let refused =
             || PyBufferError::new_err("the library of the array does not tell its stream");

@@ -2,24 +2,37 @@
 
 #![expect(unsafe_code, reason = "memory of other libraries, seen as slices")]
 
+#[cfg(feature = "cuda")]
+use nosc_runtime::{Device, DeviceTensor};
 use nosc_runtime::{ElementType, Floats, FloatsMut, bf16, f16};
 
-use super::array::{Array, CPU, Refused};
+use super::array::{Array, CPU, CUDA, Refused};
 
-/// An array of the processor's memory that passed [`Array::check`].
+/// An array that passed [`Array::check`], in the memory of the processor or of a GPU that CUDA finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Lent {
     address: usize,
     length: usize,
     element: ElementType,
+    /// Number of the GPU; `None` for the processor.
+    gpu: Option<usize>,
 }
 
 impl Lent {
-    /// Checks the array; `None` if its memory is not the processor's.
-    pub(crate) fn new(array: &Array) -> Result<Option<Lent>, Refused> {
+    /// Checks the array.
+    pub(crate) fn new(array: &Array) -> Result<Lent, Refused> {
         let element = array.check()?;
-        let lent = Lent { address: array.address, length: array.len(), element };
-        Ok((array.device.0 == CPU).then_some(lent))
+        let gpu = match array.device {
+            (CPU, _) => None,
+            (CUDA, number) => Some(usize::try_from(number).map_err(|_| Refused::Device)?),
+            _ => return Err(Refused::Device),
+        };
+        Ok(Lent { address: array.address, length: array.len(), element, gpu })
+    }
+
+    /// Number of the GPU in whose memory it is; `None` for the processor's.
+    pub(crate) fn gpu(&self) -> Option<usize> {
+        self.gpu
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -36,7 +49,7 @@ impl Lent {
         (bytes > 0).then_some((self.address, self.address.saturating_add(bytes)))
     }
 
-    /// The elements, to be read.
+    /// The elements, to be read; none of an array in the memory of a GPU.
     ///
     /// # Safety
     ///
@@ -54,7 +67,7 @@ impl Lent {
         }
     }
 
-    /// The elements, to be written.
+    /// The elements, to be written; none of an array in the memory of a GPU.
     ///
     /// # Safety
     ///
@@ -72,8 +85,20 @@ impl Lent {
         }
     }
 
+    /// The elements on their GPU.
+    ///
+    /// # Safety
+    ///
+    /// `device` is the one of [`Lent::gpu`]; the elements stay, and nobody else uses them, until the work that gets the
+    /// tensor has happened.
+    #[cfg(feature = "cuda")]
+    pub(crate) unsafe fn device_tensor(self, device: &Device) -> DeviceTensor {
+        // SAFETY: `Array::check` found so many aligned elements in a row there, and the caller sees to the rest.
+        unsafe { DeviceTensor::from_raw(device, self.address as u64, self.element, self.length) }
+    }
+
     unsafe fn slice<'a, T>(self) -> &'a [T] {
-        if self.length == 0 {
+        if self.length == 0 || self.gpu.is_some() {
             return &[];
         }
         // SAFETY: `Array::check` found so many aligned elements in a row there, and the caller sees to the rest. `T` is
@@ -82,7 +107,7 @@ impl Lent {
     }
 
     unsafe fn slice_mut<'a, T>(self) -> &'a mut [T] {
-        if self.length == 0 {
+        if self.length == 0 || self.gpu.is_some() {
             return &mut [];
         }
         // SAFETY: as for `slice`; nobody else uses the elements.

@@ -32,6 +32,10 @@ pub(super) struct Gathered<'py> {
     pub(super) tensors: Tensors,
 }
 
+/// What the helper says of a tensor: address, device, type of elements, shape and strides, in DLPack's numbers.
+#[derive(FromPyObject)]
+struct Described(usize, (i32, i32), (u8, u8), Vec<i64>, Vec<i64>);
+
 /// A parameter with its gradient, as memory.
 struct Pair<'py> {
     parameter: Bound<'py, PyAny>,
@@ -75,7 +79,7 @@ impl<'a, 'py> Gathering<'a, 'py> {
         if pairs.is_empty() {
             return Ok(None);
         }
-        self.make_states(stepper, &pairs, owner)?;
+        Self::make_states(stepper, &pairs, owner)?;
         for pair in &pairs {
             self.row(pair)?;
         }
@@ -173,19 +177,12 @@ impl<'a, 'py> Gathering<'a, 'py> {
             return exchange.describe(tensor);
         }
         let found = self.helper.call_method1(intern!(tensor.py(), "describe"), (tensor,))?;
-        let (address, device, kind, shape, strides): (
-            usize,
-            (i32, i32),
-            (u8, u8),
-            Vec<i64>,
-            Vec<i64>,
-        ) = found.extract()?;
+        let Described(address, device, kind, shape, strides) = found.extract()?;
         Ok(Array::new(address, device, kind, &shape, Some(&strides)))
     }
 
     /// Has states made for the parameters that have none.
     fn make_states(
-        &mut self,
         stepper: &Bound<'py, Stepper>,
         pairs: &[Pair<'py>],
         owner: &Bound<'py, PyAny>,
@@ -221,14 +218,8 @@ impl<'a, 'py> Gathering<'a, 'py> {
         }
         let step = self.state_of(pair, state, intern!(py, "step"), true)?;
         let [parameters, gradients] = [&pair.parameters, &pair.gradients].map(Lent::new);
-        let elsewhere = || {
-            let message =
-                "tensors have to be in the processor's memory, or in that of a GPU that CUDA finds";
-            raise(py, "StepError", message.to_owned())
-        };
         let unfit = |error| raise(py, "StepError", format!("a tensor: {error}"));
-        let parameters = parameters.map_err(unfit)?.ok_or_else(elsewhere)?;
-        let gradients = gradients.map_err(unfit)?.ok_or_else(elsewhere)?;
+        let (parameters, gradients) = (parameters.map_err(unfit)?, gradients.map_err(unfit)?);
         self.tensors.rows.push(Row { parameters, gradients, place: pair.place, step });
         Ok(())
     }
@@ -264,11 +255,13 @@ impl<'a, 'py> Gathering<'a, 'py> {
 
 /// The state as memory, if it is one of f32 in the order of its parameter, or one number of f64.
 fn fitting(state: &Array, parameters: &Array, uniform: bool) -> Option<Lent> {
-    let lent = Lent::new(state).ok().flatten()?;
+    let lent = Lent::new(state).ok()?;
     let fits = if uniform {
-        lent.element_type() == ElementType::F64 && lent.len() == 1
+        lent.element_type() == ElementType::F64 && lent.len() == 1 && lent.gpu().is_none()
     } else {
-        lent.element_type() == ElementType::F32 && state.is_ordered_as(parameters)
+        lent.element_type() == ElementType::F32
+            && state.is_ordered_as(parameters)
+            && state.device == parameters.device
     };
     fits.then_some(lent)
 }

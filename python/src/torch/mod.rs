@@ -7,21 +7,25 @@
 //! What is out of the ordinary (sparse gradients, tensors spread over processes, gaps between elements, states that
 //! are not there yet) goes to `nosc/torch/_tensors.py`, so that an ordinary tensor costs a fraction of a microsecond.
 
+mod engine;
 mod gather;
 mod work;
 
 use std::sync::{Mutex, PoisonError};
 
-use nosc_runtime::{Rounding, Settings, StatelessOptimizer, StepOptions, WeightDecay};
+use nosc_runtime::{Rounding, Settings, StepOptions, StepOutcome, WeightDecay};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyType};
 
+#[cfg(feature = "cuda")]
+use crate::arrays::CUDA;
 use crate::arrays::Exchange;
 use crate::compiled::PyCompiledRule;
 use crate::error::of_runtime;
 use crate::options::{non_finite, rounding};
+use engine::{Engine, Numbers};
 use gather::{Gathered, Gathering};
-use work::{Engine, Numbers, Work};
+use work::Work;
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Stepper>()?;
@@ -80,8 +84,7 @@ impl Stepper {
         let settings = Settings { threads, non_finite, rounding, ..Settings::default() };
         let slots = compiled.slots();
         let is_random = compiled.lowered().plan.is_random() || rounding == Rounding::Stochastic;
-        let optimizer = StatelessOptimizer::new(compiled, settings);
-        let optimizer = optimizer.map_err(|error| of_runtime(py, &error))?;
+        let engine = Engine::new(compiled, settings).map_err(|error| of_runtime(py, &error))?;
         let names = |uniform| {
             let slots = slots.iter().filter(move |slot| slot.uniform == uniform);
             slots.map(|slot| PyString::intern(py, &slot.name).unbind()).collect()
@@ -97,7 +100,7 @@ impl Stepper {
             helper: helper.unbind(),
             classes: [tensor.unbind(), parameter.unbind()],
             exchange,
-            engine: Mutex::new(Engine::new(optimizer)),
+            engine: Mutex::new(engine),
         })
     }
 
@@ -136,7 +139,9 @@ impl Stepper {
         let work = {
             // Whoever has it is in a step, and does not wait for Python's lock.
             let mut engine = stepper.engine.lock().unwrap_or_else(PoisonError::into_inner);
-            Work::new(py, &mut engine, tensors, numbers, options)?
+            let work = Work::new(py, &mut engine, tensors, numbers, options)?;
+            stepper.find_streams(py, &mut engine, &work)?;
+            work
         };
         Ok(Some(Prepared {
             stepper: slf.clone().unbind(),
@@ -157,13 +162,13 @@ impl Stepper {
 
 #[pymethods]
 impl Prepared {
-    /// Raises what the step would raise; nothing moves.
-    fn check(&self, py: Python<'_>) -> PyResult<()> {
+    /// Raises what the step would raise; nothing moves. False if it would be skipped.
+    fn check(&self, py: Python<'_>) -> PyResult<bool> {
         self.carry_out(py, true)
     }
 
-    /// Carries the step out, without Python's lock.
-    fn run(&self, py: Python<'_>) -> PyResult<()> {
+    /// Carries the step out, without Python's lock. False if it was skipped.
+    fn run(&self, py: Python<'_>) -> PyResult<bool> {
         self.carry_out(py, false)
     }
 
@@ -175,12 +180,34 @@ impl Prepared {
 }
 
 impl Prepared {
-    fn carry_out(&self, py: Python<'_>, only_check: bool) -> PyResult<()> {
+    fn carry_out(&self, py: Python<'_>, only_check: bool) -> PyResult<bool> {
         let engine = &self.stepper.get().engine;
         let done = py.detach(|| {
             let mut engine = engine.lock().unwrap_or_else(PoisonError::into_inner);
             if only_check { self.work.check(&mut engine) } else { self.work.run(&mut engine) }
         });
-        done.map_err(|error| of_runtime(py, &error))
+        let done = done.map_err(|error| of_runtime(py, &error))?;
+        Ok(done == StepOutcome::Done)
+    }
+}
+
+impl Stepper {
+    /// Finds out in which stream torch works on each GPU of a step.
+    #[cfg(feature = "cuda")]
+    fn find_streams(&self, py: Python<'_>, engine: &mut Engine, work: &Work) -> PyResult<()> {
+        for gpu in work.gpus() {
+            let raw = match self.exchange {
+                Some(exchange) => exchange.stream(py, CUDA, gpu as i32)?,
+                None => self.helper.bind(py).call_method1("cuda_stream", (gpu,))?.extract()?,
+            };
+            engine.work_in(gpu, raw).map_err(|error| of_runtime(py, &error))?;
+        }
+        Ok(())
+    }
+
+    #[cfg(not(feature = "cuda"))]
+    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "there are none")]
+    fn find_streams(&self, _: Python<'_>, _: &mut Engine, _: &Work) -> PyResult<()> {
+        Ok(())
     }
 }

@@ -2,11 +2,16 @@
 
 #![expect(unsafe_code, reason = "tensors of a step, seen as slices while it runs")]
 
+#[cfg(feature = "cuda")]
+use nosc_runtime::{CudaLists, Device, DeviceTensor};
 use nosc_runtime::{
-    Floats, FloatsMut, Lists, Moment, RuntimeError, StatelessOptimizer, StepOptions, TensorPlace,
+    Floats, FloatsMut, Lists, Moment, RuntimeError, StepOptions, StepOutcome, TensorPlace,
 };
 use pyo3::prelude::*;
 
+#[cfg(feature = "cuda")]
+use super::engine::Gpu;
+use super::engine::{Engine, Numbers};
 use crate::arrays::{Lent, Range, disjoint, number, ranges, set_number};
 use crate::error::raise;
 
@@ -67,47 +72,6 @@ impl Tensors {
     }
 }
 
-/// What a group says besides the options of a step.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Numbers {
-    /// Of the rule's parameters as written, in their order.
-    pub(super) values: Vec<f64>,
-    pub(super) total_steps: Option<u64>,
-    pub(super) seed: u64,
-}
-
-/// The optimizer of a rule, and what it was last told.
-#[derive(Debug)]
-pub(super) struct Engine {
-    optimizer: StatelessOptimizer,
-    told: Option<Numbers>,
-    /// Memory of the last step, which was found to be of distinct tensors.
-    known: Vec<Range>,
-}
-
-impl Engine {
-    pub(super) fn new(optimizer: StatelessOptimizer) -> Engine {
-        Engine { optimizer, told: None, known: Vec::new() }
-    }
-
-    /// Tells the optimizer what is new.
-    pub(super) fn take_up(&mut self, numbers: &Numbers) -> Result<(), RuntimeError> {
-        if self.told.as_ref() == Some(numbers) {
-            return Ok(());
-        }
-        self.told = None;
-        let declared = self.optimizer.compiled().parameters();
-        let names: Vec<String> = declared.iter().map(|parameter| parameter.name.clone()).collect();
-        for (name, value) in names.iter().zip(&numbers.values) {
-            self.optimizer.set(name, *value)?;
-        }
-        self.optimizer.set_total_steps(numbers.total_steps);
-        self.optimizer.set_seed(numbers.seed);
-        self.told = Some(numbers.clone());
-        Ok(())
-    }
-}
-
 /// All that a step needs.
 #[derive(Debug)]
 pub(super) struct Work {
@@ -117,10 +81,11 @@ pub(super) struct Work {
     options: StepOptions,
 }
 
-/// Tensors that are at the same moment.
+/// Tensors that are at the same moment, on the same device.
 #[derive(Debug)]
 struct Bucket {
     moment: Moment,
+    gpu: Option<usize>,
     rows: Vec<usize>,
 }
 
@@ -148,13 +113,15 @@ impl Work {
                 || raise(py, "StepError", "the state `step` is no number of steps".to_owned());
             let step = step.ok_or_else(no_step)?;
             let of_row = tensors.uniform(index);
-            if let Some(bucket) = buckets.iter_mut().find(|bucket| bucket.is_at(step, of_row)) {
+            let gpu = row.parameters.gpu();
+            let fits = |bucket: &&mut Bucket| bucket.gpu == gpu && bucket.is_at(step, of_row);
+            if let Some(bucket) = buckets.iter_mut().find(fits) {
                 bucket.rows.push(index);
                 continue;
             }
             let uniform_states = of_row.iter().filter_map(|lent| number(*lent)).collect();
             let moment = Moment { step, uniform_states };
-            buckets.push(Bucket { moment, rows: vec![index] });
+            buckets.push(Bucket { moment, gpu, rows: vec![index] });
         }
         Ok(Work { tensors, buckets, numbers, options })
     }
@@ -164,23 +131,36 @@ impl Work {
         self.buckets.len() > 1
     }
 
-    /// Whether the step would be refused; nothing moves.
-    pub(super) fn check(&self, engine: &mut Engine) -> Result<(), RuntimeError> {
-        engine.take_up(&self.numbers)?;
-        for bucket in &self.buckets {
-            let (optimizer, moment) = (&mut engine.optimizer, &bucket.moment);
-            self.with_lists(bucket, |lists| optimizer.check(&lists, moment, &self.options))?;
-        }
-        Ok(())
+    /// The GPUs that have some of the tensors.
+    #[cfg(feature = "cuda")]
+    pub(super) fn gpus(&self) -> impl Iterator<Item = usize> {
+        self.buckets.iter().filter_map(|bucket| bucket.gpu)
     }
 
-    /// The step. Where it takes several, the later ones may still be refused: that is what `check` is for.
-    pub(super) fn run(&self, engine: &mut Engine) -> Result<(), RuntimeError> {
+    /// Whether the step would happen; nothing moves.
+    pub(super) fn check(&self, engine: &mut Engine) -> Result<StepOutcome, RuntimeError> {
         engine.take_up(&self.numbers)?;
         for bucket in &self.buckets {
+            let done = self.carry_out(engine, bucket, None).map_err(|e| self.told(e, bucket))?;
+            if done == StepOutcome::Skipped {
+                return Ok(StepOutcome::Skipped);
+            }
+        }
+        Ok(StepOutcome::Done)
+    }
+
+    /// The step, of all tensors or of none.
+    pub(super) fn run(&self, engine: &mut Engine) -> Result<StepOutcome, RuntimeError> {
+        engine.take_up(&self.numbers)?;
+        if self.is_mixed() && self.check(engine)? == StepOutcome::Skipped {
+            return Ok(StepOutcome::Skipped);
+        }
+        for bucket in &self.buckets {
             let mut moment = bucket.moment.clone();
-            let optimizer = &mut engine.optimizer;
-            self.with_lists(bucket, |lists| optimizer.step(lists, &mut moment, &self.options))?;
+            let done = self.carry_out(engine, bucket, Some(&mut moment));
+            if done.map_err(|error| self.told(error, bucket))? == StepOutcome::Skipped {
+                return Ok(StepOutcome::Skipped);
+            }
             for row in &bucket.rows {
                 set_number(self.tensors.rows[*row].step, moment.step as f64);
                 for (lent, value) in self.tensors.uniform(*row).iter().zip(&moment.uniform_states) {
@@ -188,7 +168,67 @@ impl Work {
                 }
             }
         }
-        Ok(())
+        Ok(StepOutcome::Done)
+    }
+
+    /// The step of a bucket, which then is at the moment after it; without one, only whether it would happen.
+    fn carry_out(
+        &self,
+        engine: &mut Engine,
+        bucket: &Bucket,
+        after: Option<&mut Moment>,
+    ) -> Result<StepOutcome, RuntimeError> {
+        match bucket.gpu {
+            None => {
+                let optimizer = &mut engine.optimizer;
+                self.with_lists(bucket, |lists| match after {
+                    Some(moment) => optimizer.step(lists, moment, &self.options),
+                    None => optimizer.check(&lists, &bucket.moment, &self.options),
+                })
+            }
+            #[cfg(feature = "cuda")]
+            Some(gpu) => {
+                let Gpu { optimizer, stream, device } = engine.gpu(gpu)?;
+                self.with_device_lists(bucket, device, |lists| match after {
+                    Some(moment) => optimizer.step(stream, lists, moment, &self.options),
+                    None => optimizer.check(stream, &lists, &bucket.moment, &self.options),
+                })
+            }
+            #[cfg(not(feature = "cuda"))]
+            Some(_) => Err(super::engine::WITHOUT_CUDA),
+        }
+    }
+
+    /// The error with the parameter's number among all of the optimizer, in the place of that in the bucket.
+    fn told(&self, error: RuntimeError, bucket: &Bucket) -> RuntimeError {
+        match error {
+            RuntimeError::NonFiniteGradient { tensor, element, value } => {
+                let row = bucket.rows.get(tensor).map(|row| &self.tensors.rows[*row]);
+                let tensor = row.map_or(tensor, |row| row.place.id as usize);
+                RuntimeError::NonFiniteGradient { tensor, element, value }
+            }
+            other => other,
+        }
+    }
+
+    #[cfg(feature = "cuda")]
+    fn with_device_lists<T>(
+        &self,
+        bucket: &Bucket,
+        device: &Device,
+        then: impl FnOnce(CudaLists<'_>) -> T,
+    ) -> T {
+        let rows = || bucket.rows.iter().map(|row| &self.tensors.rows[*row]);
+        // SAFETY: the bucket is of tensors of this device. What goes into the stream comes before all that torch puts
+        // there later, and only then torch gives memory of the tensors to others.
+        let tensor = |lent: Lent| unsafe { lent.device_tensor(device) };
+        let mut parameters: Vec<DeviceTensor> = rows().map(|row| tensor(row.parameters)).collect();
+        let gradients: Vec<DeviceTensor> = rows().map(|row| tensor(row.gradients)).collect();
+        let states = bucket.rows.iter().flat_map(|row| self.tensors.states(*row));
+        let mut states: Vec<DeviceTensor> = states.map(|lent| tensor(*lent)).collect();
+        let places: Vec<TensorPlace> = rows().map(|row| row.place).collect();
+        let (parameters, states) = (&mut parameters[..], &mut states[..]);
+        then(CudaLists { parameters, gradients: &gradients, states, places: &places })
     }
 
     fn with_lists<T>(&self, bucket: &Bucket, then: impl FnOnce(Lists<'_, '_>) -> T) -> T {

@@ -114,7 +114,7 @@ fn wrong_numbers_are_seen(device: &Device, places: &[Place]) {
     assert!(comparison.differing > 100, "a wrong step number was not seen");
 }
 
-/// All lengths up to 67 and two long ones, at multiples of 16 bytes and elsewhere.
+/// All lengths up to 67 and two long ones, at multiples of 16 bytes and elsewhere; whole tensors and parts.
 fn places(scope: Scope) -> Vec<Place> {
     let long: &[usize] = if scope.small { &[1_100] } else { &[4_099, 65_537] };
     let lengths =
@@ -122,7 +122,7 @@ fn places(scope: Scope) -> Vec<Place> {
     let each = lengths.flat_map(|length| [(length, 0), (length, 1 + length as u32 % 3)]);
     let place = |(id, (length, skipped)): (u32, (usize, u32))| Place {
         length,
-        first_element: 0,
+        first_element: [0, 8, 1 << 34][id as usize % 3],
         id: 3 * id + 1,
         skipped,
     };

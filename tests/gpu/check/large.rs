@@ -106,11 +106,11 @@ fn check(device: &Device, case: &Case) {
         .collect();
     let scalars = scalars(lowered);
     let kernel = device.kernel(lowered).unwrap();
-    let places = vec![Place { length, id: 5, state: 0 }];
+    let places = vec![Place { length, id: 5, first_element: 0, state: 0 }];
     let mut launcher = Launcher::new(&kernel, &stream, places).unwrap();
     launcher.put_arguments(&stream, &scalars, SEED, STEP as u32).unwrap();
     let [mut w, g] = [0, 1].map(|owner| view(&owners[owner], 0..length));
-    let row = Row { parameters: &mut w, gradients: &g };
+    let row = Row { parameters: &mut w, gradients: &g, states: &mut [] };
     launcher.launch(&stream, [row].into_iter(), &mut states).unwrap();
     let interpreter = Interpreter::new(lowered.plan.clone());
     for range in &windows {

@@ -69,7 +69,7 @@ const fn check(name: &'static str, most: u64, run: fn(Scope) -> Found) -> Check 
     Check { name, most, run }
 }
 
-const CHECKS: [Check; 16] = [
+const CHECKS: [Check; 17] = [
     check("device", 60, loading::device),
     check("rules", 120, corpus::standard),
     check("types", 90, corpus::types),
@@ -81,6 +81,7 @@ const CHECKS: [Check; 16] = [
     check("streams", 60, steps::streams),
     check("many_tensors", 60, steps::many_tensors),
     check("guards", 60, steps::guards),
+    check("lent_states", 60, steps::lent_states),
     check("non_finite", 60, steps::non_finite),
     check("checkpoints", 60, steps::checkpoints),
     check("large", 120, large::large),

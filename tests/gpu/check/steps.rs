@@ -2,9 +2,12 @@
 
 use nosc_compiler::Rule;
 use nosc_kernels::cuda::{Device, DeviceTensor, Stream};
-use nosc_runtime::{ElementType, FloatVec, Rounding, Settings, StepOptions, StepOutcome, library};
+use nosc_runtime::{
+    ElementType, FloatVec, Rounding, Settings, StepOptions, StepOutcome, TensorPlace, WeightDecay,
+    library,
+};
 use nosc_tests::cuda::{
-    Twins, check_checkpoints, check_non_finite, check_recorded, raw_slice, upload,
+    LentTwins, Twins, check_checkpoints, check_non_finite, check_recorded, raw_slice, upload,
 };
 
 use crate::{Found, Scope};
@@ -186,6 +189,36 @@ pub(crate) fn guards(scope: Scope) -> Found {
     twins.assert_same("a NaN");
     assert!(twins.device.gradient_norm().unwrap().unwrap().is_nan());
     Found::Counted(format!("{} steps, norms of {long} elements to the bit", cases.len() + 1))
+}
+
+/// States that others keep: parts of tensors, memory and streams that change, weight decay.
+pub(crate) fn lent_states(scope: Scope) -> Found {
+    let length = if scope.small { 5_003 } else { 3_000_001 };
+    let (lengths, types) = ([length, 0, 777, 9], [F32, F32, F32, (ElementType::Bf16, F32.1)]);
+    let place = |id, first_element| TensorPlace { id, first_element };
+    let places = [place(3, 0), place(0, 4), place(3, 1 << 34), place(9, 64)];
+    let plain = StepOptions::new(0.05);
+    let cases = [
+        plain,
+        StepOptions { weight_decay: WeightDecay::L2(0.125), maximize: true, ..plain },
+        StepOptions { clip_norm: Some(0.5), maximize: true, loss_scale: 8.0, ..plain },
+        StepOptions { weight_decay: WeightDecay::Decoupled(0.125), ..plain },
+    ];
+    let settings = Settings { rounding: Rounding::Stochastic, ..settings() };
+    let names = if scope.small { &["t6_17"][..] } else { &["t6_17", "adamw"] };
+    for name in names {
+        let mut twins = LentTwins::of(&standard(name), &types, &lengths, &places, &settings);
+        for options in &cases {
+            twins.step(options);
+            twins.move_away();
+            let stream = new_stream();
+            stream.wait_for(&twins.stream).unwrap();
+            twins.stream = stream;
+            twins.assert_same(&format!("{name}, {options:?}"));
+        }
+    }
+    let steps = names.len() * cases.len();
+    Found::Counted(format!("{steps} steps of {length} elements and parts of others"))
 }
 
 /// Gradients that are not finite: passed on, skipped, or refused with the same words.

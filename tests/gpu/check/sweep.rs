@@ -71,7 +71,7 @@ fn times(
         .collect::<Result<_, _>>()?;
     let mut state = 0;
     let place = |(id, (length, padded)): (u32, (&usize, &usize))| {
-        let place = Place { length: *length, id, state };
+        let place = Place { length: *length, id, first_element: 0, state };
         state += padded;
         place
     };
@@ -97,7 +97,11 @@ fn times(
                 let start = Instant::now();
                 for _ in 0..count {
                     let rows = parameters.iter_mut().zip(&gradients);
-                    let rows = rows.map(|(parameters, gradients)| Row { parameters, gradients });
+                    let rows = rows.map(|(parameters, gradients)| Row {
+                        parameters,
+                        gradients,
+                        states: &mut [],
+                    });
                     launcher.launch(stream, rows, &mut states)?;
                 }
                 stream.synchronize()?;

@@ -21,6 +21,12 @@ pub fn raw_slice(device: &Device, owner: &DeviceTensor, range: Range<usize>) -> 
     unsafe { DeviceTensor::from_raw(device, address, of, length) }
 }
 
+/// A stream that another library made, by the address of its handle. Tests keep it for longer.
+pub fn raw_stream(device: &Device, handle: usize) -> Stream {
+    // SAFETY: tests pass a stream of the primary context, and keep it.
+    unsafe { device.borrowed_stream(std::ptr::with_exposed_provenance_mut(handle)) }
+}
+
 /// Puts a recording into a stream, and waits for it.
 pub fn launch(graph: &Graph, stream: &Stream) {
     // SAFETY: what was recorded is kept by the test until it has happened, which is waited for here.

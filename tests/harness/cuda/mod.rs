@@ -12,6 +12,7 @@
 
 mod borrowed;
 mod job;
+mod lent;
 mod nvrtc;
 mod on_device;
 mod program;
@@ -19,8 +20,9 @@ mod scenarios;
 mod twins;
 pub mod emulator;
 
-pub use borrowed::{launch, raw_slice, raw_tensor};
+pub use borrowed::{launch, raw_slice, raw_stream, raw_tensor};
 pub use job::{Job, Launch, Place};
+pub use lent::LentTwins;
 pub use nvrtc::nvrtc;
 pub use on_device::compare_on_device;
 pub use program::{Comparison, Program, Sanitizer, cpp_compiler};

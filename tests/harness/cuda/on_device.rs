@@ -73,10 +73,8 @@ struct Sides {
 
 impl Job<'_> {
     /// Carries the job out on a device, and compares all arrays after each step with the interpreter's, what lies
-    /// around them included. Of its launch only the chunks matter, and its places have to be whole tensors.
-    /// `None` if the rule refuses its first step.
+    /// around them included. Of its launch only the chunks matter. `None` if the rule refuses its first step.
     pub fn on_device(&self, kernel: &Arc<CudaKernel>, stream: &Stream) -> Option<Comparison> {
-        assert!(self.places.iter().all(|place| place.first_element == 0), "parts of tensors");
         let (starts, scalars) = self.scalars()?;
         let mut arrays: Vec<Arrays> =
             (0..).zip(&self.places).map(|(t, place)| self.start(t, place, &starts)).collect();
@@ -84,6 +82,7 @@ impl Job<'_> {
         let at = |(place, (state, _)): (&super::job::Place, &(usize, usize))| Place {
             length: place.length,
             id: place.id,
+            first_element: place.first_element,
             state: *state,
         };
         let no_states = vec![(0, 0); self.places.len()];
@@ -104,7 +103,8 @@ impl Job<'_> {
             let number = *step as u32 + u32::from(self.wrong_step);
             launcher.put_arguments(stream, scalars, SEED, number).unwrap();
             let rows = parameters.iter_mut().zip(&gradients);
-            let rows = rows.map(|(parameters, gradients)| Row { parameters, gradients });
+            let rows =
+                rows.map(|(parameters, gradients)| Row { parameters, gradients, states: &mut [] });
             launcher.launch(stream, rows, &mut sides.states_there).unwrap();
             // Meanwhile here.
             for ((place, arrays), gradients) in self.places.iter().zip(&mut arrays).zip(&moved_by) {

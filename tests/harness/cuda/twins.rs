@@ -148,11 +148,12 @@ pub fn upload(stream: &Stream, arrays: &[FloatVec]) -> Vec<DeviceTensor> {
     arrays.iter().map(up).collect()
 }
 
-fn numbers(tensor: u32, step: u64, length: usize, of: ElementType) -> FloatVec {
+/// Numbers of a tensor at a step.
+pub(super) fn numbers(tensor: u32, step: u64, length: usize, of: ElementType) -> FloatVec {
     typed(of, gradients(tensor, step, length).into_iter())
 }
 
-fn assert_same_numbers(found: &FloatVec, wanted: &FloatVec, what: &str) {
+pub(super) fn assert_same_numbers(found: &FloatVec, wanted: &FloatVec, what: &str) {
     assert_eq!(found.element_type(), wanted.element_type(), "{what}");
     assert_eq!(found.len(), wanted.len(), "{what}");
     let word = |x: f64| (!x.is_nan()).then(|| x.to_bits());

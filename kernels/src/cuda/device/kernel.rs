@@ -5,7 +5,7 @@ use super::driver::{Function, FunctionAttribute};
 use super::loading::{Loaded, Origin, load, load_intermediate};
 use crate::cuda::{CudaError, CudaSource, source};
 use crate::kernel::Demands;
-use crate::plan::Instruction;
+use crate::plan::{Instruction, Word};
 use crate::scalars::Scalar;
 use crate::{Edges, LoweredRule};
 
@@ -19,6 +19,7 @@ pub struct CudaKernel {
     pub(super) guard_scale: Option<usize>,
     /// Whether it reads seed and step number.
     pub(super) draws: bool,
+    draws_by_element: bool,
     symbol: String,
     edges: Edges,
     origin: Origin,
@@ -73,12 +74,17 @@ impl CudaKernel {
     ) -> Result<CudaKernel, CudaError> {
         let Loaded { module, origin, is_machine_code } = loaded;
         let outputs = lowered.scalars.outputs();
+        let reads = |is_it: fn(Word) -> bool| {
+            let mut instructions = lowered.plan.instructions.iter();
+            instructions.any(|i| matches!(i, Instruction::Word(word) if is_it(*word)))
+        };
         Ok(CudaKernel {
             device: device.clone(),
             function: module.function(&source.symbol)?,
             demands: Demands::of(&lowered.plan),
             guard_scale: outputs.iter().position(|scalar| *scalar == Scalar::GuardScale),
-            draws: lowered.plan.instructions.iter().any(|i| matches!(i, Instruction::Word(_))),
+            draws: reads(|_| true),
+            draws_by_element: reads(|word| matches!(word, Word::BlockLow | Word::BlockHigh)),
             symbol: source.symbol,
             edges: lowered.edges,
             origin: *origin,
@@ -94,6 +100,11 @@ impl CudaKernel {
     /// Types of the arrays, and what happens to elements on the way.
     pub fn edges(&self) -> Edges {
         self.edges
+    }
+
+    /// Whether it draws for each element, so that it matters where a part stands in its tensor.
+    pub fn draws_by_element(&self) -> bool {
+        self.draws_by_element
     }
 
     /// Where its code came from.

@@ -10,6 +10,7 @@ use super::auxiliary::Auxiliary;
 use super::driver::{Buffer, Stream, upload};
 use super::table::Table;
 use super::{CudaKernel, DeviceTensor};
+use crate::ElementType;
 use crate::cuda::CudaError;
 use crate::cuda::abi::{self, CHUNK_ELEMENTS, THREADS, WORDS, tensor_bytes};
 
@@ -20,7 +21,9 @@ pub struct Place {
     pub length: usize,
     /// Which tensor it is, for random draws.
     pub id: u32,
-    /// Index of its first element in the arrays of the states; a multiple of 4.
+    /// Index of the first of these elements in the whole tensor, for random draws; a multiple of 4.
+    pub first_element: u64,
+    /// Index of the first of these elements in arrays of states that tensors share; a multiple of 4.
     pub state: usize,
 }
 
@@ -31,6 +34,8 @@ pub struct Row<'a> {
     pub parameters: &'a mut DeviceTensor,
     /// `g`.
     pub gradients: &'a DeviceTensor,
+    /// An array of its own for each state slot, in order; none if the arrays of the launch have its states.
+    pub states: &'a mut [DeviceTensor],
 }
 
 /// Memory on the device that launches of a kernel over some tensors need.
@@ -83,6 +88,11 @@ impl Launcher {
         }
         if let Some(place) = places.iter().find(|place| !place.state.is_multiple_of(4)) {
             let message = format!("states from element {}, expected a multiple of 4", place.state);
+            return Err(CudaError::Call(message));
+        }
+        if let Some(place) = places.iter().find(|place| !place.first_element.is_multiple_of(4)) {
+            let first = place.first_element;
+            let message = format!("a part from element {first}, expected a multiple of 4");
             return Err(CudaError::Call(message));
         }
         let lengths: Vec<u64> = places.iter().map(|place| place.length as u64).collect();
@@ -159,7 +169,7 @@ impl Launcher {
     }
 
     /// Puts a step of all tensors into the stream. `states` are the arrays of all state slots, in order, in each of
-    /// which a tensor has the elements from its place on.
+    /// which a tensor whose row has none has the elements from its place on.
     ///
     /// Nothing of the host is read after this returns, and nothing waits.
     ///
@@ -215,10 +225,6 @@ fn fill<'a>(
     table: &mut Vec<u8>,
 ) -> Result<(), CudaError> {
     let (demands, ordinal) = (kernel.demands, kernel.device.ordinal());
-    if states.len() != usize::from(demands.states) {
-        let message = format!("the kernel takes {} states, found {}", demands.states, states.len());
-        return Err(CudaError::Call(message));
-    }
     let fits = |array: &DeviceTensor, what: &str, expected, length: usize| {
         if array.ordinal() != ordinal {
             let found = array.ordinal();
@@ -238,23 +244,27 @@ fn fill<'a>(
         }
         Ok(())
     };
-    let longest = places.iter().map(|place| place.state.saturating_add(place.length)).max();
-    for state in states {
-        fits(state, "states", crate::ElementType::F32, longest.unwrap_or(0))?;
-    }
-    let (mut count, mut addresses) = (0, vec![0; states.len()]);
+    let (mut count, mut addresses) = (0, Vec::with_capacity(usize::from(demands.states)));
     for (place, row) in places.iter().zip(rows) {
-        let Row { parameters, gradients } = row;
+        let Row { parameters, gradients, states: own } = row;
         fits(parameters, "parameters", demands.parameter, place.length)?;
         fits(gradients, "gradients", demands.gradient, place.length)?;
-        for (address, state) in addresses.iter_mut().zip(states) {
-            *address = state.address() + 4 * place.state as u64;
+        let (states, start) = if own.is_empty() { (states, place.state) } else { (&*own, 0) };
+        if states.len() != usize::from(demands.states) {
+            let (expected, found) = (demands.states, states.len());
+            let message = format!("the kernel takes {expected} states, found {found}");
+            return Err(CudaError::Call(message));
+        }
+        addresses.clear();
+        for state in states {
+            fits(state, "states", ElementType::F32, start.saturating_add(place.length))?;
+            addresses.push(state.address() + 4 * start as u64);
         }
         let row = abi::Tensor {
             parameters: parameters.address(),
             gradients: gradients.address(),
             length: place.length as u64,
-            first_element: 0,
+            first_element: place.first_element,
             id: place.id,
         };
         row.write(&addresses, table);

@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::Device;
-use super::driver::{Buffer, Stream, copy, download, upload};
+use super::driver::{Buffer, Stream, copy, download, fill, upload};
 use crate::cuda::CudaError;
 use crate::floats::Floats;
 use crate::{ElementType, FloatVec};
@@ -168,12 +168,11 @@ impl DeviceTensor {
         Ok(FloatVec::from_le_bytes(self.element_type, &bytes))
     }
 
-    /// Sets neighbouring elements to one value, after what is in the stream before. Only for tensors of f32 that
-    /// have memory of their own.
+    /// Sets neighbouring elements to one value, after what is in the stream before. Only for tensors of f32.
     ///
     /// # Errors
     ///
-    /// [`CudaError::Call`] for another tensor, or elements that it does not have.
+    /// [`CudaError::Call`] for another tensor, elements that it does not have, or a stream of another device.
     pub fn fill(
         &mut self,
         stream: &Stream,
@@ -181,12 +180,13 @@ impl DeviceTensor {
         first: usize,
         length: usize,
     ) -> Result<(), CudaError> {
-        match &self.memory {
-            Memory::Owned(buffer) if self.element_type == ElementType::F32 => {
-                buffer.fill(stream, value.to_bits(), first, length)
-            }
-            _ => Err(CudaError::Call("only owned tensors of f32 are filled".to_owned())),
+        self.check(stream, ElementType::F32, self.length)?;
+        if first.checked_add(length).is_none_or(|end| end > self.length) {
+            let message = format!("{length} elements from {first} of a tensor of {}", self.length);
+            return Err(CudaError::Call(message));
         }
+        // SAFETY: elements that the tensor has, on the stream's device.
+        unsafe { fill(stream, self.address() + 4 * first as u64, value.to_bits(), length) }
     }
 
     fn check(

@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::arrays::Arrays;
-use super::expression::{c_type, expression, float_bits, literal};
+use crate::c::expression::{
+    Dialect, c_type, expression, float_bits, is_constant, literal, own_name,
+};
 use crate::plan::{Instruction, Plan, Rate, Type, Value, Word, Written, rates, types};
 
 /// A plan with what is known of its values.
@@ -95,8 +97,7 @@ impl<'a> Functions<'a> {
     fn fields(&self, name: &str, rate: Rate) -> String {
         let mut out = format!("struct {name} {{\n");
         for value in self.leaving_at(rate) {
-            out +=
-                &format!("    {} {};\n", c_type(self.types[value.index()]), self.own_name(value));
+            out += &format!("    {} {};\n", self.c_type(value.index()), self.own_name(value));
         }
         out + "};\n\n"
     }
@@ -107,7 +108,7 @@ impl<'a> Functions<'a> {
         for (index, instruction) in self.plan.instructions.iter().enumerate() {
             if self.rates[index] == rate && !is_constant(instruction) {
                 let value = Value(index as u32);
-                let (kind, name) = (c_type(self.types[index]), self.own_name(value));
+                let (kind, name) = (self.c_type(index), self.own_name(value));
                 let computed = self.computed(instruction, rate);
                 out += &format!("    const {kind} {name} = {computed};\n");
             }
@@ -133,7 +134,7 @@ impl<'a> Functions<'a> {
         for value in used {
             let instruction = &self.plan.instructions[value.index()];
             if let (Instruction::Float(bits), None) = (instruction, literal(instruction)) {
-                let (bits, number) = float_bits(*bits);
+                let (bits, number) = float_bits(Dialect::Cuda, *bits);
                 out += &format!("    const float {} = {bits}; // {number}\n", self.own_name(value));
             }
         }
@@ -142,7 +143,7 @@ impl<'a> Functions<'a> {
 
     fn computed(&self, instruction: &Instruction, rate: Rate) -> String {
         let name = |value| self.name(value, rate);
-        if let Some(text) = expression(instruction, &name) {
+        if let Some(text) = expression(Dialect::Cuda, instruction, &name) {
             return text;
         }
         match *instruction {
@@ -188,30 +189,13 @@ impl<'a> Functions<'a> {
         }
     }
 
-    /// How a value is called where it is made.
     fn own_name(&self, value: Value) -> String {
-        let instruction = &self.plan.instructions[value.index()];
-        match instruction {
-            Instruction::Load(array) => array.to_string(),
-            Instruction::Scalar(number) => format!("c{number}"),
-            Instruction::Word(word) => match word {
-                Word::KeyLow => "key_low",
-                Word::KeyHigh => "key_high",
-                Word::Step => "step",
-                Word::BlockLow => "block_low",
-                Word::BlockHigh => "block_high",
-            }
-            .to_owned(),
-            Instruction::Float(_) | Instruction::Integer(_) => {
-                literal(instruction).unwrap_or_else(|| format!("k{}", value.0))
-            }
-            _ => format!("v{}", value.0),
-        }
+        own_name(self.plan, value)
     }
-}
 
-fn is_constant(instruction: &Instruction) -> bool {
-    matches!(instruction, Instruction::Float(_) | Instruction::Integer(_))
+    fn c_type(&self, index: usize) -> &'static str {
+        c_type(Dialect::Cuda, self.types[index])
+    }
 }
 
 /// `lane` is a constant wherever this is called, so that nothing is left of it.

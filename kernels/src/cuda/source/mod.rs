@@ -11,7 +11,6 @@
 //! [interpreter](crate::interpreter), any NaN standing for any other: `tests/suite/cuda.rs` holds that.
 
 mod arrays;
-mod expression;
 mod functions;
 #[cfg(test)]
 mod tests;

@@ -56,14 +56,8 @@ impl Buffer {
         if end.is_none_or(|end| end > self.bytes) {
             return Err(CudaError::Call("a fill beyond its memory".to_owned()));
         }
-        if words == 0 {
-            return Ok(());
-        }
-        let _current = self.context.bind()?;
-        let address = self.address + 4 * first as u64;
-        // SAFETY: the words are inside the memory, and the stream is alive.
-        let status = unsafe { sys::cuMemsetD32Async(address, word, words, stream.raw()) };
-        status.result().map_err(|error| failure("cuMemsetD32Async", error))
+        // SAFETY: the words are inside the memory.
+        unsafe { fill(stream, self.address + 4 * first as u64, word, words) }
     }
 }
 
@@ -76,6 +70,26 @@ impl Drop for Buffer {
             let _ = unsafe { result::free_sync(self.address) };
         }
     }
+}
+
+/// Writes 32-bit words of one value, after what is in the stream before. Nothing waits.
+///
+/// # Safety
+///
+/// As many words are allocated at `to`, a multiple of 4, on the device of the stream, and stay until this has happened.
+pub(in crate::cuda::device) unsafe fn fill(
+    stream: &Stream,
+    to: u64,
+    word: u32,
+    words: usize,
+) -> Result<(), CudaError> {
+    if words == 0 {
+        return Ok(());
+    }
+    let _current = stream.context.bind()?;
+    // SAFETY: the caller answers for the memory, and the stream is alive.
+    let status = unsafe { sys::cuMemsetD32Async(to, word, words, stream.raw()) };
+    status.result().map_err(|error| failure("cuMemsetD32Async", error))
 }
 
 /// Copies bytes to device memory, and waits until they are there.

@@ -24,7 +24,7 @@ use cudarc::driver::{CudaContext, CudaStream};
 use crate::cuda::{Architecture, CudaError};
 
 use library::start;
-pub(super) use memory::{Buffer, copy, download, upload};
+pub(super) use memory::{Buffer, copy, download, fill, upload};
 pub(super) use module::{Function, LoadError, Module};
 pub(super) use sys::CUfunction_attribute as FunctionAttribute;
 
