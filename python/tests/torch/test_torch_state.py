@@ -278,3 +278,56 @@ def test_states_set_by_hand_are_taken_as_they_are():
     w.grad = torch.zeros(4)
     optimizer.step()
     assert same(w.detach(), start - 2.0) and float(optimizer.state[w]["step"]) == 4.0
+
+
+def test_names_of_parameters_come_and_go_between_states():
+    def make(named, module=nosc.torch):
+        model = torch.nn.Linear(3, 2)
+        with torch.no_grad():
+            for p in model.parameters():
+                p.fill_(0.5)
+        return module.Adam(model.named_parameters() if named else model.parameters())
+
+    for saved_named in (True, False):
+        for own_named in (True, False):
+            first, second = make(saved_named), make(own_named)
+            descend(first, 2)
+            second.load_state_dict(through_a_file(first.state_dict()))
+            assert same_states(first, second)
+            descend(second, 1)
+            theirs = make(own_named, torch.optim)
+            theirs.load_state_dict(make(saved_named, torch.optim).state_dict())
+            assert second.param_groups[0].get("param_names") == theirs.param_groups[0].get("param_names")
+
+
+def test_groups_with_rules_of_their_own_are_saved():
+    def make():
+        return nosc.torch.Optimizer(
+            [{"params": [parameter(3)], "rule": "m * 2"}, {"params": [parameter(4, seed=1)]}], EVERYTHING, total_steps=TOTAL
+        )
+
+    whole, first, second = make(), make(), make()
+    wanted = descend(whole, 5)
+    moved = descend(first, 3)
+    second.load_state_dict(through_a_file(first.state_dict()))
+    with torch.no_grad():
+        for p, value in zip((p for g in second.param_groups for p in g["params"]), moved, strict=True):
+            p.copy_(value)
+    assert all(same(a, b) for a, b in zip(descend(second, 2, 3), wanted, strict=True))
+
+
+def test_an_optimizer_is_printed_with_its_options():
+    text = repr(nosc.torch.Optimizer([parameter(3)], "{ param slope = 2; update = slope * g }", lr=0.25))
+    assert "slope: 2.0" in text and "lr: 0.25" in text and "Parameter Group 0" in text
+
+
+def test_the_default_type_of_tensors_changes_no_state():
+    wanted = descend(nosc.torch.NAdam([parameter(3)]), 2)
+    torch.set_default_dtype(torch.float64)
+    try:
+        optimizer = nosc.torch.NAdam([parameter(3)])
+        found = descend(optimizer, 2)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert same(found[0], wanted[0])
+    assert {s.dtype for name, s in states(optimizer)[0].items() if s.dim()} == {torch.float32}
