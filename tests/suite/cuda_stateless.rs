@@ -80,6 +80,10 @@ fn parts_of_tensors_draw_as_the_whole_does() {
             let mut twins = LentTwins::of(&rule, &[F32; 5], &lengths, &places, &settings());
             twins.steps(3);
             twins.assert_same(&rule.name);
+            // Other tensors of the same lengths.
+            twins.places = vec![place(8, 64); 5];
+            twins.steps(1);
+            twins.assert_same(&format!("{}, other places", rule.name));
         }
         let bf16 = [(ElementType::Bf16, ElementType::F32); 5];
         let settings = Settings { rounding: Rounding::Stochastic, ..settings() };
