@@ -70,8 +70,8 @@ RULES = {
     " state s = s1 * s + g; update = s * m_hat + w_before + memory * w + count * m }",
     "_7": "{ param lr = 3; param group = 0.1; param scale = 0.2; update = lr * g + group * w + scale * m }",
     "deep": "{ let a0 = g\n"
-    + "".join(f"let a{i} = -tanh({i / 300} * w - a{i - 1} * (1 - ld^{i}.5))\n" for i in range(1, 301))
-    + "update = a300 }",
+    + "".join(f"let a{i} = -tanh({i / 150} * w - a{i - 1} * (1 - ld^{i}.5))\n" for i in range(1, 151))
+    + "update = a150 }",
     "step": "0.3 * g + 0.1 * m",
     "jax": "0.2 * g",
     "torch": "0.1 * g",
