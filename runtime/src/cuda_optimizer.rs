@@ -348,7 +348,7 @@ impl CudaOptimizer {
 
     fn advance(&mut self, uniform_states: Vec<f64>) {
         self.host.progress.uniform_states = uniform_states;
-        self.host.progress.step += 1;
+        self.host.progress.step = self.host.progress.step.saturating_add(1);
     }
 
     /// Steps done, or put into the stream.

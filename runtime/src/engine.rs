@@ -99,7 +99,7 @@ impl Engine {
             self.host.progress.uniform_states.clone_from(&scalars.states);
         }
         self.norm = norm.map(|norm| norm / options.loss_scale).or(self.norm);
-        self.host.progress.step += 1;
+        self.host.progress.step = self.host.progress.step.saturating_add(1);
         Ok(StepOutcome::Done)
     }
 

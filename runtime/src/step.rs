@@ -106,7 +106,7 @@ impl Calls<'_> {
         let key = key(seed, place.id);
         let uniforms = Uniforms { scalars: &self.scalars[variant].scalars, key, step };
         let Chunk { parameters, gradients, .. } = chunk;
-        let first_element = place.first_element + chunk.first_element;
+        let first_element = place.first_element.wrapping_add(chunk.first_element);
         let mut elements = Elements { parameters, gradients, states, first_element };
         let variant = &self.variants[variant];
         if !first_element.is_multiple_of(4) {
@@ -232,7 +232,7 @@ fn unaligned(
         states.iter_mut().map(|state| std::mem::take(state).split_at_mut(count).1).collect();
     let length = gradients.len();
     let (parameters, gradients) = (parameters.split_at(count).1, gradients.part(count..length));
-    let first_element = first_element + count as u64;
+    let first_element = first_element.wrapping_add(count as u64);
     let states = &mut rest[..];
     variant.kernel().run(&mut Elements { parameters, gradients, states, first_element }, uniforms)
 }

@@ -17,7 +17,11 @@ import subprocess
 import sys
 import tempfile
 
-import numpy as np
+try:
+    import numpy as np
+except ImportError:
+    print(f"{'*' * 80}\nSKIPPED: NumPy is not installed, so no export in Python is run.\n{'*' * 80}")
+    sys.exit(0)
 
 SHAPES = [(), (0,), (7, 3), (64,)]
 STEPS = 20
@@ -26,7 +30,7 @@ LEARNING_RATE = 0.05
 
 # Largest difference from nosc, as a share of max(1, |w|). Torch computes scalars in float64 and differs in the last
 # digits of its functions; JAX computes scalars that depend on the step in float32 and may fuse operations.
-TOLERANCE = {"torch": 5e-6, "jax": 5e-6}
+TOLERANCE = {"torch": 2e-6, "jax": 5e-6}
 # RAdam's scalars subtract numbers near 2000 from each other, in float32 under JAX.
 LOOSER = {("jax", "radam"): 2e-4}
 
@@ -70,8 +74,8 @@ RULES = {
     " state s = s1 * s + g; update = s * m_hat + w_before + memory * w + count * m }",
     "_7": "{ param lr = 3; param group = 0.1; param scale = 0.2; update = lr * g + group * w + scale * m }",
     "deep": "{ let a0 = g\n"
-    + "".join(f"let a{i} = -tanh({i / 300} * w - a{i - 1} * (1 - ld^{i}.5))\n" for i in range(1, 301))
-    + "update = a300 }",
+    + "".join(f"let a{i} = -tanh({i / 150} * w - a{i - 1} * (1 - ld^{i}.5))\n" for i in range(1, 151))
+    + "update = a150 }",
     "step": "0.3 * g + 0.1 * m",
     "jax": "0.2 * g",
     "torch": "0.1 * g",
