@@ -253,13 +253,22 @@ class Optimizer(torch.optim.Optimizer):
             known = self._steppers[text] = stepper, tuple(rule.parameters)
         return known
 
-    @torch._disable_dynamo  # type: ignore[attr-defined]
-    @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Moves all parameters that have gradients by one step; returns what `closure` returns.
 
         All groups move or none does: what a step refuses it refuses before anything changes.
         """
+        # Dynamo has nothing to trace here; what keeps it out takes some microseconds.
+        if torch.compiler.is_compiling():
+            return self._step_untraced(closure)
+        return self._step(closure)
+
+    @torch._disable_dynamo  # type: ignore[attr-defined]
+    def _step_untraced(self, closure: Callable[[], Any] | None) -> Any:
+        return self._step(closure)
+
+    @torch.no_grad()
+    def _step(self, closure: Callable[[], Any] | None) -> Any:
         loss = None
         if closure is not None:
             with torch.enable_grad():

@@ -110,6 +110,19 @@ impl Array {
         if !self.is_dense() {
             return Err(Refused::Gaps);
         }
+        self.check_alignment(element)
+    }
+
+    /// The same for an array in the order of one that was checked.
+    pub(crate) fn check_as(&self, other: &Array) -> Result<ElementType, Refused> {
+        let element = self.element_type()?;
+        if !self.is_ordered_as(other) {
+            return Err(Refused::Gaps);
+        }
+        if self.len() == 0 { Ok(element) } else { self.check_alignment(element) }
+    }
+
+    fn check_alignment(&self, element: ElementType) -> Result<ElementType, Refused> {
         if self.address == 0 || !self.address.is_multiple_of(element.bytes()) {
             return Err(Refused::Alignment);
         }

@@ -8,7 +8,7 @@ use nosc_runtime::{ElementType, Floats, FloatsMut, bf16, f16};
 
 use super::array::{Array, CPU, CUDA, Refused};
 
-/// An array that passed [`Array::check`], in the memory of the processor or of a GPU that CUDA finds.
+/// An array that passed [`Array::check`] or [`Array::check_as`], in the memory of the processor or of a GPU that CUDA finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Lent {
     address: usize,
@@ -21,7 +21,15 @@ pub(crate) struct Lent {
 impl Lent {
     /// Checks the array.
     pub(crate) fn new(array: &Array) -> Result<Lent, Refused> {
-        let element = array.check()?;
+        Lent::of(array, array.check()?)
+    }
+
+    /// Checks an array that is to be in the order of one that was checked.
+    pub(crate) fn like(array: &Array, other: &Array) -> Result<Lent, Refused> {
+        Lent::of(array, array.check_as(other)?)
+    }
+
+    fn of(array: &Array, element: ElementType) -> Result<Lent, Refused> {
         let gpu = match array.device {
             (CPU, _) => None,
             (CUDA, number) => Some(usize::try_from(number).map_err(|_| Refused::Device)?),

@@ -133,9 +133,8 @@ impl<'a, 'py> Gathering<'a, 'py> {
             && self.is_ordinary(&gradient)
             && let Ok(parameters) = self.describe(&parameter)
             && let Ok(gradients) = self.describe(&gradient)
-            && parameters.is_ordered_as(&gradients)
             && parameters.check().is_ok()
-            && gradients.element_type().is_ok()
+            && gradients.check_as(&parameters).is_ok()
             && parameters.device == gradients.device
             && !gradients.is_complex()
         {
@@ -217,7 +216,8 @@ impl<'a, 'py> Gathering<'a, 'py> {
             self.tensors.uniform.push(found);
         }
         let step = self.state_of(pair, state, intern!(py, "step"), true)?;
-        let [parameters, gradients] = [&pair.parameters, &pair.gradients].map(Lent::new);
+        let parameters = Lent::like(&pair.parameters, &pair.parameters);
+        let gradients = Lent::like(&pair.gradients, &pair.parameters);
         let unfit = |error| raise(py, "StepError", format!("a tensor: {error}"));
         let (parameters, gradients) = (parameters.map_err(unfit)?, gradients.map_err(unfit)?);
         self.tensors.rows.push(Row { parameters, gradients, place: pair.place, step });
@@ -255,13 +255,11 @@ impl<'a, 'py> Gathering<'a, 'py> {
 
 /// The state as memory, if it is one of f32 in the order of its parameter, or one number of f64.
 fn fitting(state: &Array, parameters: &Array, uniform: bool) -> Option<Lent> {
-    let lent = Lent::new(state).ok()?;
+    let lent = if uniform { Lent::new(state) } else { Lent::like(state, parameters) }.ok()?;
     let fits = if uniform {
         lent.element_type() == ElementType::F64 && lent.len() == 1 && lent.gpu().is_none()
     } else {
-        lent.element_type() == ElementType::F32
-            && state.is_ordered_as(parameters)
-            && state.device == parameters.device
+        lent.element_type() == ElementType::F32 && state.device == parameters.device
     };
     fits.then_some(lent)
 }
