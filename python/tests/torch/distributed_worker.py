@@ -11,6 +11,7 @@ import torch
 import torch.distributed as dist
 from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict, set_optimizer_state_dict
 from torch.distributed.fsdp import fully_shard
+from torch.distributed.optim import ZeroRedundancyOptimizer
 from torch.nn.parallel import DistributedDataParallel
 
 import nosc.torch
@@ -24,10 +25,10 @@ RULES = {
 }
 
 
-def model(dtype=torch.float32):
-    """A net whose dimensions two processes do not share evenly."""
+def model():
+    """A net whose dimensions two processes do not share evenly: of the last layer one has nothing."""
     torch.manual_seed(0)
-    return torch.nn.Sequential(torch.nn.Linear(5, 7), torch.nn.Tanh(), torch.nn.Linear(7, 3)).to(dtype)
+    return torch.nn.Sequential(torch.nn.Linear(5, 7), torch.nn.Tanh(), torch.nn.Linear(7, 1))
 
 
 def train(net, optimizer, rank, steps, first=0):
@@ -52,11 +53,19 @@ def set_gradients(params, step):
 def data_parallel(rank):
     found = {}
     for name, make in RULES.items():
-        net = DistributedDataParallel(model())
+        net = DistributedDataParallel(model(), gradient_as_bucket_view=True)
         optimizer = make(net.parameters())
         train(net, optimizer, rank, 5)
         found[name] = [p.detach().clone() for p in net.parameters()]
     return found
+
+
+def redundancy_free(rank):
+    """States that each process keeps for a part of the parameters."""
+    net = DistributedDataParallel(model())
+    optimizer = ZeroRedundancyOptimizer(net.parameters(), nosc.torch.Adam, lr=0.05)
+    train(net, optimizer, rank, 5)
+    return [p.detach().clone() for p in net.parameters()], len(optimizer.optim.state)
 
 
 def sharded(mesh):
@@ -117,6 +126,7 @@ def main():
     mesh = dist.device_mesh.init_device_mesh("cpu", (RANKS,))
     found = {
         "data parallel": data_parallel(rank),
+        "redundancy-free": redundancy_free(rank),
         "sharded": sharded(mesh),
         "sharded training": sharded_training(mesh, rank),
         "by columns": by_columns(mesh),

@@ -74,6 +74,13 @@ def test_sharded_training_is_that_of_one_process(found, alone):
         close(each["sharded training"], [p.detach() for p in net.parameters()], rtol=1e-3, atol=1e-5)
 
 
+def test_states_without_redundancy_are_those_of_whole_ones(found):
+    for each in found:
+        params, count = each["redundancy-free"]
+        assert 0 < count < len(params)
+        assert all(same(x, y) for x, y in zip(params, each["data parallel"]["adam"], strict=True))
+
+
 def test_parts_of_columns_move_unless_the_rule_draws(found):
     for each in found:
         moved, refused = each["by columns"]

@@ -151,3 +151,18 @@ def test_a_total_that_was_taken_away_is_missed_by_the_step():
     w.grad = torch.ones(2)
     with pytest.raises(nosc.MissingTotalSteps):
         optimizer.step()
+
+
+def test_what_makes_sense_for_a_parameter_of_a_rule_is_not_known():
+    for options in ({"eps": -1.0}, {"eps": 0.0}):
+        assert nosc.torch.Adam([parameter(2)], **options).param_groups[0]["eps"] == options["eps"]
+        if options["eps"] < 0:
+            with pytest.raises(ValueError, match="Invalid epsilon"):
+                torch.optim.Adam([parameter(2)], **options)
+
+
+def test_keys_of_a_group_that_nothing_reads_stay_as_in_torch():
+    for module in (nosc.torch, torch.optim):
+        optimizer = module.Adam([{"params": [parameter(2)], "note": "embeddings"}])
+        assert optimizer.param_groups[0]["note"] == "embeddings"
+        assert optimizer.state_dict()["param_groups"][0]["note"] == "embeddings"
