@@ -145,23 +145,27 @@ impl PyOptimizer {
 
     /// A copy of a state: the slot by its name, the array by its number, as an `array.array` of "f".
     fn state<'py>(&self, py: Python<'py>, slot: &str, array: usize) -> PyResult<Bound<'py, PyAny>> {
-        let optimizer = py.detach(|| self.lock().clone());
-        let slots = optimizer.compiled().slots();
-        let mut names =
-            slots.iter().filter(|known| !known.uniform).map(|known| known.name.as_str());
-        let Some(place) = names.clone().position(|name| name == slot) else {
-            let known = names.by_ref().collect::<Vec<_>>().join(", ");
-            return Err(raise(
-                py,
-                "ParameterError",
-                format!("no state `{slot}`, the rule has: {known}"),
-            ));
-        };
-        let Some(values) = optimizer.state(place, array) else {
-            return Err(PyIndexError::new_err(format!("no array {array}")));
-        };
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_ne_bytes()).collect();
-        py.import("array")?.getattr("array")?.call1(("f", PyBytes::new(py, &bytes)))
+        let found = py.detach(|| {
+            let optimizer = self.lock();
+            let slots = optimizer.compiled().slots();
+            let varying = || slots.iter().filter(|known| !known.uniform);
+            let Some(place) = varying().position(|known| known.name == slot) else {
+                return Err(varying().map(|known| known.name.clone()).collect::<Vec<_>>());
+            };
+            let values = optimizer.state(place, array);
+            Ok(values
+                .map(|values| values.iter().flat_map(|x| x.to_ne_bytes()).collect::<Vec<u8>>()))
+        });
+        match found {
+            Ok(Some(bytes)) => {
+                py.import("array")?.getattr("array")?.call1(("f", PyBytes::new(py, &bytes)))
+            }
+            Ok(None) => Err(PyIndexError::new_err(format!("no array {array}"))),
+            Err(known) => {
+                let message = format!("no state `{slot}`, the rule has: {}", known.join(", "));
+                Err(raise(py, "ParameterError", message))
+            }
+        }
     }
 
     /// Writes rule, step, seed, parameters and states to a file of safetensors, whole or not at all.
@@ -206,7 +210,7 @@ fn list<'py>(arrays: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
 fn length(array: &Bound<'_, PyAny>) -> PyResult<usize> {
     match array.extract() {
         Ok(length) => Ok(length),
-        Err(_) => Ok(borrow(array, false)?.array.len()),
+        Err(_) => Ok(borrow(array, false)?.array.view().len()),
     }
 }
 
@@ -224,7 +228,7 @@ impl<'py> Arrays<'py> {
         let w = w.iter().map(|array| borrow(array, true)).collect::<PyResult<Vec<_>>>()?;
         let g = g.iter().map(|array| borrow(array, false)).collect::<PyResult<Vec<_>>>()?;
         for (place, (w, g)) in w.iter().zip(&g).enumerate() {
-            if !w.array.is_ordered_as(&g.array) {
+            if !w.array.view().is_ordered_as(g.array.view()) {
                 let (w, g) = (w.array.shape(), g.array.shape());
                 let message = format!(
                     "array {place}: a gradient of shape {g:?} for parameters of shape {w:?}, or in another order in memory"
@@ -232,7 +236,7 @@ impl<'py> Arrays<'py> {
                 return Err(raise(py, "StepError", message));
             }
         }
-        let lent = |(place, held): (usize, &Held<'py>)| match Lent::new(&held.array) {
+        let lent = |(place, held): (usize, &Held<'py>)| match Lent::new(held.array.view()) {
             Ok(lent) if lent.gpu().is_none() => Ok(lent),
             Ok(_) => {
                 let message = format!(

@@ -1,6 +1,7 @@
 //! Threads of a step. Each takes a fixed part of the chunks, so results never depend on how many there
 //! are, and a thread meets the same elements at every step, in its own cache.
 
+use std::mem::ManuallyDrop;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,6 +26,8 @@ struct Helpers {
     turn: Arc<AtomicU64>,
     /// Whether there is a core for each of them, so that looking out takes none from others of a step.
     look_out: bool,
+    /// The process that has the threads: one that was forked from it has none of them.
+    process: u32,
 }
 
 /// How long a thread looks out for the next run before it sleeps. To wake one took 40 us where this was
@@ -43,18 +46,24 @@ impl Helpers {
         let name = |_| "nosc-step".to_owned();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(name).build();
         let pool = pool.map_err(|error| RuntimeError::Threads(error.to_string()))?;
-        let look_out = threads < cores();
-        Ok(Helpers { pool: Arc::new(pool), turn: Arc::default(), look_out })
+        let (look_out, process) = (threads < cores(), std::process::id());
+        Ok(Helpers { pool: Arc::new(pool), turn: Arc::default(), look_out, process })
     }
 
     fn shared(threads: usize) -> Result<Helpers, RuntimeError> {
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(helpers) = &*shared {
+        if let Some(helpers) = shared.as_ref().filter(|helpers| helpers.are_here()) {
             return Ok(helpers.clone());
         }
         let helpers = Helpers::new(threads)?;
-        *shared = Some(helpers.clone());
+        // What a fork left is never dropped: that would wait for threads that are elsewhere.
+        let _left = ManuallyDrop::new(shared.replace(helpers.clone()));
         Ok(helpers)
+    }
+
+    /// Whether this process has the threads.
+    fn are_here(&self) -> bool {
+        self.process == std::process::id()
     }
 
     /// Lets the threads look out for the next run.
@@ -122,7 +131,8 @@ impl Pool {
         ends: &[usize],
         work: impl Fn(usize, Part<'_, T, U>) + Sync,
     ) {
-        let Some(helpers) = self.helpers.as_ref().filter(|_| ends.len() > 1) else {
+        let helpers = self.helpers.as_ref().filter(|_| ends.len() > 1);
+        let Some(helpers) = helpers.filter(|helpers| helpers.are_here()) else {
             return work(0, whole);
         };
         let turn = helpers.turn.fetch_add(1, Ordering::Relaxed) + 1;

@@ -56,6 +56,8 @@ RULES = {
     "starts": "{ param k = 3\n state s init k * lr + 1 = 0.5 * s + g\n state r init -0.25 = prev(s)\n update = s - r }",
     "swapped": "{ state a init 1 = prev(b)\n state b init 2 = prev(a) + 0.1 * g\n update = a * g + b }",
     "copies": "{ state a = g\n state b = w\n state c = prev(b)\n update = a + 0.1 * (b - c) }",
+    "delayed": "{ state a = g\n update = prev(a) }",
+    "delayed_twice": "{ state b = prev(a)\n state a = g\n update = prev(b)^1 }",
     "previous": "{ state m = 0.5 * m + g\n update = m - 0.3 * prev(m) }",
     "own_decay": "{ param beta = 0.5\n update = debias(ema(g * abs(g), beta^2)) + ema(w, 1 - beta) }",
     "zero_decay": "{ param beta1 = 0\n update = m + ema(g, 0) }",

@@ -403,7 +403,7 @@ fn options_out_of_range_and_recordings_are_refused() {
         }
         for round in 0..2 {
             let stream = twins.stream.clone();
-            let refused = stream.capture(|_| twins.check_device(&plain)).unwrap_err();
+            let refused = stream.capture(|_| twins.check_device(&plain).map(|_| ())).unwrap_err();
             assert!(matches!(refused, RuntimeError::Recording(_)), "{refused}");
             let refused = stream.capture(|_| twins.step_device(&plain).map(drop)).unwrap_err();
             assert!(matches!(refused, RuntimeError::Recording(_)), "{refused}");

@@ -38,8 +38,9 @@ class _Kept:
 def _rule(rule: nosc.Rule | nosc.CompiledRule | str | os.PathLike[str]) -> nosc.Rule:
     if isinstance(rule, nosc.CompiledRule):
         return rule.rule
-    # No formula ends so.
-    if isinstance(rule, os.PathLike) or (isinstance(rule, str) and rule.endswith(".nos")):
+    # No formula ends so, but a remark in a text of rules may.
+    is_path = isinstance(rule, str) and rule.endswith(".nos") and not any(character in rule for character in "\n#")
+    if isinstance(rule, os.PathLike) or is_path:
         return nosc.Rule.load(rule)
     return rule if isinstance(rule, nosc.Rule) else nosc.Rule(rule)
 
@@ -97,7 +98,10 @@ class Optimizer(torch.optim.Optimizer):
         if capturable:
             raise NotImplementedError("steps of nosc cannot be captured by torch.cuda.graph: leave out capturable")
         self._options: dict[str, Any] = {"threads": threads, "rounding": rounding, "non_finite": non_finite, "backend": backend}
-        self._steppers: dict[str, tuple[Stepper, tuple[str, ...]]] = {}
+        if threads is not None and not (hasattr(threads, "__index__") and 1 <= int(threads) <= 1024):
+            raise ValueError(f"threads is {threads!r}, expected None or a whole number from 1 to 1024")
+        self._steppers: dict[tuple[int, str], tuple[Stepper, tuple[str, ...]]] = {}
+        self._made: list[tuple[Tensor, dict[str, Any] | None]] = []
         rule = _rule(rule)
         self._check_names(rule, rule_params)
         if betas is not None and any(name in rule_params for name in _BETAS[: len(betas)]):
@@ -216,7 +220,7 @@ class Optimizer(torch.optim.Optimizer):
 
     def _check_numbers(self, group: dict[str, Any]) -> None:
         """Raises what a step would raise for the parameters of the rule, by one over nothing."""
-        stepper, names = self._stepper(group)
+        stepper, names = self._stepper(group, len(self.param_groups))
         nothing = torch.empty(0, device="cpu")
         nothing.grad = torch.empty(0, device="cpu")
         state = {nothing: _tensors.new_states([nothing], *stepper.names)[0]}
@@ -232,9 +236,10 @@ class Optimizer(torch.optim.Optimizer):
 
     # Steps
 
-    def _stepper(self, group: dict[str, Any]) -> tuple[Stepper, tuple[str, ...]]:
+    def _stepper(self, group: dict[str, Any], index: int) -> tuple[Stepper, tuple[str, ...]]:
+        """What steps over the group of a number: each has its own, which keeps lists of the group's tensors."""
         text = group["rule"]
-        known = self._steppers.get(text)
+        known = self._steppers.get((index, text))
         if known is None:
             rule, options = nosc.Rule(text), self._options
             if rule.key("exact") != group["key"]:
@@ -250,7 +255,7 @@ class Optimizer(torch.optim.Optimizer):
                 non_finite=options["non_finite"],
                 rounding=options["rounding"],
             )
-            known = self._steppers[text] = stepper, tuple(rule.parameters)
+            known = self._steppers[index, text] = stepper, tuple(rule.parameters)
         return known
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -277,28 +282,47 @@ class Optimizer(torch.optim.Optimizer):
         if found_inf is not None and float(found_inf) != 0.0:
             return loss
         scale = 1.0 if grad_scale is None else float(grad_scale)
+        self._made.clear()
+        try:
+            ready = self._prepared(scale)
+        except BaseException:
+            # States that were made for a step that does not happen.
+            for param, before in self._made:
+                if before is None:
+                    del self.state[param]
+                else:
+                    self.state[param] = before
+            raise
+        for prepared in ready:
+            if prepared.run():
+                for param, moved in prepared.write_back:
+                    _tensors.local(param).copy_(moved)
+                _tensors.mark_changed(prepared.parameters)
+        return loss
+
+    def _prepared(self, scale: float) -> list[Prepared]:
+        """The steps of all groups, which have been checked where there are several."""
         ready = []
         first_id = 0
-        for group in self.param_groups:
+        for index, group in enumerate(self.param_groups):
             params = group["params"]
-            stepper, names = self._stepper(group)
-            prepared = stepper.prepare(
-                params, self.state, self, first_id, self._numbers(group, names), self._arguments(group, names, scale)
-            )
+            stepper, names = self._stepper(group, index)
+            numbers, arguments = self._numbers(group, names), self._arguments(group, names, scale)
+            try:
+                prepared = stepper.prepare(params, self.state, self, first_id, numbers, arguments)
+            except OverflowError:
+                raise ParameterError(
+                    f"seed {group['seed']!r} or total_steps {group['total_steps']!r} is no whole number in range"
+                ) from None
             first_id += len(params)
             if prepared is not None:
                 ready.append(prepared)
-                if prepared.write_back:
-                    _tensors.check_apart(prepared.parameters)
+        if any(prepared.write_back for prepared in ready):
+            _tensors.check_apart([param for prepared in ready for param in prepared.parameters])
         if len(ready) > 1 or any(prepared.is_mixed for prepared in ready):
             for prepared in ready:
                 prepared.check()
-        for prepared in ready:
-            prepared.run()
-            for param, moved in prepared.write_back:
-                _tensors.local(param).copy_(moved)
-            _tensors.mark_changed(prepared.parameters)
-        return loss
+        return ready
 
     @staticmethod
     def _numbers(group: dict[str, Any], names: tuple[str, ...]) -> tuple[list[float], int | None, int]:
@@ -321,7 +345,9 @@ class Optimizer(torch.optim.Optimizer):
     def _fresh(self, params: list[Tensor], stepper: Stepper) -> None:
         names, numbers = stepper.names
         for param, state in zip(params, _tensors.new_states(params, names, numbers), strict=True):
-            self.state[param] = state
+            before = self.state.get(param)
+            self._made.append((param, before))
+            self.state[param] = state if before is None else {**before, **state}
 
     # What outlives a process
 
@@ -334,6 +360,8 @@ class Optimizer(torch.optim.Optimizer):
         handle = self.register_load_state_dict_pre_hook(_keep)
         try:
             super().load_state_dict(state_dict)
+            for group in self.param_groups:
+                self._check_group(nosc.Rule(group["rule"]), group)
         except BaseException:
             self.__dict__.update(before)
             raise
@@ -346,17 +374,17 @@ class Optimizer(torch.optim.Optimizer):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self._steppers = {}
+        self._made = []
         self._step_supports_amp_scaling = True
-        for group in self.param_groups:
-            group.setdefault("seed", 0)
-            self._take_up(group)
+        for index, group in enumerate(self.param_groups):
+            self._take_up(group, index)
 
-    def _take_up(self, group: dict[str, Any]) -> None:
+    def _take_up(self, group: dict[str, Any], index: int) -> None:
         """Puts what `load_state_dict` kept into states of this optimizer's own."""
         loaded = [p for p in group["params"] if any(isinstance(x, _Kept) for x in self.state.get(p, {}).values())]
         if not loaded:
             return
-        stepper, _ = self._stepper(group)
+        stepper, _ = self._stepper(group, index)
         names, numbers = stepper.names
         for param, fresh in zip(loaded, _tensors.new_states(loaded, names, numbers), strict=True):
             found = {name: x.value if isinstance(x, _Kept) else x for name, x in self.state[param].items()}
@@ -384,8 +412,20 @@ def _keep(optimizer: torch.optim.Optimizer, state_dict: dict[str, Any]) -> dict[
             raise StepError(
                 f"the state of group {index} belongs to another rule: {found}, and the group has {own['rule']!r}"
             )
+    groups = [
+        {**_missing(saved, own), **saved} for saved, own in zip(saved_groups, optimizer.param_groups, strict=False)
+    ]
+    groups += saved_groups[len(groups) :]
+    known = {number for saved in saved_groups for number in saved["params"]}
     kept = {
-        key: {name: _Kept(value) for name, value in state.items()} if isinstance(state, dict) else state
+        key: {name: _Kept(value) for name, value in state.items()} if key in known and isinstance(state, dict) else state
         for key, state in state_dict["state"].items()
     }
-    return {**state_dict, "state": kept}
+    return {**state_dict, "state": kept, "param_groups": groups}
+
+
+def _missing(saved: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """The options of a group that a saved one does not have; betas are there as one or one by one."""
+    has_betas = "betas" in saved or any(name in saved for name in _BETAS)
+    left_out = {"params", "param_names", *((*_BETAS, "betas") if has_betas else ())}
+    return {name: value for name, value in own.items() if name not in saved and name not in left_out}

@@ -82,10 +82,11 @@ def _first_element(param: Tensor, is_random: bool) -> int:
             "the rule draws random numbers, which go by the place in the whole tensor: "
             "shard along the first dimension, as fully_shard does"
         )
-    return int(offset[0]) * math.prod(param.shape[1:]) if offset else 0
+    numbers = 2 if param.is_complex() else 1
+    return numbers * int(offset[0]) * math.prod(param.shape[1:]) if offset else 0
 
 
-def plain(param: Tensor, grad: Tensor, is_random: bool) -> tuple[Tensor, Tensor, int, bool]:
+def plain(param: Tensor, grad: Tensor, is_random: bool, is_guarded: bool) -> tuple[Tensor, Tensor, int, bool]:
     """A parameter and its gradient as tensors without gaps, in the same order in memory.
 
     Also: where they start in the whole tensor, and whether the parameter is a copy that has to be written back.
@@ -94,6 +95,11 @@ def plain(param: Tensor, grad: Tensor, is_random: bool) -> tuple[Tensor, Tensor,
         raise StepError(
             "a sparse gradient or parameter: a rule moves every element, so use dense gradients "
             "(sparse=False for an Embedding)"
+        )
+    if is_guarded and is_spread(param):
+        raise StepError(
+            "non_finite looks at the part of a process alone, and the others would step where it does not: "
+            'use "propagate" for tensors that are spread over processes, or a GradScaler'
         )
     if is_spread(param) and is_spread(grad) and grad.placements != param.placements:  # type: ignore[attr-defined]
         grad = grad.redistribute(placements=param.placements)  # type: ignore[attr-defined]

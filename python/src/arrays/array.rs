@@ -28,6 +28,16 @@ pub(crate) struct Array {
     strides: Sizes,
 }
 
+/// The same, with the shape where its library has it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub(crate) address: usize,
+    pub(crate) device: (i32, i32),
+    kind: (u8, u8),
+    shape: &'a [i64],
+    strides: &'a [i64],
+}
+
 /// Why elements are not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refused {
@@ -56,12 +66,38 @@ impl Array {
         strides: Option<&[i64]>,
     ) -> Array {
         let strides = strides.map_or_else(|| row_major(shape), Sizes::from_slice);
-        let device = if device_type == PINNED { (CPU, 0) } else { (device_type, device) };
+        let device = host_or(device_type, device);
         Array { address, device, kind, shape: Sizes::from_slice(shape), strides }
     }
 
+    pub(crate) fn of(view: View<'_>) -> Array {
+        Array::new(view.address, view.device, view.kind, view.shape, Some(view.strides))
+    }
+
+    pub(crate) fn view(&self) -> View<'_> {
+        let Array { address, device, kind, .. } = *self;
+        View { address, device, kind, shape: &self.shape, strides: &self.strides }
+    }
+
+    pub(crate) fn shape(&self) -> &[i64] {
+        &self.shape
+    }
+}
+
+impl<'a> View<'a> {
+    /// `strides` has as many numbers as `shape`.
+    pub(crate) fn new(
+        address: usize,
+        (device_type, device): (i32, i32),
+        kind: (u8, u8),
+        shape: &'a [i64],
+        strides: &'a [i64],
+    ) -> View<'a> {
+        View { address, device: host_or(device_type, device), kind, shape, strides }
+    }
+
     /// Number of elements; a complex number is two.
-    pub(crate) fn len(&self) -> usize {
+    pub(crate) fn len(self) -> usize {
         let length = self.shape.iter().fold(1_usize, |product, size| {
             product.saturating_mul(usize::try_from(*size).unwrap_or(0))
         });
@@ -69,7 +105,7 @@ impl Array {
     }
 
     /// Type of the elements; of the parts of complex numbers.
-    pub(crate) fn element_type(&self) -> Result<ElementType, Refused> {
+    pub(crate) fn element_type(self) -> Result<ElementType, Refused> {
         Ok(match self.kind {
             (FLOAT, 32) | (COMPLEX, 64) => ElementType::F32,
             (FLOAT, 64) | (COMPLEX, 128) => ElementType::F64,
@@ -80,29 +116,25 @@ impl Array {
     }
 
     /// Whether complex numbers are its elements.
-    pub(crate) fn is_complex(&self) -> bool {
+    pub(crate) fn is_complex(self) -> bool {
         self.kind.0 == COMPLEX
     }
 
-    pub(crate) fn shape(&self) -> &[i64] {
-        &self.shape
-    }
-
     /// Whether both have the same shape, and their elements the same order in memory.
-    pub(crate) fn is_ordered_as(&self, other: &Array) -> bool {
+    pub(crate) fn is_ordered_as(self, other: View<'_>) -> bool {
         self.shape == other.shape
             && self.is_complex() == other.is_complex()
             && self
                 .shape
                 .iter()
-                .zip(&self.strides)
-                .zip(&other.strides)
+                .zip(self.strides)
+                .zip(other.strides)
                 .all(|((n, a), b)| *n <= 1 || a == b)
     }
 
     /// Checks that the elements are numbers that rules run on, aligned, and one after another in some order of the
     /// dimensions: then they are `len` elements from `address` on.
-    pub(crate) fn check(&self) -> Result<ElementType, Refused> {
+    pub(crate) fn check(self) -> Result<ElementType, Refused> {
         let element = self.element_type()?;
         if self.len() == 0 {
             return Ok(element);
@@ -114,7 +146,7 @@ impl Array {
     }
 
     /// The same for an array in the order of one that was checked.
-    pub(crate) fn check_as(&self, other: &Array) -> Result<ElementType, Refused> {
+    pub(crate) fn check_as(self, other: View<'_>) -> Result<ElementType, Refused> {
         let element = self.element_type()?;
         if !self.is_ordered_as(other) {
             return Err(Refused::Gaps);
@@ -122,23 +154,23 @@ impl Array {
         if self.len() == 0 { Ok(element) } else { self.check_alignment(element) }
     }
 
-    fn check_alignment(&self, element: ElementType) -> Result<ElementType, Refused> {
+    fn check_alignment(self, element: ElementType) -> Result<ElementType, Refused> {
         if self.address == 0 || !self.address.is_multiple_of(element.bytes()) {
             return Err(Refused::Alignment);
         }
         Ok(element)
     }
 
-    fn is_row_major(&self) -> bool {
+    fn is_row_major(self) -> bool {
         let mut expected = 1;
-        self.shape.iter().zip(&self.strides).rev().all(|(size, stride)| {
+        self.shape.iter().zip(self.strides).rev().all(|(size, stride)| {
             let fits = *size == 1 || *stride == expected;
             expected = expected.saturating_mul(*size);
             fits
         })
     }
 
-    fn is_dense(&self) -> bool {
+    fn is_dense(self) -> bool {
         if self.is_row_major() {
             return true;
         }
@@ -153,6 +185,11 @@ impl Array {
             fits
         })
     }
+}
+
+/// Memory that is pinned for CUDA is the processor's.
+fn host_or(device_type: i32, device: i32) -> (i32, i32) {
+    if device_type == PINNED { (CPU, 0) } else { (device_type, device) }
 }
 
 const FLOAT: u8 = 2;

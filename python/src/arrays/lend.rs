@@ -6,9 +6,9 @@
 use nosc_runtime::{Device, DeviceTensor};
 use nosc_runtime::{ElementType, Floats, FloatsMut, bf16, f16};
 
-use super::array::{Array, CPU, CUDA, Refused};
+use super::array::{CPU, CUDA, Refused, View};
 
-/// An array that passed [`Array::check`] or [`Array::check_as`], in the memory of the processor or of a GPU that CUDA finds.
+/// An array that passed [`View::check`] or [`View::check_as`], in the memory of the processor or of a GPU that CUDA finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Lent {
     address: usize,
@@ -20,16 +20,16 @@ pub(crate) struct Lent {
 
 impl Lent {
     /// Checks the array.
-    pub(crate) fn new(array: &Array) -> Result<Lent, Refused> {
+    pub(crate) fn new(array: View<'_>) -> Result<Lent, Refused> {
         Lent::of(array, array.check()?)
     }
 
     /// Checks an array that is to be in the order of one that was checked.
-    pub(crate) fn like(array: &Array, other: &Array) -> Result<Lent, Refused> {
+    pub(crate) fn like(array: View<'_>, other: View<'_>) -> Result<Lent, Refused> {
         Lent::of(array, array.check_as(other)?)
     }
 
-    fn of(array: &Array, element: ElementType) -> Result<Lent, Refused> {
+    fn of(array: View<'_>, element: ElementType) -> Result<Lent, Refused> {
         let gpu = match array.device {
             (CPU, _) => None,
             (CUDA, number) => Some(usize::try_from(number).map_err(|_| Refused::Device)?),
@@ -101,7 +101,7 @@ impl Lent {
     /// tensor has happened.
     #[cfg(feature = "cuda")]
     pub(crate) unsafe fn device_tensor(self, device: &Device) -> DeviceTensor {
-        // SAFETY: `Array::check` found so many aligned elements in a row there, and the caller sees to the rest.
+        // SAFETY: `View::check` found so many aligned elements in a row there, and the caller sees to the rest.
         unsafe { DeviceTensor::from_raw(device, self.address as u64, self.element, self.length) }
     }
 
@@ -109,7 +109,7 @@ impl Lent {
         if self.length == 0 || self.gpu.is_some() {
             return &[];
         }
-        // SAFETY: `Array::check` found so many aligned elements in a row there, and the caller sees to the rest. `T` is
+        // SAFETY: `View::check` found so many aligned elements in a row there, and the caller sees to the rest. `T` is
         // the type of the elements, of which every bit pattern is a value.
         unsafe { std::slice::from_raw_parts(self.address as *const T, self.length) }
     }
@@ -155,7 +155,7 @@ pub(crate) fn disjoint(mut ranges: Vec<Range>) -> bool {
 
 /// The one number of an array of f64.
 pub(crate) fn number(lent: Lent) -> Option<f64> {
-    // SAFETY: called with Python's lock held and the owner held, for one read.
+    // SAFETY: the owner is held, and nobody else writes to it meanwhile, as during the rest of a step.
     match unsafe { lent.floats() } {
         Floats::F64([number]) => Some(*number),
         _ => None,
@@ -164,7 +164,7 @@ pub(crate) fn number(lent: Lent) -> Option<f64> {
 
 /// Sets the one number of an array of f64.
 pub(crate) fn set_number(lent: Lent, value: f64) {
-    // SAFETY: called with Python's lock held and the owner held, for one write.
+    // SAFETY: the owner is held, and nobody else uses it meanwhile, as during the rest of a step.
     if let FloatsMut::F64([number]) = unsafe { lent.floats_mut() } {
         *number = value;
     }

@@ -8,8 +8,8 @@ mod array;
 mod dlpack;
 mod lend;
 
-pub(crate) use array::Array;
 #[cfg(feature = "cuda")]
 pub(crate) use array::CUDA;
+pub(crate) use array::{Array, View};
 pub(crate) use dlpack::{Exchange, Held, borrow};
 pub(crate) use lend::{Lent, Range, disjoint, number, ranges, set_number};

@@ -7,7 +7,7 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use super::Stepper;
 use super::work::{Row, Tensors};
-use crate::arrays::{Array, Lent};
+use crate::arrays::{Array, Lent, View};
 use crate::error::raise;
 
 /// Looks at the tensors of a group.
@@ -40,8 +40,9 @@ struct Described(usize, (i32, i32), (u8, u8), Vec<i64>, Vec<i64>);
 struct Pair<'py> {
     parameter: Bound<'py, PyAny>,
     /// What is stepped over: the parameter, or what stands for it.
-    parameters: Array,
-    gradients: Array,
+    array: Array,
+    parameters: Lent,
+    gradients: Lent,
     place: TensorPlace,
     /// None if it has none yet.
     state: Option<Bound<'py, PyDict>>,
@@ -110,7 +111,7 @@ impl<'a, 'py> Gathering<'a, 'py> {
         // One call for all, since a call costs as much as the rest of a tensor.
         let negative = self.helper.call_method1(intern!(py, "any_negative"), (tensors,))?;
         let negative = negative.is_truthy()?;
-        let mut states = StatesInOrder::new(self.state, found.len());
+        let mut states = StatesInOrder::new(self.state, found.len(), self.stepper.state_count());
         let mut pairs = Vec::with_capacity(found.len());
         for (parameter, gradient, id) in found {
             let state = states.of(&parameter)?;
@@ -131,38 +132,36 @@ impl<'a, 'py> Gathering<'a, 'py> {
         if !negative
             && self.is_ordinary(&parameter)
             && self.is_ordinary(&gradient)
-            && let Ok(parameters) = self.describe(&parameter)
-            && let Ok(gradients) = self.describe(&gradient)
-            && parameters.check().is_ok()
-            && gradients.check_as(&parameters).is_ok()
-            && parameters.device == gradients.device
-            && !gradients.is_complex()
+            && let Ok(array) = self.look(&parameter, Array::of)
+            && let Ok(parameters) = Lent::new(array.view())
+            && let Ok(Some(gradients)) = self.look(&gradient, |g| lent_gradients(g, &array))
+            && !array.view().is_complex()
         {
             self.held.push(gradient.unbind());
             let place = TensorPlace { id, first_element: 0 };
-            return Ok(Pair { parameter, parameters, gradients, place, state });
+            return Ok(Pair { parameter, array, parameters, gradients, place, state });
         }
-        let plain = self
-            .helper
-            .call_method1(intern!(py, "plain"), (&parameter, &gradient, self.stepper.is_random))?;
+        let Stepper { is_random, is_guarded, .. } = self.stepper;
+        let arguments = (&parameter, &gradient, is_random, is_guarded);
+        let plain = self.helper.call_method1(intern!(py, "plain"), arguments)?;
         let plain = plain.cast_into::<PyTuple>()?;
         let (w, g) = (plain.get_item(0)?, plain.get_item(1)?);
         let first_element: u64 = plain.get_item(2)?.extract()?;
         if plain.get_item(3)?.is_truthy()? {
             self.write_back.append((&parameter, &w))?;
         }
-        let (parameters, gradients) = (self.describe(&w)?, self.describe(&g)?);
-        for array in [&parameters, &gradients] {
-            array.check().map_err(|error| raise(py, "StepError", format!("a tensor: {error}")))?;
-        }
-        if !parameters.is_ordered_as(&gradients) {
-            let (w, g) = (parameters.shape(), gradients.shape());
+        let (array, gradient) = (self.look(&w, Array::of)?, self.look(&g, Array::of)?);
+        let unfit = |error| raise(py, "StepError", format!("a tensor: {error}"));
+        let parameters = Lent::new(array.view()).map_err(unfit)?;
+        Lent::new(gradient.view()).map_err(unfit)?;
+        let Some(gradients) = lent_gradients(gradient.view(), &array) else {
+            let (w, g) = (array.shape(), gradient.shape());
             let message = format!("a gradient of shape {g:?} for a parameter of shape {w:?}");
             return Err(raise(py, "StepError", message));
-        }
+        };
         self.held.extend([w.unbind(), g.unbind()]);
         let place = TensorPlace { id, first_element };
-        Ok(Pair { parameter, parameters, gradients, place, state })
+        Ok(Pair { parameter, array, parameters, gradients, place, state })
     }
 
     /// Whether a tensor is one of torch's own, and no other that looks like one.
@@ -171,13 +170,14 @@ impl<'a, 'py> Gathering<'a, 'py> {
         self.stepper.classes.iter().any(|known| class.is(known))
     }
 
-    fn describe(&self, tensor: &Bound<'py, PyAny>) -> PyResult<Array> {
+    /// Lets `look` see what a tensor is.
+    fn look<R>(&self, tensor: &Bound<'py, PyAny>, look: impl FnOnce(View<'_>) -> R) -> PyResult<R> {
         if let Some(exchange) = self.stepper.exchange {
-            return exchange.describe(tensor);
+            return exchange.view(tensor, look);
         }
         let found = self.helper.call_method1(intern!(tensor.py(), "describe"), (tensor,))?;
         let Described(address, device, kind, shape, strides) = found.extract()?;
-        Ok(Array::new(address, device, kind, &shape, Some(&strides)))
+        Ok(look(View::new(address, device, kind, &shape, &strides)))
     }
 
     /// Has states made for the parameters that have none.
@@ -201,7 +201,7 @@ impl<'a, 'py> Gathering<'a, 'py> {
         let py = pair.parameter.py();
         let missing = || raise(py, "StepError", "a parameter has no state".to_owned());
         let found = if pair.state.is_none() {
-            state_dict(self.state.get_item(&pair.parameter)?)?
+            state_dict(self.state.get_item(&pair.parameter)?, self.stepper.state_count())?
         } else {
             None
         };
@@ -216,10 +216,7 @@ impl<'a, 'py> Gathering<'a, 'py> {
             self.tensors.uniform.push(found);
         }
         let step = self.state_of(pair, state, intern!(py, "step"), true)?;
-        let parameters = Lent::like(&pair.parameters, &pair.parameters);
-        let gradients = Lent::like(&pair.gradients, &pair.parameters);
-        let unfit = |error| raise(py, "StepError", format!("a tensor: {error}"));
-        let (parameters, gradients) = (parameters.map_err(unfit)?, gradients.map_err(unfit)?);
+        let (parameters, gradients) = (pair.parameters, pair.gradients);
         self.tensors.rows.push(Row { parameters, gradients, place: pair.place, step });
         Ok(())
     }
@@ -232,10 +229,10 @@ impl<'a, 'py> Gathering<'a, 'py> {
         name: &Bound<'py, PyString>,
         uniform: bool,
     ) -> PyResult<Lent> {
+        let fits = |found: View<'_>| fitting(found, &pair.array, uniform);
         if let Some(found) = state.get_item(name)?
             && self.is_ordinary(&found)
-            && let Ok(array) = self.describe(&found)
-            && let Some(lent) = fitting(&array, &pair.parameters, uniform)
+            && let Ok(Some(lent)) = self.look(&found, fits)
         {
             self.held.push(found.unbind());
             return Ok(lent);
@@ -243,8 +240,7 @@ impl<'a, 'py> Gathering<'a, 'py> {
         let py = name.py();
         let mend = (&pair.parameter, state, name, uniform);
         let mended = self.helper.call_method1(intern!(py, "mend"), mend)?;
-        let array = self.describe(&mended)?;
-        let lent = fitting(&array, &pair.parameters, uniform).ok_or_else(|| {
+        let lent = self.look(&mended, fits)?.ok_or_else(|| {
             let message = format!("the state `{name}` of a parameter does not fit it");
             raise(py, "StepError", message)
         })?;
@@ -253,22 +249,35 @@ impl<'a, 'py> Gathering<'a, 'py> {
     }
 }
 
+/// Gradients as memory, if they are in the order of their parameters and on their device.
+fn lent_gradients(gradients: View<'_>, parameters: &Array) -> Option<Lent> {
+    let lent = Lent::like(gradients, parameters.view()).ok()?;
+    (gradients.device == parameters.device).then_some(lent)
+}
+
 /// The state as memory, if it is one of f32 in the order of its parameter, or one number of f64.
-fn fitting(state: &Array, parameters: &Array, uniform: bool) -> Option<Lent> {
-    let lent = if uniform { Lent::new(state) } else { Lent::like(state, parameters) }.ok()?;
-    let fits = if uniform {
-        lent.element_type() == ElementType::F64 && lent.len() == 1 && lent.gpu().is_none()
-    } else {
-        lent.element_type() == ElementType::F32 && state.device == parameters.device
-    };
+fn fitting(state: View<'_>, parameters: &Array, uniform: bool) -> Option<Lent> {
+    if uniform {
+        let lent = Lent::new(state).ok()?;
+        let fits = lent.element_type() == ElementType::F64 && lent.len() == 1;
+        return (fits && lent.gpu().is_none()).then_some(lent);
+    }
+    let lent = Lent::like(state, parameters.view()).ok()?;
+    let fits = lent.element_type() == ElementType::F32 && state.device == parameters.device;
     fits.then_some(lent)
 }
 
-/// The states of a parameter, if it has any.
-fn state_dict(found: Option<Bound<'_, PyAny>>) -> PyResult<Option<Bound<'_, PyDict>>> {
+/// The states of a parameter, if it has any; what others keep there alone is none.
+fn state_dict(
+    found: Option<Bound<'_, PyAny>>,
+    least: usize,
+) -> PyResult<Option<Bound<'_, PyDict>>> {
     let Some(found) = found else { return Ok(None) };
     let state = found.cast_into::<PyDict>()?;
-    Ok((!state.is_empty()).then_some(state))
+    if state.len() <= least && !state.contains(intern!(state.py(), "step"))? {
+        return Ok(None);
+    }
+    Ok(Some(state))
 }
 
 /// An optimizer's states, looked up for one parameter after another. They mostly come in the order in which they stand
@@ -279,13 +288,15 @@ struct StatesInOrder<'a, 'py> {
     items: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
     /// Where the next one is expected.
     next: usize,
+    /// States that a parameter has besides its step.
+    least: usize,
 }
 
 impl<'a, 'py> StatesInOrder<'a, 'py> {
-    fn new(state: &'a Bound<'py, PyDict>, wanted: usize) -> StatesInOrder<'a, 'py> {
+    fn new(state: &'a Bound<'py, PyDict>, wanted: usize, least: usize) -> StatesInOrder<'a, 'py> {
         let worth = state.len() <= 4 * wanted;
         let items = if worth { state.iter().collect() } else { Vec::new() };
-        StatesInOrder { state, items, next: 0 }
+        StatesInOrder { state, items, next: 0, least }
     }
 
     fn of(&mut self, parameter: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
@@ -297,8 +308,8 @@ impl<'a, 'py> StatesInOrder<'a, 'py> {
             && key.is(parameter)
         {
             self.next += 1;
-            return state_dict(Some(value.clone()));
+            return state_dict(Some(value.clone()), self.least);
         }
-        state_dict(self.state.get_item(parameter)?)
+        state_dict(self.state.get_item(parameter)?, self.least)
     }
 }

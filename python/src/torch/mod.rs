@@ -11,9 +11,9 @@ mod engine;
 mod gather;
 mod work;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use nosc_runtime::{Rounding, Settings, StepOptions, StepOutcome, WeightDecay};
+use nosc_runtime::{NonFinite, Rounding, Settings, StepOptions, StepOutcome, WeightDecay};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyType};
 
@@ -42,6 +42,8 @@ pub(crate) struct Stepper {
     uniform_names: Vec<Py<PyString>>,
     /// Whether a step depends on where elements are in their tensor.
     is_random: bool,
+    /// Whether gradients are looked at before a step.
+    is_guarded: bool,
     /// `nosc.torch._tensors`.
     helper: Py<PyAny>,
     /// `Tensor` and `Parameter`: what is neither goes to the helper.
@@ -97,6 +99,7 @@ impl Stepper {
             names: names(false),
             uniform_names: names(true),
             is_random,
+            is_guarded: non_finite != NonFinite::Propagate,
             helper: helper.unbind(),
             classes: [tensor.unbind(), parameter.unbind()],
             exchange,
@@ -136,13 +139,11 @@ impl Stepper {
         };
         let Gathered { held, parameters, write_back, tensors } = gathered;
         let numbers = Numbers { values, total_steps, seed };
-        let work = {
-            // Whoever has it is in a step, and does not wait for Python's lock.
-            let mut engine = stepper.engine.lock().unwrap_or_else(PoisonError::into_inner);
-            let work = Work::new(py, &mut engine, tensors, numbers, options)?;
-            stepper.find_streams(py, &mut engine, &work)?;
-            work
-        };
+        // The lock is not held while anything of Python runs: who waits for it holds Python's own.
+        let mut known = std::mem::take(&mut stepper.lock().known);
+        let work = Work::new(py, &mut known, tensors, numbers, options)?;
+        stepper.lock().known = known;
+        stepper.find_streams(py, &work)?;
         Ok(Some(Prepared {
             stepper: slf.clone().unbind(),
             work,
@@ -181,9 +182,9 @@ impl Prepared {
 
 impl Prepared {
     fn carry_out(&self, py: Python<'_>, only_check: bool) -> PyResult<bool> {
-        let engine = &self.stepper.get().engine;
+        let stepper = self.stepper.get();
         let done = py.detach(|| {
-            let mut engine = engine.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut engine = stepper.lock();
             if only_check { self.work.check(&mut engine) } else { self.work.run(&mut engine) }
         });
         let done = done.map_err(|error| of_runtime(py, &error))?;
@@ -192,22 +193,32 @@ impl Prepared {
 }
 
 impl Stepper {
+    fn lock(&self) -> MutexGuard<'_, Engine> {
+        self.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many states a parameter has besides its step.
+    fn state_count(&self) -> usize {
+        self.names.len() + self.uniform_names.len()
+    }
+
     /// Finds out in which stream torch works on each GPU of a step.
     #[cfg(feature = "cuda")]
-    fn find_streams(&self, py: Python<'_>, engine: &mut Engine, work: &Work) -> PyResult<()> {
+    fn find_streams(&self, py: Python<'_>, work: &Work) -> PyResult<()> {
         for gpu in work.gpus() {
             let raw = match self.exchange {
                 Some(exchange) => exchange.stream(py, CUDA, gpu as i32)?,
                 None => self.helper.bind(py).call_method1("cuda_stream", (gpu,))?.extract()?,
             };
-            engine.work_in(gpu, raw).map_err(|error| of_runtime(py, &error))?;
+            let known = self.lock().work_in(gpu, raw);
+            known.map_err(|error| of_runtime(py, &error))?;
         }
         Ok(())
     }
 
     #[cfg(not(feature = "cuda"))]
     #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "there are none")]
-    fn find_streams(&self, _: Python<'_>, _: &mut Engine, _: &Work) -> PyResult<()> {
+    fn find_streams(&self, _: Python<'_>, _: &Work) -> PyResult<()> {
         Ok(())
     }
 }

@@ -90,19 +90,19 @@ struct Bucket {
 }
 
 impl Work {
-    /// Puts tensors at the same moment together.
+    /// Puts tensors at the same moment together; `known` are ranges that were found to be disjoint.
     ///
     /// # Errors
     ///
     /// `StepError` if memory that is written belongs to two of them, or a step number is none.
     pub(super) fn new(
         py: Python<'_>,
-        engine: &mut Engine,
+        known: &mut Vec<Range>,
         tensors: Tensors,
         numbers: Numbers,
         options: StepOptions,
     ) -> PyResult<Work> {
-        if !tensors.are_disjoint(&mut engine.known) {
+        if !tensors.are_disjoint(known) {
             let message = "parameters, gradients and states share memory: a step writes to some of it and reads it too";
             return Err(raise(py, "StepError", message.to_owned()));
         }
@@ -234,7 +234,8 @@ impl Work {
     fn with_lists<T>(&self, bucket: &Bucket, then: impl FnOnce(Lists<'_, '_>) -> T) -> T {
         let rows = || bucket.rows.iter().map(|row| &self.tensors.rows[*row]);
         // SAFETY: `Work::new` found that nothing that is written is anything else of this work, whose owner holds the
-        // tensors; that nobody else uses them during a step is what the documentation of steps asks of callers.
+        // tensors. Between `prepare`, which looked where they are, and this nothing of a caller's runs that could give a
+        // tensor other memory; that no other thread does or uses them is what the documentation of steps asks for.
         let of_row = |row: &Row| unsafe { row.parameters.floats_mut() };
         let mut parameters: Vec<FloatsMut<'_>> = rows().map(of_row).collect();
         // SAFETY: as above.

@@ -65,3 +65,114 @@ def test_a_gradient_that_is_not_finite_is_named_by_the_number_of_its_parameter()
     with pytest.raises(nosc.StepError, match="tensor 2, element 0 is NaN"):
         optimizer.step()
     assert a.tolist() == [0.0, 0.0]
+
+
+def test_a_refused_step_leaves_no_states():
+    (p,) = params(1)
+    q = torch.zeros(3, requires_grad=True)
+    q.grad = torch.sparse_coo_tensor([[0]], [1.0], (3,), check_invariants=True)
+    optimizer = nosc.torch.Optimizer([{"params": [p]}, {"params": [q]}], "m", lr=1.0)
+    optimizer.state[q]["tag"] = "mine"
+    with pytest.raises(nosc.StepError, match="sparse"):
+        optimizer.step()
+    assert p not in optimizer.state and optimizer.state[q] == {"tag": "mine"}
+    q.grad = torch.ones(3)
+    optimizer.step()
+    assert optimizer.state[q]["tag"] == "mine" and int(optimizer.state[q]["step"]) == 1
+
+
+def test_strided_parameters_of_two_groups_that_overlap_are_refused():
+    whole = torch.zeros(4, 4)
+    a, b = whole[:, ::2].detach().requires_grad_(), whole[:, 0:3:2].detach().requires_grad_()
+    a.grad, b.grad = torch.ones(4, 2), torch.ones(4, 2)
+    optimizer = nosc.torch.Optimizer([{"params": [a]}, {"params": [b]}], "g", lr=0.1)
+    with pytest.raises(nosc.StepError, match="share memory"):
+        optimizer.step()
+    assert whole.count_nonzero() == 0
+
+
+def test_a_text_of_rules_may_end_in_a_remark():
+    (param,) = params(1)
+    nosc.torch.Optimizer([param], "2*g # as in mine.nos", lr=1.0).step()
+    assert param.tolist() == [-2.0, -2.0]
+
+
+def test_states_that_are_no_parameters_pass_a_load_as_they_are():
+    optimizers = [nosc.torch.Optimizer(params(1), "m", lr=1.0) for _ in range(2)]
+    optimizers[0].step()
+    optimizers[0].state["global"] = {"x": torch.ones(2)}
+    optimizers[1].load_state_dict(optimizers[0].state_dict())
+    assert torch.equal(optimizers[1].state["global"]["x"], torch.ones(2))
+
+
+def test_a_state_without_some_options_keeps_those_of_the_optimizer():
+    optimizers = [nosc.torch.Adam(params(1), lr=1.0, betas=(0.5, 0.6)) for _ in range(2)]
+    optimizers[0].step()
+    state = optimizers[0].state_dict()
+    del state["param_groups"][0]["betas"], state["param_groups"][0]["maximize"]
+    optimizers[1].load_state_dict(state)
+    assert optimizers[1].param_groups[0]["betas"] == (0.5, 0.6)
+    optimizers[1].step()
+
+
+def test_a_skipped_step_is_no_change():
+    (param,) = params("nan")
+    optimizer = nosc.torch.Optimizer([param], "g", lr=1.0, non_finite="skip")
+    before = param._version
+    optimizer.step()
+    assert param._version == before and int(optimizer.state[param]["step"]) == 0
+
+
+@pytest.mark.parametrize("threads", [0, -1, 2000, "2"])
+def test_numbers_of_threads_that_are_none_are_refused(threads):
+    with pytest.raises(ValueError, match="threads is"):
+        nosc.torch.Optimizer(params(1), "g", threads=threads)
+
+
+def test_a_seed_below_zero_is_refused_at_the_step():
+    (param,) = params(1)
+    optimizer = nosc.torch.Optimizer([param], "g + eps", lr=1.0)
+    optimizer.param_groups[0]["seed"] = -1
+    with pytest.raises(nosc.ParameterError, match="seed -1"):
+        optimizer.step()
+
+
+def test_threads_change_no_bit():
+    found = []
+    for threads in (1, 2, 3):
+        generator = torch.Generator().manual_seed(1)
+        param = torch.randn(3_000_000, generator=generator).requires_grad_()
+        optimizer = nosc.torch.Optimizer([param], "adam + drop(g, 0.25) + eps", lr=0.1, threads=threads)
+        for _ in range(2):
+            param.grad = torch.randn(3_000_000, generator=generator)
+            optimizer.step()
+        found.append(param.detach())
+    assert torch.equal(found[0], found[1]) and torch.equal(found[0], found[2])
+
+
+FORKED = """
+import os, signal, torch, nosc.torch
+def step():
+    param = torch.zeros(2_000_000, requires_grad=True)
+    param.grad = torch.ones(2_000_000)
+    optimizer = nosc.torch.Optimizer([param], "m", lr=1.0, threads=None)
+    for _ in range(3):
+        optimizer.step()
+    return optimizer
+torch.set_num_threads(1)
+old = step()
+if os.fork() == 0:
+    signal.alarm(40)
+    step()
+    old.step()
+    os._exit(0)
+raise SystemExit(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="there is no fork")
+def test_a_forked_process_steps_with_old_and_new_optimizers():
+    import subprocess
+    import sys
+
+    subprocess.run([sys.executable, "-c", FORKED], check=True, timeout=120)

@@ -145,7 +145,7 @@ impl LentTwins {
     /// # Errors
     ///
     /// As [`CudaStatelessOptimizer::check`].
-    pub fn check_device(&mut self, options: &StepOptions) -> Result<(), RuntimeError> {
+    pub fn check_device(&mut self, options: &StepOptions) -> Result<StepOutcome, RuntimeError> {
         let (parameters, gradients) = (&mut self.tensors[..], &self.gradients[..]);
         let lists =
             CudaLists { parameters, gradients, states: &mut self.states, places: &self.places };

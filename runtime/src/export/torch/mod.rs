@@ -417,12 +417,14 @@ impl Class<'_> {
             };
             out += &format!("        update = {text}\n\n");
         }
+        // Before the states are written: an update may be one of them as it was.
+        helpers.call("descend");
+        out += "        descend(params, w, scale, update)\n";
         for (at, name) in self.subject.states(false) {
             let value = self.body.states.get(at).map_or("", |piece| piece.text.as_str());
             out += &format!("        torch._foreach_copy_({name}_before, {value})\n");
         }
-        helpers.call("descend");
-        out + "        descend(params, w, scale, update)\n"
+        out
     }
 }
 
