@@ -12,7 +12,8 @@ DOCS = Path(__file__).parents[2] / "docs" / "python.md"
 
 
 @pytest.mark.skipif(not DOCS.exists(), reason="the package is by itself, without the project's documentation")
-def test_the_page_on_python_holds():
+def test_the_page_on_python_holds(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     pytest.importorskip("numpy", reason="NumPy is missing: the page on Python is NOT tested")
     blocks = re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
     names, compared = {"nosc": nosc, "Rule": nosc.Rule}, 0

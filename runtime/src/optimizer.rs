@@ -60,8 +60,8 @@ impl Optimizer {
     ///
     /// A step of several threads waits for them with rayon. Within a job of another rayon pool that thread may
     /// take up other jobs of its pool meanwhile; if those wait for a lock that this job holds, all wait for
-    /// ever. Use one thread there, or no lock. After a fork the child has no such threads: it needs an
-    /// optimizer of its own.
+    /// ever. Use one thread there, or no lock. After a fork the child has no such threads, and
+    /// takes its steps on the calling one.
     pub fn step(
         &mut self,
         parameters: &mut [&mut [f32]],
