@@ -230,9 +230,16 @@ impl<'py> Arrays<'py> {
         for (place, (w, g)) in w.iter().zip(&g).enumerate() {
             if !w.array.view().is_ordered_as(g.array.view()) {
                 let (w, g) = (w.array.shape(), g.array.shape());
-                let message = format!(
-                    "array {place}: a gradient of shape {g:?} for parameters of shape {w:?}, or in another order in memory"
-                );
+                let message = if w == g {
+                    format!(
+                        "array {place}: the gradient's elements are in another order in memory than the parameters' \
+                         (strides): copy it into an array like them, as numpy.empty_like makes"
+                    )
+                } else {
+                    format!(
+                        "array {place}: a gradient of shape {g:?} for parameters of shape {w:?}"
+                    )
+                };
                 return Err(raise(py, "StepError", message));
             }
         }

@@ -28,6 +28,8 @@ class PowerSign(Optimizer):
     """`e^(f(t) sign(g) sign(m)) * g` (Bello et al. 2017). `decay` is f: None for 1, "linear", "cosine", "restart10" or
     "restart20"; all but None need `total_steps`."""
 
+    _choices = ("decay",)
+
     def __init__(self, params: Iterable[Any], lr: float | Tensor, *, decay: str | None = None, **options: Any) -> None:
         super().__init__(params, _decayed("powersign", decay), lr, **options)
 
@@ -35,12 +37,16 @@ class PowerSign(Optimizer):
 class AddSign(Optimizer):
     """`(1 + f(t) sign(g) sign(m)) * g` (Bello et al. 2017), with the decays of `PowerSign`."""
 
+    _choices = ("decay",)
+
     def __init__(self, params: Iterable[Any], lr: float | Tensor, *, decay: str | None = None, **options: Any) -> None:
         super().__init__(params, _decayed("addsign", decay), lr, **options)
 
 
 class SGD(Optimizer):
     """Stochastic gradient descent, with momentum where it is not 0; `nesterov` as in torch."""
+
+    _choices = ("momentum", "dampening", "nesterov")
 
     def __init__(
         self,
@@ -65,6 +71,8 @@ class SGD(Optimizer):
 
 class RMSprop(Optimizer):
     """Tieleman and Hinton's RMSprop with torch's options."""
+
+    _choices = ("momentum", "centered")
 
     def __init__(
         self,
@@ -103,6 +111,7 @@ class _Standard(Optimizer):
 class Adam(_Standard):
     """Kingma and Ba 2015; with `amsgrad` the rule of `AMSGrad`."""
 
+    _choices = ("amsgrad",)
     _name, _lr = "adam", 1e-3
 
     def __init__(
@@ -132,6 +141,7 @@ _AMSGRADW = """rule amsgradw {
 class AdamW(_Standard):
     """Adam with decoupled weight decay, 0.01 by default (Loshchilov and Hutter 2019); with `amsgrad` that of `AMSGrad`."""
 
+    _choices = ("amsgrad",)
     _name, _lr = "adamw", 1e-3
 
     def __init__(
@@ -179,6 +189,7 @@ class Adadelta(_Standard):
 class Rprop(_Standard):
     """Riedmiller and Braun 1993. `etas` and `step_sizes` are two parameters each of the rule, as torch has them."""
 
+    _choices = ("etas", "step_sizes")
     _name, _lr = "rprop", 1e-2
 
     def __init__(

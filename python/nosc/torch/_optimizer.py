@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -23,6 +24,9 @@ _RESERVED = frozenset(
         "decoupled_weight_decay", "maximize", "foreach", "fused", "capturable", "differentiable",
     }
 )  # fmt: skip
+
+
+_ARGUMENTS = frozenset(_RESERVED - {"params", "param_names", "rule", "key", "initial_lr"})
 
 
 class _Kept:
@@ -58,7 +62,8 @@ class Optimizer(torch.optim.Optimizer):
             `decoupled_weight_decay`, to the update. Terms with `w` in a rule are part of the rule, not this.
         maximize: the loss is to grow.
         betas: `beta1`, `beta2` and perhaps `beta3` of the rule as one key of the groups, for schedulers that cycle it.
-        foreach, fused: accepted, since one fused step is all there is. `capturable` and `differentiable` are refused.
+        foreach, fused: accepted, since one fused step is all there is; with `fused=True` a `GradScaler` leaves it to the
+            step to divide gradients, which then stay scaled. `capturable` and `differentiable` are refused.
         threads: of a step on the processor; None for one a core. Results do not depend on it.
         rounding: "nearest" or "stochastic", of parameters of 16 bits.
         non_finite: "propagate", "skip" or "error": what a gradient that is infinite or NaN does to the step of its group.
@@ -104,6 +109,8 @@ class Optimizer(torch.optim.Optimizer):
         self._made: list[tuple[Tensor, dict[str, Any] | None]] = []
         rule = _rule(rule)
         self._check_names(rule, rule_params)
+        if betas is not None and not isinstance(betas, (tuple, list)):
+            raise TypeError(f"betas is {betas!r}, expected a tuple of numbers")
         if betas is not None and any(name in rule_params for name in _BETAS[: len(betas)]):
             raise ParameterError("betas and beta1 or beta2: give one of them")
         self._given = dict(rule_params)
@@ -129,20 +136,26 @@ class Optimizer(torch.optim.Optimizer):
         if weight_decay is not None:
             values.pop("weight_decay", None)
         self.defaults = {**defaults, "rule": rule.formula, "key": rule.key("exact"), **values}
-        self._step_supports_amp_scaling = True
+        # As in torch: then a GradScaler hands over its scale, and leaves it to the step to divide by it.
+        self._step_supports_amp_scaling = bool(fused)
 
     # Groups
 
-    @staticmethod
-    def _check_names(rule: nosc.Rule, given: dict[str, float]) -> None:
+    _choices: tuple[str, ...] = ()
+    """Arguments of a class that choose its rule, and so are none of a group's."""
+
+    def _check_names(self, rule: nosc.Rule, given: dict[str, float]) -> None:
         known = rule.parameters
         for name in known:
             if name in _RESERVED and name != "weight_decay":
                 raise ParameterError(f"the rule has a parameter `{name}`, which means something else here: rename it")
         for name in given:
             if name not in known:
+                options = {*known, *_ARGUMENTS, *self._choices}
+                meant = difflib.get_close_matches(name, options, 1)
+                hint = f" (did you mean `{meant[0]}`?)" if meant else ""
                 names = ", ".join(sorted(known)) or "none"
-                raise ParameterError(f"the rule has no parameter `{name}`; it has: {names}")
+                raise ParameterError(f"the rule has no parameter `{name}`{hint}; it has: {names}")
 
     @staticmethod
     def _values(rule: nosc.Rule, group: dict[str, Any], given: dict[str, float]) -> dict[str, float]:
@@ -159,6 +172,8 @@ class Optimizer(torch.optim.Optimizer):
         if not isinstance(param_group, dict):
             raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
         group = dict(param_group)
+        if "rule" not in group:
+            self._check_choices(group, _rule(self.defaults["rule"]).parameters)
         rule = _rule(group.get("rule", self.defaults["rule"]))
         self._check_names(rule, {})
         group["rule"], group["key"] = rule.formula, rule.key("exact")
@@ -176,6 +191,14 @@ class Optimizer(torch.optim.Optimizer):
         # Betas and parameters that the rules of other groups have are not this one's.
         for name in set(self.defaults) - complete:
             group.pop(name, None)
+
+    def _check_choices(self, group: dict[str, Any], known: Iterable[str]) -> None:
+        for name in self._choices:
+            if name in group and name not in known:
+                raise ParameterError(
+                    f"`{name}` chooses the rule of {type(self).__name__}, for all groups when it is made: "
+                    "give it there, or give the group a `rule`"
+                )
 
     def _take_betas(self, rule: nosc.Rule, group: dict[str, Any]) -> None:
         """The betas of the defaults, for a rule that has them; a beta that the group names itself goes before."""
@@ -239,13 +262,15 @@ class Optimizer(torch.optim.Optimizer):
     def _stepper(self, group: dict[str, Any], index: int) -> tuple[Stepper, tuple[str, ...]]:
         """What steps over the group of a number: each has its own, which keeps lists of the group's tensors."""
         text = group["rule"]
+        if not isinstance(text, str):
+            text = group["rule"] = _rule(text).formula
         known = self._steppers.get((index, text))
         if known is None:
             rule, options = nosc.Rule(text), self._options
             if rule.key("exact") != group["key"]:
                 raise StepError(
-                    "the rule of a group was changed, and its states belong to the one before: "
-                    "make another optimizer, or add a group with that rule"
+                    "the rule of a group was changed: put it back, or make an optimizer with the other rule "
+                    "(states of one rule are not those of another)"
                 )
             compiled = nosc.compile(rule, backend=options["backend"])
             stepper = Stepper(
@@ -307,7 +332,12 @@ class Optimizer(torch.optim.Optimizer):
         for index, group in enumerate(self.param_groups):
             params = group["params"]
             stepper, names = self._stepper(group, index)
-            numbers, arguments = self._numbers(group, names), self._arguments(group, names, scale)
+            if self._choices:
+                self._check_choices(group, names)
+            try:
+                numbers, arguments = self._numbers(group, names), self._arguments(group, names, scale)
+            except (KeyError, TypeError, ValueError, RuntimeError) as error:
+                raise _unfit(group, names) from error
             try:
                 prepared = stepper.prepare(params, self.state, self, first_id, numbers, arguments)
             except OverflowError:
@@ -330,6 +360,8 @@ class Optimizer(torch.optim.Optimizer):
         if betas is None:
             values = [float(group[name]) for name in names]
         else:
+            if "beta1" in group or "beta2" in group:
+                raise ValueError("betas and beta1 or beta2")
             by_name = {**group, **dict(zip(_BETAS, betas, strict=False))}
             values = [float(by_name[name]) for name in names]
         return values, group["total_steps"], group["seed"]
@@ -375,7 +407,7 @@ class Optimizer(torch.optim.Optimizer):
         super().__setstate__(state)
         self._steppers = {}
         self._made = []
-        self._step_supports_amp_scaling = True
+        self._step_supports_amp_scaling = bool(self.defaults.get("fused"))
         for index, group in enumerate(self.param_groups):
             self._take_up(group, index)
 
@@ -390,6 +422,8 @@ class Optimizer(torch.optim.Optimizer):
             found = {name: x.value if isinstance(x, _Kept) else x for name, x in self.state[param].items()}
             for name, tensor in fresh.items():
                 value = found.get(name)
+                if name == "step" and value is not None and not (float(value) >= 0 and float(value) % 1 == 0):
+                    raise StepError(f"the state `step` of a parameter is {float(value)}, expected a number of steps")
                 if value is None:
                     raise StepError(f"the state of a parameter has no `{name}`")
                 if name in names and tuple(value.shape) != tuple(tensor.shape):
@@ -407,7 +441,8 @@ def _keep(optimizer: torch.optim.Optimizer, state_dict: dict[str, Any]) -> dict[
     """Checks that a state belongs to the rules of an optimizer, and keeps its tensors as they are."""
     saved_groups = state_dict["param_groups"]
     for index, (saved, own) in enumerate(zip(saved_groups, optimizer.param_groups, strict=False)):
-        if saved.get("key") != own["key"]:
+        key = nosc.Rule(saved["rule"]).key("exact") if "key" not in saved and "rule" in saved else saved.get("key")
+        if key != own["key"]:
             found = repr(saved["rule"]) if "rule" in saved else "that of an optimizer that is not nosc's"
             raise StepError(
                 f"the state of group {index} belongs to another rule: {found}, and the group has {own['rule']!r}"
@@ -422,6 +457,22 @@ def _keep(optimizer: torch.optim.Optimizer, state_dict: dict[str, Any]) -> dict[
         for key, state in state_dict["state"].items()
     }
     return {**state_dict, "state": kept, "param_groups": groups}
+
+
+def _unfit(group: dict[str, Any], names: tuple[str, ...]) -> ParameterError:
+    """What is wrong with the numbers of a group."""
+    betas = group.get("betas")
+    covered = _BETAS[: len(betas)] if isinstance(betas, (tuple, list)) else ()
+    if covered and any(name in group for name in covered):
+        return ParameterError(f"a group has betas {betas} and `beta1` or `beta2` besides: leave one of them")
+    for name in ("lr", "weight_decay", *(name for name in names if name not in covered)):
+        if name not in group:
+            return ParameterError(f"a group has no `{name}`, which its rule needs")
+        try:
+            float(group[name])
+        except (TypeError, ValueError, RuntimeError):
+            return ParameterError(f"`{name}` of a group is {group[name]!r}, expected a number")
+    return ParameterError(f"betas of a group are {betas!r}, expected numbers")
 
 
 def _missing(saved: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:

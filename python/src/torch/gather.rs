@@ -115,7 +115,8 @@ impl<'a, 'py> Gathering<'a, 'py> {
         let mut pairs = Vec::with_capacity(found.len());
         for (parameter, gradient, id) in found {
             let state = states.of(&parameter)?;
-            pairs.push(self.pair(parameter, gradient, (id, negative), state)?);
+            let pair = self.pair(parameter, gradient, (id, negative), state);
+            pairs.push(pair.map_err(|error| of_parameter(py, id, error))?);
         }
         Ok(pairs)
     }
@@ -246,6 +247,16 @@ impl<'a, 'py> Gathering<'a, 'py> {
         })?;
         self.held.push(mended.unbind());
         Ok(lent)
+    }
+}
+
+/// A refusal with the number of the parameter, among all of the optimizer.
+fn of_parameter(py: Python<'_>, id: u32, error: PyErr) -> PyErr {
+    let is_ours = error.get_type(py).name().is_ok_and(|name| name == "StepError");
+    if is_ours {
+        raise(py, "StepError", format!("parameter {id}: {}", error.value(py)))
+    } else {
+        error
     }
 }
 

@@ -1,5 +1,7 @@
 """`torch.amp.GradScaler`: losses are scaled, gradients divided inside the step, and steps with overflows left out."""
 
+import copy
+
 import pytest
 
 pytest.importorskip("torch.optim", reason="PyTorch is not installed: nothing of nosc.torch is tested")
@@ -10,15 +12,19 @@ import nosc.torch
 from torch_helpers import Parameter, normal, parameter, same
 
 
-def test_it_says_that_it_divides_by_itself():
-    assert nosc.torch.Adam([parameter(2)])._step_supports_amp_scaling is True
+def test_it_divides_by_itself_where_torch_does():
+    for fused in (None, False, True):
+        optimizer = nosc.torch.Adam([parameter(2)], fused=fused)
+        assert optimizer._step_supports_amp_scaling is bool(fused)
+        assert copy.deepcopy(optimizer)._step_supports_amp_scaling is bool(fused)
 
 
+@pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("unscale", [False, True])
-def test_a_scaled_run_is_the_unscaled_one(unscale):
+def test_a_scaled_run_is_the_unscaled_one(unscale, fused):
     def train(scale):
         w = parameter(6)
-        optimizer = nosc.torch.Adam([w], lr=0.1)
+        optimizer = nosc.torch.Adam([w], lr=0.1, fused=fused)
         scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10, growth_interval=3, enabled=scale)
         for step in range(8):
             optimizer.zero_grad()
@@ -33,9 +39,10 @@ def test_a_scaled_run_is_the_unscaled_one(unscale):
     assert same(scaled, plain) and scale > 2.0**10
 
 
-def test_a_step_with_an_overflow_is_left_out():
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_step_with_an_overflow_is_left_out(fused):
     w = Parameter(torch.ones(3))
-    optimizer = nosc.torch.Adam([w], lr=0.1)
+    optimizer = nosc.torch.Adam([w], lr=0.1, fused=fused)
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**20)
     for step, value in enumerate([1.0, float("inf"), 1.0]):
         optimizer.zero_grad()

@@ -176,3 +176,74 @@ def test_a_forked_process_steps_with_old_and_new_optimizers():
     import sys
 
     subprocess.run([sys.executable, "-c", FORKED], check=True, timeout=120)
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [("SGD", {"momentum": 0.9}), ("SGD", {"nesterov": True}), ("RMSprop", {"centered": True}), ("Adam", {"amsgrad": True})],
+)
+def test_what_chooses_the_rule_of_a_class_is_no_option_of_a_group(kind, key):
+    (name,) = key
+    with pytest.raises(nosc.ParameterError, match=f"`{name}` chooses the rule of {kind}"):
+        getattr(nosc.torch, kind)([{"params": params(1), **key}], lr=0.1)
+    (param,) = params(1)
+    optimizer = getattr(nosc.torch, kind)([param], lr=0.1)
+    optimizer.param_groups[0].update(key)
+    with pytest.raises(nosc.ParameterError, match=f"`{name}` chooses the rule of {kind}"):
+        optimizer.step()
+    assert param.tolist() == [0.0, 0.0]
+
+
+def test_a_beta_beside_betas_is_refused_at_the_step():
+    (param,) = params(1)
+    optimizer = nosc.torch.Adam([param], lr=0.1)
+    optimizer.param_groups[0]["beta1"] = 0.5
+    with pytest.raises(nosc.ParameterError, match="leave one of them"):
+        optimizer.step()
+
+
+@pytest.mark.parametrize(("key", "value"), [("lr", "x"), ("lr", None), ("weight_decay", "x"), ("beta1", "x"), ("lr", torch.ones(2))])
+def test_numbers_of_a_group_that_are_none_are_named(key, value):
+    (param,) = params(1)
+    optimizer = nosc.torch.Optimizer([param], "m", lr=0.1)
+    optimizer.param_groups[0][key] = value
+    with pytest.raises(nosc.ParameterError, match=f"`{key}` of a group is"):
+        optimizer.step()
+    del optimizer.param_groups[0]["beta1"]
+    optimizer.param_groups[0].update(lr=0.1, weight_decay=0.0)
+    with pytest.raises(nosc.ParameterError, match="no `beta1`"):
+        optimizer.step()
+
+
+def test_names_that_were_meant_are_told():
+    with pytest.raises(nosc.ParameterError, match="did you mean `momentum`"):
+        nosc.torch.SGD(params(1), 0.1, momentun=0.9)
+    with pytest.raises(nosc.ParameterError, match="did you mean `total_steps`"):
+        nosc.torch.Optimizer(params(1), "ld*g", total_step=10)
+
+
+def test_a_rule_of_a_group_may_be_the_same_rule_as_an_object():
+    (param,) = params(1)
+    optimizer = nosc.torch.Optimizer([param], "g", lr=1.0)
+    optimizer.param_groups[0]["rule"] = nosc.Rule("g")
+    optimizer.step()
+    assert param.tolist() == [-1.0, -1.0] and optimizer.param_groups[0]["rule"] == "g"
+
+
+def test_refusals_name_the_parameter():
+    a, b = params(1, 1)
+    b.grad = torch.ones(3)[:2].to_sparse()
+    optimizer = nosc.torch.Optimizer([{"params": [a]}, {"params": [b]}], "g", lr=1.0)
+    with pytest.raises(nosc.StepError, match="parameter 1: a sparse gradient"):
+        optimizer.step()
+
+
+@pytest.mark.parametrize("step", [-3.0, 1.5, float("nan")])
+def test_a_state_with_no_number_of_steps_is_refused_and_nothing_changes(step):
+    optimizers = [nosc.torch.Adam(params(1), lr=0.1) for _ in range(2)]
+    optimizers[0].step()
+    state = optimizers[0].state_dict()
+    state["state"][0]["step"] = torch.tensor(step)
+    with pytest.raises(nosc.StepError, match="expected a number of steps"):
+        optimizers[1].load_state_dict(state)
+    assert len(optimizers[1].state) == 0
