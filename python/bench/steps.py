@@ -5,8 +5,8 @@
     /tmp/peers/bin/python python/bench/steps.py [--threads 1,2] [--rounds 15] [--no-compile] [--json FILE]
 
 Lists of tensors: the 62 of a ResNet-18 (11.7 million elements), and one of 3e7. Adam against `torch.optim.Adam(fused=True)`,
-PowerSign against a step of the same formula compiled by `torch.compile`. Rounds alternate between the two; medians are
-printed, and the ratio peer/nosc. Also: the first step with all compiling, the time of a step that Python adds (62 tensors of
+PowerSign against a step of the same formula compiled by `torch.compile`. Turns of eight steps alternate between the two: threads
+of OpenMP look out for more work for milliseconds after a step, on the cores of the other. Medians are printed, and the ratio peer/nosc. Also: the first step with all compiling, the time of a step that Python adds (62 tensors of
 16 elements), the bytes that a step takes beyond states, and the number of compilations when hyper-parameters change.
 """
 import argparse
@@ -20,6 +20,7 @@ import torch
 import nosc
 import nosc.torch
 
+REPEAT = 8
 SHAPES = [(64, 3, 7, 7), (64,), (64,)]
 for width, before in ((64, 64), (128, 64), (256, 128), (512, 256)):
     for block in range(2):
@@ -100,7 +101,7 @@ def main():
 
     for threads in [int(part) for part in arguments.threads.split(",")]:
         torch.set_num_threads(threads)
-        for name, shapes, repeat in (("62 tensors, 11.7 M", SHAPES, 4), ("1 tensor, 3e7", [(30_000_000,)], 2)):
+        for name, shapes in (("62 tensors, 11.7 M", SHAPES), ("1 tensor, 3e7", [(30_000_000,)])):
             pairs = {"Adam": (lambda p: nosc.torch.Adam(p, lr=1e-6, threads=threads), lambda p: torch.optim.Adam(p, lr=1e-6, fused=True))}
             if not arguments.no_compile:
                 pairs["PowerSign"] = (lambda p: nosc.torch.PowerSign(p, lr=1e-6, threads=threads), lambda p: CompiledPowerSign(p, 1e-6))
@@ -110,7 +111,7 @@ def main():
                 start = time.perf_counter()
                 peers.step()
                 peer_first = time.perf_counter() - start
-                found = interleaved({"nosc": mine.step, "torch": peers.step}, arguments.rounds, repeat)
+                found = interleaved({"nosc": mine.step, "torch": peers.step}, arguments.rounds, REPEAT)
                 elements = sum(torch.Size(shape).numel() for shape in shapes)
                 ratio = found["torch"] / found["nosc"]
                 print(
