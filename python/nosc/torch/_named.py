@@ -95,13 +95,26 @@ class _Standard(Optimizer):
     _name: str
     _lr: float
 
-    def __init__(self, params: Iterable[Any], lr: float | Tensor | None = None, **options: Any) -> None:
-        self._start(params, nosc.rule(self._name), lr, options)
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float | Tensor | None = None,
+        betas: tuple[float, ...] | None = None,
+        **options: Any,
+    ) -> None:
+        self._start(params, nosc.rule(self._name), lr, betas, options)
 
     def _start(
-        self, params: Iterable[Any], rule: nosc.Rule, lr: float | Tensor | None, options: dict[str, Any]
+        self,
+        params: Iterable[Any],
+        rule: nosc.Rule,
+        lr: float | Tensor | None,
+        betas: tuple[float, ...] | None,
+        options: dict[str, Any],
     ) -> None:
         known = rule.parameters
+        if betas is not None:
+            options["betas"] = betas
         if "beta1" in known and "beta2" in known and not any(name in options for name in ("beta1", "beta2", "betas")):
             # One key, as torch's classes have it and its schedulers look for it.
             options["betas"] = known["beta1"], known["beta2"]
@@ -115,9 +128,15 @@ class Adam(_Standard):
     _name, _lr = "adam", 1e-3
 
     def __init__(
-        self, params: Iterable[Any], lr: float | Tensor | None = None, *, amsgrad: bool = False, **options: Any
+        self,
+        params: Iterable[Any],
+        lr: float | Tensor | None = None,
+        betas: tuple[float, ...] | None = None,
+        *,
+        amsgrad: bool = False,
+        **options: Any,
     ) -> None:
-        self._start(params, nosc.rule("amsgrad" if amsgrad else self._name), lr, options)
+        self._start(params, nosc.rule("amsgrad" if amsgrad else self._name), lr, betas, options)
 
 
 class AMSGrad(_Standard):
@@ -145,9 +164,15 @@ class AdamW(_Standard):
     _name, _lr = "adamw", 1e-3
 
     def __init__(
-        self, params: Iterable[Any], lr: float | Tensor | None = None, *, amsgrad: bool = False, **options: Any
+        self,
+        params: Iterable[Any],
+        lr: float | Tensor | None = None,
+        betas: tuple[float, ...] | None = None,
+        *,
+        amsgrad: bool = False,
+        **options: Any,
     ) -> None:
-        self._start(params, nosc.Rule(_AMSGRADW) if amsgrad else nosc.rule(self._name), lr, options)
+        self._start(params, nosc.Rule(_AMSGRADW) if amsgrad else nosc.rule(self._name), lr, betas, options)
 
 
 class Adamax(_Standard):

@@ -222,3 +222,9 @@ def test_a_total_belongs_to_each_group():
         a.grad, b.grad = torch.ones(1), torch.ones(1)
         optimizer.step()
     assert a.item() == pytest.approx(1 - 0.1 * (1 + 0.5)) and b.item() == pytest.approx(1 - 0.1 * (1 + 0.75))
+
+
+@pytest.mark.parametrize("kind", ["Adam", "AdamW", "Adamax", "NAdam", "RAdam", "AMSGrad", "AdaBelief", "Lion"])
+def test_betas_may_stand_after_the_learning_rate_as_in_torch(kind):
+    (group,) = getattr(nosc.torch, kind)([parameter(2)], 0.1, (0.8, 0.95)).param_groups
+    assert group["lr"] == 0.1 and group["betas"] == (0.8, 0.95)
