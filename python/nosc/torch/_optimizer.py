@@ -42,9 +42,10 @@ class _Kept:
 def _rule(rule: nosc.Rule | nosc.CompiledRule | str | os.PathLike[str]) -> nosc.Rule:
     if isinstance(rule, nosc.CompiledRule):
         return rule.rule
+    if isinstance(rule, os.PathLike):
+        return nosc.Rule.load(rule)
     # No formula ends so, but a remark in a text of rules may.
-    is_path = isinstance(rule, str) and rule.endswith(".nos") and not any(character in rule for character in "\n#")
-    if isinstance(rule, os.PathLike) or is_path:
+    if isinstance(rule, str) and rule.endswith(".nos") and not any(character in rule for character in "\n#"):
         return nosc.Rule.load(rule)
     return rule if isinstance(rule, nosc.Rule) else nosc.Rule(rule)
 
