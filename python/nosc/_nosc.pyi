@@ -219,9 +219,9 @@ def rule(name: str) -> Rule: ...
 def sample(
     space: str | os.PathLike[str] | None = None,
     n: int | tuple[int, int] | None = None,
-    *,
     count: int = 10,
     seed: int = 0,
+    *,
     start: int = 0,
     constraints: str | None = None,
     distinct: bool = False,

@@ -1,6 +1,5 @@
 //! What goes wrong, as the exceptions of `nosc/_errors.py`: one function a kind of error.
 
-use std::error::Error;
 use std::io;
 use std::path::Path;
 
@@ -9,7 +8,7 @@ use nosc_compiler::problem::{Problem, Severity};
 use nosc_compiler::render::Renderer;
 use nosc_compiler::source::{Span, place};
 use nosc_kernels::scalars::ScalarError;
-use nosc_runtime::RuntimeError;
+use nosc_runtime::{RuntimeError, chain};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
@@ -27,17 +26,6 @@ pub(crate) fn raise(py: Python<'_>, class: &str, text: String) -> PyErr {
 
 fn class_of<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyType>> {
     Ok(py.import("nosc._errors")?.getattr(name)?.cast_into()?)
-}
-
-/// An error and its causes in one line.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text += &format!(": {error}");
-        cause = error.source();
-    }
-    text
 }
 
 /// What the runtime says, as the exception that the documentation names.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nosc_runtime::{
     Backend, CheckpointError, Floats, FloatsMut, Optimizer, RuntimeError, Settings, StepOptions,
-    StepOutcome, WeightDecay,
+    StepOutcome, WeightDecay, chain,
 };
 use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::prelude::*;
@@ -197,7 +197,7 @@ impl PyOptimizer {
 
 /// What a checkpoint was refused for.
 fn of_checkpoint(py: Python<'_>, error: &CheckpointError) -> PyErr {
-    raise(py, "CheckpointError", crate::error::chain(error))
+    raise(py, "CheckpointError", chain(error))
 }
 
 fn list<'py>(arrays: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {

@@ -37,7 +37,7 @@ const PIECE: usize = 1_024;
 ///
 /// The text of each rule is its token string. Raises `SpaceError` if the space is none, or has no such strings.
 #[pyfunction]
-#[pyo3(signature = (space=None, n=None, *, count=10, seed=0, start=0, constraints=None, distinct=false))]
+#[pyo3(signature = (space=None, n=None, count=10, seed=0, *, start=0, constraints=None, distinct=false))]
 #[expect(clippy::too_many_arguments, reason = "Python has names for them")]
 fn sample(
     py: Python<'_>,

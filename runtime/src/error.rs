@@ -1,5 +1,6 @@
 //! What can go wrong in making an optimizer, in a step and with a checkpoint.
 
+use std::error::Error;
 use std::path::PathBuf;
 
 use nosc_kernels::LowerError;
@@ -183,4 +184,15 @@ pub enum CheckpointError {
         /// Seed of the settings.
         expected: u64,
     },
+}
+
+/// An error and its causes in one line.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
 }

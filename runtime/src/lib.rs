@@ -61,7 +61,7 @@ pub use compiled::{CompiledRule, Slot};
 pub use cuda_optimizer::CudaOptimizer;
 #[cfg(feature = "cuda")]
 pub use cuda_stateless::{CudaLists, CudaStatelessOptimizer};
-pub use error::{CheckpointError, RuntimeError};
+pub use error::{CheckpointError, RuntimeError, chain};
 pub use guard::NonFinite;
 /// GPUs, and tensors in their memory.
 #[cfg(feature = "cuda")]

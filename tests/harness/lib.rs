@@ -30,6 +30,7 @@ pub mod nats;
 pub mod ptx;
 pub mod sass;
 mod golden;
+mod host_compiler;
 mod numbers;
 mod parity;
 mod reference;

@@ -9,6 +9,7 @@ for each fault.
 """
 
 import argparse
+import functools
 import importlib.util
 import json
 import math
@@ -209,6 +210,22 @@ class TorchRun:
         return [p.detach().double().numpy() for p in self.params]
 
 
+def compared(library, nosc, faults, named, make, tensors):
+    """Whether the steps of an export could be compared with those of nosc: those that draw are a function of the seed."""
+    (rule, about), (params, grads, found) = named, tensors
+    if about["draws"]:
+        again, other = make(), make(seed=1)
+        same = all(equal(again.step(step), row) for step, row in zip(grads, found))
+        differs = not all([equal(other.step(step), row) for step, row in zip(grads, found)])
+        faults.check(same and differs, f"{library} {rule}: not a function of the seed")
+        return False
+    wanted = nosc.run(rule, params, grads, LEARNING_RATE)
+    for step, (row, right) in enumerate(zip(found, wanted)):
+        for tensor, (f, r) in enumerate(zip(row, right)):
+            faults.compare(library, about["name"], f, r, f"{library} {rule}, step {step}, tensor {tensor}")
+    return True
+
+
 def check_torch(nosc, faults):
     try:
         import torch
@@ -219,19 +236,11 @@ def check_torch(nosc, faults):
     params, grads = inputs()
     for rule, about in nosc.rules():
         module = nosc.export(rule, "torch")
-        run = TorchRun(torch, module, params, **keywords(about))
+        make = functools.partial(TorchRun, torch, module, params, **keywords(about))
+        run = make()
         found = [run.step(step) for step in grads]
-        if about["draws"]:
-            again = TorchRun(torch, module, params, **keywords(about))
-            other = TorchRun(torch, module, params, **keywords(about), seed=1)
-            same = all(equal(again.step(step), row) for step, row in zip(grads, found))
-            differs = not all([equal(other.step(step), row) for step, row in zip(grads, found)])
-            faults.check(same and differs, f"torch {rule}: not a function of the seed")
+        if not compared("torch", nosc, faults, (rule, about), make, (params, grads, found)):
             continue
-        wanted = nosc.run(rule, params, grads, LEARNING_RATE)
-        for step, (row, right) in enumerate(zip(found, wanted)):
-            for tensor, (f, r) in enumerate(zip(row, right)):
-                faults.compare("torch", about["name"], f, r, f"torch {rule}, step {step}, tensor {tensor}")
         names = {state["name"] for state in about["states"] if state["per_element"]}
         kept = {name for state in run.optimizer.state.values() for name in state}
         faults.check(kept == names, f"torch {rule}: states {kept}, expected {names}")
@@ -386,19 +395,11 @@ def check_jax(nosc, faults):
     params, grads = inputs()
     for rule, about in nosc.rules():
         module = nosc.export(rule, "jax")
-        run = JaxRun(jax, module, params, **keywords(about))
+        make = functools.partial(JaxRun, jax, module, params, **keywords(about))
+        run = make()
         found = [run.step(step) for step in grads]
-        if about["draws"]:
-            again = JaxRun(jax, module, params, **keywords(about))
-            other = JaxRun(jax, module, params, **keywords(about), seed=1)
-            same = all(equal(again.step(step), row) for step, row in zip(grads, found))
-            differs = not all([equal(other.step(step), row) for step, row in zip(grads, found)])
-            faults.check(same and differs, f"jax {rule}: not a function of the seed")
+        if not compared("jax", nosc, faults, (rule, about), make, (params, grads, found)):
             continue
-        wanted = nosc.run(rule, params, grads, LEARNING_RATE)
-        for step, (row, right) in enumerate(zip(found, wanted)):
-            for tensor, (f, r) in enumerate(zip(row, right)):
-                faults.compare("jax", about["name"], f, r, f"jax {rule}, step {step}, tensor {tensor}")
         names = {state["name"] for state in about["states"]} | {"count"}
         faults.check(set(run.state._fields) == names, f"jax {rule}: states {run.state._fields}, expected {names}")
         faults.check(run.move._cache_size() == 1, f"jax {rule}: compiled {run.move._cache_size()} times")

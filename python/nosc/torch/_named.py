@@ -121,11 +121,11 @@ class _Standard(Optimizer):
         Optimizer.__init__(self, params, rule, self._lr if lr is None else lr, **options)
 
 
-class Adam(_Standard):
-    """Kingma and Ba 2015; with `amsgrad` the rule of `AMSGrad`."""
+class _WithLargest(_Standard):
+    """A rule that with `amsgrad` divides by the largest second moment so far."""
 
     _choices = ("amsgrad",)
-    _name, _lr = "adam", 1e-3
+    _largest: nosc.Rule
 
     def __init__(
         self,
@@ -136,7 +136,15 @@ class Adam(_Standard):
         amsgrad: bool = False,
         **options: Any,
     ) -> None:
-        self._start(params, nosc.rule("amsgrad" if amsgrad else self._name), lr, betas, options)
+        rule = self._largest if amsgrad else nosc.rule(self._name)
+        self._start(params, rule, lr, betas, options)
+
+
+class Adam(_WithLargest):
+    """Kingma and Ba 2015; with `amsgrad` the rule of `AMSGrad`."""
+
+    _name, _lr = "adam", 1e-3
+    _largest = nosc.rule("amsgrad")
 
 
 class AMSGrad(_Standard):
@@ -157,22 +165,11 @@ _AMSGRADW = """rule amsgradw {
 """
 
 
-class AdamW(_Standard):
+class AdamW(_WithLargest):
     """Adam with decoupled weight decay, 0.01 by default (Loshchilov and Hutter 2019); with `amsgrad` that of `AMSGrad`."""
 
-    _choices = ("amsgrad",)
     _name, _lr = "adamw", 1e-3
-
-    def __init__(
-        self,
-        params: Iterable[Any],
-        lr: float | Tensor | None = None,
-        betas: tuple[float, ...] | None = None,
-        *,
-        amsgrad: bool = False,
-        **options: Any,
-    ) -> None:
-        self._start(params, nosc.Rule(_AMSGRADW) if amsgrad else nosc.rule(self._name), lr, betas, options)
+    _largest = nosc.Rule(_AMSGRADW)
 
 
 class Adamax(_Standard):

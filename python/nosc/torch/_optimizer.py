@@ -308,7 +308,6 @@ class Optimizer(torch.optim.Optimizer):
         if found_inf is not None and float(found_inf) != 0.0:
             return loss
         scale = 1.0 if grad_scale is None else float(grad_scale)
-        self._made.clear()
         try:
             ready = self._prepared(scale)
         except BaseException:
@@ -318,7 +317,9 @@ class Optimizer(torch.optim.Optimizer):
                     del self.state[param]
                 else:
                     self.state[param] = before
+            self._made.clear()
             raise
+        self._made.clear()
         for prepared in ready:
             if prepared.run():
                 for param, moved in prepared.write_back:
@@ -357,14 +358,10 @@ class Optimizer(torch.optim.Optimizer):
 
     @staticmethod
     def _numbers(group: dict[str, Any], names: tuple[str, ...]) -> tuple[list[float], int | None, int]:
-        betas = group.get("betas")
-        if betas is None:
-            values = [float(group[name]) for name in names]
-        else:
-            if "beta1" in group or "beta2" in group:
-                raise ValueError("betas and beta1 or beta2")
-            by_name = {**group, **dict(zip(_BETAS, betas, strict=False))}
-            values = [float(by_name[name]) for name in names]
+        covered = dict(zip(_BETAS, group.get("betas") or (), strict=False))
+        if any(name in group for name in covered):
+            raise ValueError("a beta beside betas")
+        values = [float(covered[name] if name in covered else group[name]) for name in names]
         return values, group["total_steps"], group["seed"]
 
     @staticmethod
@@ -465,7 +462,7 @@ def _unfit(group: dict[str, Any], names: tuple[str, ...]) -> ParameterError:
     betas = group.get("betas")
     covered = _BETAS[: len(betas)] if isinstance(betas, (tuple, list)) else ()
     if covered and any(name in group for name in covered):
-        return ParameterError(f"a group has betas {betas} and `beta1` or `beta2` besides: leave one of them")
+        return ParameterError(f"a group has betas {betas} and one of them by its name besides: leave one of them")
     for name in ("lr", "weight_decay", *(name for name in names if name not in covered)):
         if name not in group:
             return ParameterError(f"a group has no `{name}`, which its rule needs")

@@ -247,3 +247,19 @@ def test_a_state_with_no_number_of_steps_is_refused_and_nothing_changes(step):
     with pytest.raises(nosc.StepError, match="expected a number of steps"):
         optimizers[1].load_state_dict(state)
     assert len(optimizers[1].state) == 0
+
+
+def test_betas_may_leave_some_to_their_names():
+    found = []
+    for options in ({"betas": (0.8,), "beta2": 0.9}, {"betas": (0.8, 0.9)}, {"beta1": 0.8, "beta2": 0.9}):
+        (param,) = params(2)
+        optimizer = nosc.torch.Optimizer([param], "adam", lr=0.1, **options)
+        optimizer.step()
+        param.grad = torch.ones(2)
+        optimizer.step()
+        found.append(param.tolist())
+    assert found[0] == found[1] == found[2]
+    optimizer = nosc.torch.Optimizer(params(1), "m + v + gamma", lr=0.1, betas=(0.8, 0.9, 0.95))
+    optimizer.param_groups[0]["beta3"] = 0.5
+    with pytest.raises(nosc.ParameterError, match="leave one of them"):
+        optimizer.step()

@@ -89,6 +89,18 @@ impl<'a> Subject<'a> {
         pairs.filter(|(written, name)| written != name).collect()
     }
 
+    /// What a user has to know of the arguments of an export in Python.
+    fn arguments(&self) -> String {
+        let mut out = String::new();
+        for (written, name) in self.renamed() {
+            out += &format!("The hyper-parameter `{written}` of the rule is `{name}` here.\n");
+        }
+        if self.needs_total_steps() {
+            out += "`total_steps` is T, after which decays stay where they are.\n";
+        }
+        out
+    }
+
     /// What the names of averages in the formula mean, if it has any.
     fn averages(&self) -> &'static str {
         let named = |slot: &String| ["m", "v", "gamma"].contains(&slot.as_str());

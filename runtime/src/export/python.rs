@@ -4,6 +4,7 @@ use nosc_compiler::primitive::{Binary, Comparison, Cosine, Unary};
 
 use super::body::Statement;
 use super::piece::{Binds, Kind, Operation, Piece, finite};
+use super::{FREE, Subject};
 
 /// A function of a file, written only if something calls it.
 pub(super) struct Helper {
@@ -124,6 +125,13 @@ pub(super) fn lines(text: &str, indent: &str) -> String {
         format!("{indent}{line}").trim_end().to_owned() + "\n"
     };
     text.lines().map(line).collect()
+}
+
+/// The comment at the head of a file.
+pub(super) fn head(subject: &Subject<'_>, what: &str) -> String {
+    let (name, about) = (subject.name(), subject.about());
+    let text = format!("The update rule {name} as {what}.\n\n{about}\n{FREE}");
+    lines(&text, "# ").replace("# \n", "#\n") + "\n"
 }
 
 /// A list between brackets, a line each where one line would be long.

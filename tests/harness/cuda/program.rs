@@ -7,6 +7,7 @@ use nosc_kernels::cuda::{abi, source};
 use nosc_kernels::{FloatVec, LoweredRule};
 
 use super::job::Job;
+use crate::host_compiler::host_compiler;
 
 const SHIM: &str = include_str!("shim.h");
 const DRIVER: &str = include_str!("driver.h");
@@ -47,12 +48,7 @@ pub struct Comparison {
 
 /// The host's C++ compiler: `$CXX`, else `c++`. `None` if it does not run, which is said.
 pub fn cpp_compiler() -> Option<String> {
-    let name = std::env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
-    let runs = Command::new(&name).arg("--version").output().is_ok_and(|o| o.status.success());
-    if !runs {
-        println!("SKIPPED: no C++ compiler `{name}` on this machine; CUDA sources were not run");
-    }
-    runs.then_some(name)
+    host_compiler("CXX", "c++", "C++ compiler", "CUDA sources were not run")
 }
 
 impl Program {

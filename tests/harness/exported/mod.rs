@@ -10,6 +10,7 @@ use nosc_kernels::scalars::{ScalarError, StepInputs, key};
 use nosc_kernels::{Backend, Edges, FloatVec, LoweredRule};
 use nosc_runtime::{CompiledRule, export};
 
+use crate::host_compiler::host_compiler;
 use crate::numbers::{bits, typed};
 use crate::parity::{gradient, inputs, parameter};
 
@@ -77,12 +78,7 @@ const TENSOR: u32 = 11;
 
 /// The host's C compiler: `$CC`, else `cc`. `None` if it does not run, which is said.
 pub fn c_compiler() -> Option<String> {
-    let name = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
-    let runs = Command::new(&name).arg("--version").output().is_ok_and(|o| o.status.success());
-    if !runs {
-        println!("SKIPPED: no C compiler `{name}` on this machine; exports in C were not run");
-    }
-    runs.then_some(name)
+    host_compiler("CC", "cc", "C compiler", "exports in C were not run")
 }
 
 /// Exports in one program.

@@ -1,10 +1,9 @@
 //! From a rule to its children: what a worker does with a trial.
 
-use std::error::Error;
 use std::fmt::Debug;
 
 use nosc_compiler::Rule;
-use nosc_runtime::{Backend, CompiledRule};
+use nosc_runtime::{Backend, CompiledRule, chain};
 
 use super::contract::{Children, Work};
 use crate::compiled_stepper::CompiledMaker;
@@ -38,16 +37,16 @@ impl Evaluate for TaskEvaluator {
     fn evaluate(&self, work: &Work) -> Result<Children, String> {
         let rule = Rule::parse(&work.rule).map_err(|errors| errors.to_string())?;
         let compiled =
-            CompiledRule::new(&rule, Backend::default()).map_err(|error| explained(&error))?;
+            CompiledRule::new(&rule, Backend::default()).map_err(|error| chain(&error))?;
         let clip_norm = self.task.default_clip_norm();
         let maker = CompiledMaker { clip_norm, ..CompiledMaker::new(compiled) };
         let seeds = (0..self.seeds.max(1)).map(|next| work.seed.wrapping_add(next)).collect();
         let protocol = Protocol { seeds, ..self.protocol.clone() };
         let candidates = [Candidate { maker: &maker, protocol: &protocol }];
         let run = run(self.task.as_ref(), &candidates, 1, &Unwatched);
-        let run = run.map_err(|error| explained(&error))?;
+        let run = run.map_err(|error| chain(&error))?;
         if let Some((_, error)) = run.failure {
-            return Err(explained(&error));
+            return Err(chain(&error));
         }
         let trial = run.trials.into_iter().next().unwrap_or_default();
         let mut children: Children = trial.sweep.into_iter().chain(trial.children).collect();
@@ -68,15 +67,4 @@ fn thin(child: &mut Trained) {
         let place = |index: usize| index * last / (most - 1);
         *curve = (0..most).map(|index| curve[place(index)]).collect();
     }
-}
-
-/// An error with what caused it.
-fn explained(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text += &format!(": {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -43,13 +43,7 @@ pub enum Reason {
 
 impl Reason {
     pub(super) fn unusable(error: impl Error) -> Reason {
-        let mut message = error.to_string();
-        let mut source = error.source();
-        while let Some(error) = source {
-            message += &format!(": {error}");
-            source = error.source();
-        }
-        Reason::Unusable { message }
+        Reason::Unusable { message: nosc_runtime::chain(&error) }
     }
 }
 

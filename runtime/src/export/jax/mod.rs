@@ -4,14 +4,14 @@ mod helpers;
 
 use nosc_compiler::primitive::{Binary, Cosine, Unary};
 
+use super::Subject;
 use super::body::{Body, Given, Statement, body};
 use super::names::{Names, PYTHON, class, plain};
 use super::piece::{Binds, Kind, Language, Operation, Piece, has_word, kind};
 use super::python::{
-    Helpers, arithmetic, assignments, bracketed, comparison, cosine, is_element, lines, number,
-    scalar_helper,
+    Helpers, arithmetic, assignments, bracketed, comparison, cosine, head, is_element, lines,
+    number, scalar_helper,
 };
-use super::{FREE, Subject};
 use crate::compiled::CompiledRule;
 use helpers::HELPERS;
 
@@ -188,11 +188,7 @@ struct Maker<'a> {
 
 impl Maker<'_> {
     fn head(&self) -> String {
-        let name = self.subject.name();
-        let title =
-            format!("The update rule {name} as a gradient transformation for JAX and optax.");
-        let about = self.subject.about();
-        lines(&format!("{title}\n\n{about}\n{FREE}"), "# ").replace("# \n", "#\n") + "\n"
+        head(self.subject, "a gradient transformation for JAX and optax")
     }
 
     fn text(&self) -> String {
@@ -234,12 +230,7 @@ impl Maker<'_> {
         out += "`learning_rate` is a number, an array, or a function of the number of steps done. It and the\n";
         out +=
             "hyper-parameters may change under optax.inject_hyperparams without compiling again.\n";
-        for (written, name) in subject.renamed() {
-            out += &format!("The hyper-parameter `{written}` of the rule is `{name}` here.\n");
-        }
-        if subject.needs_total_steps() {
-            out += "`total_steps` is T, after which decays stay where they are.\n";
-        }
+        out += &subject.arguments();
         if subject.is_random() {
             out += "Random numbers are those of jax.random: a function of `seed`, the step and the number of the leaf, and\n";
             out += "other ones than nosc's.\n";

@@ -4,14 +4,14 @@ mod helpers;
 
 use nosc_compiler::primitive::{Binary, Cosine, Unary};
 
+use super::Subject;
 use super::body::{Body, Given, body};
 use super::names::{Names, PYTHON, class};
 use super::piece::{Binds, Kind, Language, Operation, Piece, kind};
 use super::python::{
-    Helpers, arithmetic, assignments, bracketed, comparison, cosine, is_element, lines, number,
-    scalar_helper,
+    Helpers, arithmetic, assignments, bracketed, comparison, cosine, head, is_element, lines,
+    number, scalar_helper,
 };
-use super::{FREE, Subject};
 use crate::compiled::CompiledRule;
 use helpers::{HELPERS, LIST_OPERATIONS};
 
@@ -245,9 +245,7 @@ struct Class<'a> {
 
 impl Class<'_> {
     fn head(&self) -> String {
-        let title = format!("The update rule {} as an optimizer for PyTorch.", self.subject.name());
-        let about = self.subject.about();
-        lines(&format!("{title}\n\n{about}\n{FREE}"), "# ").replace("# \n", "#\n") + "\n"
+        head(self.subject, "an optimizer for PyTorch")
     }
 
     fn text(&self, step: &str) -> String {
@@ -290,12 +288,7 @@ impl Class<'_> {
         out += &lines(&subject.formula(), "    ");
         out += subject.averages();
         out += "`lr` and the hyper-parameters are keys of the parameter groups and may change at any step.\n";
-        for (written, name) in subject.renamed() {
-            out += &format!("The hyper-parameter `{written}` of the rule is `{name}` here.\n");
-        }
-        if subject.needs_total_steps() {
-            out += "`total_steps` is T, after which decays stay where they are.\n";
-        }
+        out += &subject.arguments();
         if subject.is_random() {
             out += "Random numbers are those of torch.Generator: a function of `seed`, the step and the number of the\n";
             out += "tensor, and other ones than nosc's.\n";
