@@ -185,6 +185,9 @@ impl CliError {
             CliError::Runtime(RuntimeError::NonFiniteGradient { .. }) => {
                 "use `--non-finite skip` to leave such steps out, or `propagate` to let them pass"
             }
+            CliError::Cpu(CpuError::NotInThisBuild { .. }) => {
+                "build nosc with it: `cargo install --path cli --features cross`"
+            }
             CliError::Runtime(RuntimeError::Compile(_)) => "use `--backend interpreter`",
             CliError::Checkpoint { source: CheckpointError::OtherRule { .. }, .. } => {
                 "give the rule that the file was saved with, or another file"
@@ -236,7 +239,10 @@ fn of_queue(error: &nosc_controller::search::queue::nats::NatsError) -> u8 {
 /// The exit code of a failure to compile for the processor.
 fn of_cpu(error: &CpuError) -> u8 {
     match error {
-        CpuError::Host(_) | CpuError::ExecutableMemory(_) | CpuError::Thread(_) => 3,
+        CpuError::Host(_)
+        | CpuError::NotInThisBuild { .. }
+        | CpuError::ExecutableMemory(_)
+        | CpuError::Thread(_) => 3,
         _ => 1,
     }
 }

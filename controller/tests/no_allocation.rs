@@ -2,9 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use nosc_controller::child::deep::DeepConvNet;
+use nosc_controller::child::layers::LayeredModel;
 use nosc_controller::child::net::{ConvNet, Path, Prepared, Shape};
-use nosc_controller::child::residual::ResidualNet;
 use nosc_controller::child::{Model, Part};
 use nosc_controller::compiled_stepper::CompiledMaker;
 use nosc_controller::dataset::{ImageData, ImageShape, LabelledImages};
@@ -85,10 +84,10 @@ fn passes_of_the_deep_and_the_residual_net_allocate_nothing() {
             assert_eq!(used.count_total, 0, "{path}: {used:?}");
         };
         // A processor without the vectors of a path has no such child.
-        if let Ok(deep) = DeepConvNet::new(data.clone(), 6, Some(path)) {
+        if let Ok(deep) = LayeredModel::deep(data.clone(), 6, Some(path)) {
             check(&deep);
         }
-        if let Ok(residual) = ResidualNet::new(data.clone(), 6, Some(path)) {
+        if let Ok(residual) = LayeredModel::residual(data.clone(), 6, Some(path)) {
             check(&residual);
         }
     }

@@ -15,9 +15,9 @@
 //! convolutions with 2x2. Convolutions have no bias. At 3 channels and 10 classes it has 72,954
 //! parameters, which start as `PyTorch` has them ([`Start::Uniform`]).
 
-use super::layers::{After, LayeredModel, Plan, Start, Unit};
+use super::ChildError;
+use super::layers::{After, LayeredModel, Start, Unit};
 use super::net::Path;
-use super::{Child, ChildError, Model, Part};
 use crate::dataset::ImageData;
 
 /// The net, from the image on.
@@ -30,43 +30,15 @@ const UNITS: [Unit; 6] = [
     Unit { filters: 64, stride: 1, after: After::Relu },
 ];
 
-/// The deeper net with the images that it learns.
-#[derive(Debug, Clone)]
-pub struct DeepConvNet(LayeredModel);
-
-impl DeepConvNet {
-    /// The net for `data`, whose images are normalized already, and for batches of at most `batch`
-    /// images, on `path` or the fastest one that runs here.
-    ///
-    /// Images that are not normalized are learned too, but lose digits in the first batch norm: its
-    /// variance is `mean(z^2) - mean(z)^2`, of sums in f32 whose error is about 1e-7 of `mean(z^2)`. That
-    /// is a tenth of the variance where the mean of z is a thousand times its deviation. Values of
-    /// z beyond 1e19 make the loss one that is not a number.
+impl LayeredModel {
+    /// The deeper net for `data`, whose images are normalized already ([`LayeredModel`] says why), and for batches
+    /// of at most `batch` images, on `path` or the fastest one that runs here.
     ///
     /// # Errors
     ///
     /// [`ChildError::Side`] for images whose side is not a multiple of 4, [`ChildError::Size`] for a
     /// batch that is empty or too large, [`ChildError::Path`] for a path that does not run here.
-    pub fn new(data: ImageData, batch: usize, path: Option<Path>) -> Result<Self, ChildError> {
-        LayeredModel::new(data, batch, path, &UNITS, Start::Uniform).map(Self)
-    }
-
-    /// Sizes and parameters.
-    pub fn plan(&self) -> &Plan {
-        self.0.plan()
-    }
-}
-
-impl Model for DeepConvNet {
-    fn examples(&self, part: Part) -> usize {
-        self.0.examples(part)
-    }
-
-    fn initial_parameters(&self, seed: u64) -> Vec<f32> {
-        self.0.initial_parameters(seed)
-    }
-
-    fn child(&self) -> Box<dyn Child + '_> {
-        self.0.child()
+    pub fn deep(data: ImageData, batch: usize, path: Option<Path>) -> Result<Self, ChildError> {
+        LayeredModel::new(data, batch, path, &UNITS, Start::Uniform)
     }
 }

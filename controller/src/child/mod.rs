@@ -13,8 +13,8 @@ pub mod softmax;
 pub mod net;
 pub mod lstm;
 pub mod layers;
-pub mod deep;
-pub mod residual;
+mod deep;
+mod residual;
 
 use contract::Sums;
 pub use contract::{Child, Model, Part, Score};

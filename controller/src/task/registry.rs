@@ -9,10 +9,9 @@ use super::quadratic::Quadratic;
 use super::rosenbrock::Rosenbrock;
 use super::supervised::{Supervised, Words};
 use crate::child::Model;
-use crate::child::deep::DeepConvNet;
+use crate::child::layers::LayeredModel;
 use crate::child::lstm::{TextModel, TextSettings};
 use crate::child::net::{ConvNetModel, Path};
-use crate::child::residual::ResidualNet;
 use crate::child::softmax::SoftmaxModel;
 use crate::dataset::shapes::Shapes;
 use crate::dataset::text::novel;
@@ -196,8 +195,8 @@ fn images(
     };
     let model: Box<dyn Model> = match child {
         SOFTMAX => Box::new(SoftmaxModel::new(data, batch)?),
-        DEEP => Box::new(DeepConvNet::new(data.normalized(), batch, options.path)?),
-        RESIDUAL => Box::new(ResidualNet::new(data.normalized(), batch, options.path)?),
+        DEEP => Box::new(LayeredModel::deep(data.normalized(), batch, options.path)?),
+        RESIDUAL => Box::new(LayeredModel::residual(data.normalized(), batch, options.path)?),
         _ => Box::new(ConvNetModel::new(data.normalized(), batch, options.path)?),
     };
     let task = Supervised::new(words, model, batch, epochs);

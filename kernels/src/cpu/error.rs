@@ -3,6 +3,7 @@
 use cranelift_codegen::CodegenError;
 use cranelift_codegen::isa::LookupError;
 use cranelift_module::ModuleError;
+use target_lexicon::{Architecture, Triple};
 
 /// Why a plan was not compiled. The interpreter takes every verified plan, so a caller may fall back
 /// to it after any of these.
@@ -29,6 +30,12 @@ pub enum CpuError {
         triple: String,
         /// Cranelift's reason.
         source: LookupError,
+    },
+    /// There is a code generator for the triple's architecture, but not in this build.
+    #[error("no code generator for `{triple}` in this build: it is part of the feature `cross`")]
+    NotInThisBuild {
+        /// The triple as asked for.
+        triple: String,
     },
     /// A setting that the target does not know.
     #[error("the code generator refused a setting")]
@@ -84,6 +91,19 @@ pub enum CpuError {
     Object(String),
 }
 
+impl CpuError {
+    /// Why there is no code generator for another machine.
+    pub(super) fn no_code_generator(triple: &Triple, source: LookupError) -> CpuError {
+        let is_of_cross =
+            matches!(triple.architecture, Architecture::X86_64 | Architecture::Aarch64(_));
+        let triple = triple.to_string();
+        match source {
+            LookupError::SupportDisabled if is_of_cross => CpuError::NotInThisBuild { triple },
+            source => CpuError::Target { triple, source },
+        }
+    }
+}
+
 impl From<ModuleError> for CpuError {
     fn from(error: ModuleError) -> CpuError {
         match error {
@@ -99,5 +119,21 @@ impl From<ModuleError> for CpuError {
 impl From<CodegenError> for CpuError {
     fn from(error: CodegenError) -> CpuError {
         CpuError::Codegen(Box::new(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_build_has_is_told_apart() {
+        let reason = |triple: &str| {
+            CpuError::no_code_generator(&triple.parse().unwrap(), LookupError::SupportDisabled)
+        };
+        let error = reason("aarch64-unknown-linux-gnu");
+        assert!(matches!(error, CpuError::NotInThisBuild { .. }), "{error}");
+        let error = reason("riscv64gc-unknown-linux-gnu");
+        assert!(matches!(error, CpuError::Target { .. }), "{error}");
     }
 }

@@ -72,7 +72,7 @@ fn has_fma(isa: &dyn TargetIsa) -> bool {
 
 fn cross_builder(triple: &Triple, fma: Option<bool>) -> Result<isa::Builder, CpuError> {
     let mut builder = isa::lookup(triple.clone())
-        .map_err(|source| CpuError::Target { triple: triple.to_string(), source })?;
+        .map_err(|source| CpuError::no_code_generator(triple, source))?;
     if triple.architecture == Architecture::X86_64 && fma == Some(true) {
         X86_WITH_FMA.iter().try_for_each(|feature| builder.enable(feature))?;
     }

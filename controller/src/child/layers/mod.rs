@@ -28,6 +28,6 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
-pub(in crate::child) use model::LayeredModel;
+pub use model::LayeredModel;
 pub use plan::Plan;
 pub(in crate::child) use plan::{After, Start, Unit};

@@ -4,9 +4,8 @@ use super::images::Images;
 use super::layered::{Layered, Vectors};
 use super::plan::Plan;
 use super::reference::{Moments, Reference, reference};
-use crate::child::deep::DeepConvNet;
+use crate::child::layers::LayeredModel;
 use crate::child::net::Path;
-use crate::child::residual::ResidualNet;
 use crate::child::{ChildError, Model, Part, Score};
 use crate::dataset::{ImageData, ImageShape, LabelledImages, SplitSizes, shapes::Shapes};
 use crate::random::Random;
@@ -22,8 +21,8 @@ const NETS: [&str; 2] = ["deep", "residual"];
 
 fn plan(net: &str, data: &ImageData, batch: usize) -> Plan {
     match net {
-        "deep" => DeepConvNet::new(data.clone(), batch, None).unwrap().plan().clone(),
-        _ => ResidualNet::new(data.clone(), batch, None).unwrap().plan().clone(),
+        "deep" => LayeredModel::deep(data.clone(), batch, None).unwrap().plan().clone(),
+        _ => LayeredModel::residual(data.clone(), batch, None).unwrap().plan().clone(),
     }
 }
 
@@ -387,10 +386,10 @@ fn what_does_not_fit_is_refused() {
     let mut random = Random::new(1, 1);
     let mut data = |side| random_data(ImageShape::new(side, 1, 3).unwrap(), 2, &mut random);
     let size = |value, most| ChildError::Size { what: "batch", value, most };
-    assert_eq!(DeepConvNet::new(data(10), 1, None).unwrap_err(), ChildError::Side { side: 10 });
-    assert_eq!(ResidualNet::new(data(8), 0, None).unwrap_err(), size(0, 65_536));
-    assert_eq!(ResidualNet::new(data(256), 2000, None).unwrap_err(), size(2000, 113));
-    let model = ResidualNet::new(data(4), 2, None).unwrap();
+    assert_eq!(LayeredModel::deep(data(10), 1, None).unwrap_err(), ChildError::Side { side: 10 });
+    assert_eq!(LayeredModel::residual(data(8), 0, None).unwrap_err(), size(0, 65_536));
+    assert_eq!(LayeredModel::residual(data(256), 2000, None).unwrap_err(), size(2000, 113));
+    let model = LayeredModel::residual(data(4), 2, None).unwrap();
     let counts = [Part::Train, Part::Validation, Part::Test].map(|part| model.examples(part));
     assert_eq!(counts, [2, 2, 0]);
     let parameters = model.initial_parameters(0);
@@ -413,8 +412,8 @@ fn a_child_is_on_the_path_that_is_asked_for() {
     for path in Path::ALL {
         let runs = Vectors::of_path(path).is_ok();
         fastest = fastest.or(runs.then_some(path));
-        let deep = DeepConvNet::new(data.clone(), 1, Some(path));
-        let residual = ResidualNet::new(data.clone(), 1, Some(path));
+        let deep = LayeredModel::deep(data.clone(), 1, Some(path));
+        let residual = LayeredModel::residual(data.clone(), 1, Some(path));
         if runs {
             assert_eq!(deep.unwrap().child().path(), Some(path));
             assert_eq!(residual.unwrap().child().path(), Some(path));
@@ -423,7 +422,7 @@ fn a_child_is_on_the_path_that_is_asked_for() {
             assert_eq!(residual.unwrap_err(), ChildError::Path { path });
         }
     }
-    assert_eq!(DeepConvNet::new(data, 1, None).unwrap().child().path(), fastest);
+    assert_eq!(LayeredModel::deep(data, 1, None).unwrap().child().path(), fastest);
 }
 
 #[test]
@@ -459,8 +458,8 @@ fn a_few_steps_lower_the_loss_on_drawn_shapes() {
     let shapes = Shapes { side: 16, classes: 3, difficulty: 0.0, sizes };
     let data = shapes.generate().unwrap().normalized();
     let models: [Box<dyn Model>; 2] = [
-        Box::new(DeepConvNet::new(data.clone(), 32, None).unwrap()),
-        Box::new(ResidualNet::new(data, 32, None).unwrap()),
+        Box::new(LayeredModel::deep(data.clone(), 32, None).unwrap()),
+        Box::new(LayeredModel::residual(data, 32, None).unwrap()),
     ];
     for model in models {
         let mut parameters = model.initial_parameters(1);
