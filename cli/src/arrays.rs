@@ -1,13 +1,19 @@
 //! Arrays in files: `.npy` holds one, `.safetensors` any number by name.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
+use nosc_runtime::npy::{self, NpyArray, NpyError};
 use nosc_runtime::{ElementType, FloatVec};
-use npyz::{AutoSerialize, DType, NpyFile, Order, TypeChar, WriterBuilder};
 use safetensors::{Dtype, SafeTensors, View};
 
+use crate::bench::memory;
 use crate::error::CliError;
 use crate::output::write_file;
+
+/// Most bytes of a file where the system does not say how much memory is free.
+const UNKNOWN_MEMORY: u64 = 4 << 30;
 
 /// The format of a file, by its ending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,18 +52,37 @@ pub(crate) fn check_fits(path: &Path, count: usize) -> Result<(), CliError> {
 /// All arrays of a file, by name in order.
 pub(crate) fn read(path: &Path) -> Result<Vec<Tensor>, CliError> {
     let format = format(path)?;
-    let bytes =
-        std::fs::read(path).map_err(|source| CliError::Read { path: path.to_owned(), source })?;
+    // A file is held whole, and then its arrays.
+    let bytes = read_up_to(path, memory::available().map_or(UNKNOWN_MEMORY, |free| free / 10 * 4))?;
     match format {
         Format::Npy => Ok(vec![read_npy(path, &bytes)?]),
         Format::SafeTensors => read_safetensors(path, &bytes),
     }
 }
 
+/// The bytes of a file that has no more than these, so that one without an end does not fill the memory.
+fn read_up_to(path: &Path, most: u64) -> Result<Vec<u8>, CliError> {
+    let fail = |source| CliError::Read { path: path.to_owned(), source };
+    let file = File::open(path).map_err(fail)?;
+    let length = file.metadata().map_or(0, |about| about.len());
+    let mut bytes = Vec::new();
+    if length <= most {
+        bytes.reserve_exact(length as usize + 1);
+        file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(fail)?;
+    }
+    if length.max(bytes.len() as u64) > most {
+        let limit = memory::shown(u128::from(most));
+        let what = format!("has more than {limit}, the limit: 40 % of the memory that is free");
+        return Err(problem(path, &what));
+    }
+    Ok(bytes)
+}
+
 /// Writes arrays in the format of the file's ending.
 pub(crate) fn write(path: &Path, tensors: &[Tensor]) -> Result<(), CliError> {
     let bytes = match (format(path)?, tensors) {
-        (Format::Npy, [one]) => npy(one).map_err(|error| problem(path, &error.to_string()))?,
+        (Format::Npy, [one]) => npy::write(&one.shape, &one.values)
+            .map_err(|error| problem(path, &error.to_string()))?,
         (Format::Npy, _) => {
             return check_fits(path, tensors.len());
         }
@@ -78,78 +103,9 @@ fn problem(path: &Path, what: &str) -> CliError {
 }
 
 fn read_npy(path: &Path, bytes: &[u8]) -> Result<Tensor, CliError> {
-    let broken = |error: std::io::Error| problem(path, &format!("not a .npy file: {error}"));
-    let file = NpyFile::new(bytes).map_err(broken)?;
-    let shape: Vec<usize> = file.shape().iter().map(|length| *length as usize).collect();
-    let count = shape.iter().try_fold(1usize, |count, length| count.checked_mul(*length));
-    if count.is_none_or(|count| count > bytes.len()) {
-        return Err(problem(path, "its shape asks for more values than it holds"));
-    }
-    let order = file.order();
-    let dtype = file.dtype();
-    let (kind, size) = match &dtype {
-        DType::Plain(kind) => (kind.type_char(), kind.num_bytes()),
-        _ => (TypeChar::RawData, None),
-    };
-    let values = match (kind, size) {
-        (TypeChar::Float, Some(2)) => FloatVec::F16(file.into_vec().map_err(broken)?),
-        (TypeChar::Float, Some(4)) => FloatVec::F32(file.into_vec().map_err(broken)?),
-        (TypeChar::Float, Some(8)) => FloatVec::F64(file.into_vec().map_err(broken)?),
-        _ => {
-            let found = dtype.descr();
-            let expected = "float16, float32 or float64";
-            let help = "use `.astype('float32')`, or a .safetensors file for bfloat16";
-            return Err(problem(path, &format!("holds {found}, expected {expected}; {help}")));
-        }
-    };
-    let values = match order {
-        Order::C => values,
-        Order::Fortran => values.in_order(&c_order(&shape, values.len())),
-    };
+    let broken = |error: NpyError| problem(path, &error.to_string());
+    let NpyArray { shape, values } = npy::read(bytes).map_err(broken)?;
     Ok(Tensor { name: String::new(), shape, values })
-}
-
-/// Where the elements of a column-major array are, in row-major order.
-fn c_order(shape: &[usize], count: usize) -> Vec<usize> {
-    let mut index = vec![0usize; shape.len()];
-    let mut out = Vec::with_capacity(count);
-    for _ in 0..count {
-        let mut stride = 1;
-        let mut at = 0;
-        for (position, length) in index.iter().zip(shape) {
-            at += position * stride;
-            stride *= length;
-        }
-        out.push(at);
-        for (position, length) in index.iter_mut().zip(shape).rev() {
-            *position += 1;
-            if *position < *length {
-                break;
-            }
-            *position = 0;
-        }
-    }
-    out
-}
-
-fn npy(tensor: &Tensor) -> std::io::Result<Vec<u8>> {
-    fn of<T: AutoSerialize + Copy>(shape: &[usize], values: &[T]) -> std::io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        let shape: Vec<u64> = shape.iter().map(|length| *length as u64).collect();
-        let options = npyz::WriteOptions::new().default_dtype().shape(&shape);
-        let mut writer = options.writer(&mut bytes).begin_nd()?;
-        writer.extend(values.iter().copied())?;
-        writer.finish()?;
-        Ok(bytes)
-    }
-    match &tensor.values {
-        FloatVec::F32(values) => of(&tensor.shape, values),
-        FloatVec::F64(values) => of(&tensor.shape, values),
-        FloatVec::F16(values) => of(&tensor.shape, values),
-        FloatVec::Bf16(_) => Err(std::io::Error::other(
-            "a .npy file does not hold bfloat16; use .safetensors for the output",
-        )),
-    }
 }
 
 fn read_safetensors(path: &Path, bytes: &[u8]) -> Result<Vec<Tensor>, CliError> {
@@ -162,6 +118,13 @@ fn read_safetensors(path: &Path, bytes: &[u8]) -> Result<Vec<Tensor>, CliError> 
             let what = format!("tensor `{name}` holds {found:?}, expected F16, BF16, F32 or F64");
             return Err(problem(path, &what));
         };
+        if !npy::is_countable(view.shape()) {
+            let what = format!(
+                "tensor `{name}` has no elements and a shape of more than {} entries",
+                npy::MOST_EMPTY
+            );
+            return Err(problem(path, &what));
+        }
         let values = FloatVec::from_le_bytes(of, view.data());
         tensors.push(Tensor { name, shape: view.shape().to_vec(), values });
     }
@@ -210,45 +173,33 @@ impl View for Bytes {
 
 #[cfg(test)]
 mod tests {
-    use nosc_runtime::f16;
-
     use super::*;
 
     #[test]
-    fn an_npy_file_comes_back_as_it_was_written() {
-        for shape in [vec![], vec![0], vec![3], vec![2, 3]] {
-            let count = shape.iter().product::<usize>() as u32;
-            let numbers = (0..count).map(|i| f64::from(i) - 0.5);
-            for values in [
-                FloatVec::F32(numbers.clone().map(|x| x as f32).collect()),
-                FloatVec::F64(numbers.clone().collect()),
-                FloatVec::F16(numbers.clone().map(f16::from_f64).collect()),
-            ] {
-                let tensor = Tensor { name: String::new(), shape: shape.clone(), values };
-                let bytes = npy(&tensor).unwrap();
-                assert_eq!(read_npy(Path::new("x.npy"), &bytes).unwrap(), tensor);
+    fn a_file_that_would_fill_the_memory_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.npy");
+        std::fs::write(&path, [0; 100]).unwrap();
+        assert_eq!(read_up_to(&path, 100).unwrap(), [0; 100]);
+        for path in [path.as_path(), Path::new("/dev/zero")] {
+            if cfg!(unix) || path.is_file() {
+                let error = read_up_to(path, 99).unwrap_err().to_string();
+                assert!(error.contains("has more than 99 bytes, the limit"), "{error}");
             }
         }
     }
 
+    /// Arrays of nothing may say that they are long, and a step for each place would have no end.
     #[test]
-    fn fortran_order_becomes_c_order() {
-        assert_eq!(c_order(&[2, 3], 6), [0, 2, 4, 1, 3, 5]);
-        let columns = FloatVec::F32(vec![1., 4., 2., 5., 3., 6.]);
-        let rows = columns.in_order(&c_order(&[2, 3], 6));
-        assert_eq!(rows, FloatVec::F32(vec![1., 2., 3., 4., 5., 6.]));
-    }
-
-    #[test]
-    fn a_broken_file_is_an_error() {
-        let bytes = npy(&Tensor {
-            name: String::new(),
-            shape: vec![4],
-            values: FloatVec::F32(vec![1.0; 4]),
-        });
-        let bytes = bytes.unwrap();
-        for end in 0..bytes.len() {
-            assert!(read_npy(Path::new("x.npy"), &bytes[..end]).is_err(), "{end}");
-        }
+    fn a_shape_without_elements_has_a_limit() {
+        let file = |shape: &[usize]| {
+            let view =
+                safetensors::tensor::TensorView::new(Dtype::F32, shape.to_vec(), &[]).unwrap();
+            safetensors::serialize([("w", view)], None).unwrap()
+        };
+        let path = Path::new("x.safetensors");
+        assert_eq!(read_safetensors(path, &file(&[5, 0])).unwrap()[0].shape, [5, 0]);
+        let error = read_safetensors(path, &file(&[1 << 40, 0])).unwrap_err().to_string();
+        assert!(error.contains("tensor `w` has no elements and a shape of more than"), "{error}");
     }
 }

@@ -6,7 +6,7 @@
 //! ```
 
 mod buffer;
-mod memory;
+pub(crate) mod memory;
 mod plain_loop;
 mod subject;
 mod rounds;

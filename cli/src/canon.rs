@@ -12,7 +12,7 @@ use crate::arguments::{Colour, RuleSource};
 use crate::error::CliError;
 use crate::lines::{BadLine, Line, ListArguments, Plan, Progress, Reader, Source, Worker};
 use crate::lines::{process, skipped};
-use crate::output::{print, print_json};
+use crate::output::{print, print_json, stdout};
 use crate::source::select;
 
 /// Reads one rule a line from standard input if no rule is named. A file that does not end in `.nos` is such
@@ -95,14 +95,17 @@ fn text_of(name: &str, form: &Canonical) -> String {
 }
 
 fn stream(arguments: &CanonArguments, list: &str) -> Result<(), CliError> {
-    let mut out = std::io::stdout();
+    let mut out = stdout();
     if list == "-" && std::io::stdin().is_terminal() {
         crate::output::message("reading rules from the terminal, one a line; end with Ctrl-D");
     }
     let options = &arguments.list;
     let source = Source::new(&[list.to_owned()], 0)?;
-    let progress =
-        if out.is_terminal() { Progress::hidden() } else { Progress::new(source.bytes()) };
+    let progress = if std::io::stdout().is_terminal() {
+        Progress::hidden()
+    } else {
+        Progress::new(source.bytes())
+    };
     let worker = || Printer {
         reader: Reader::new(Canonicalizer::new(options.level), options.format()),
         shape: match (arguments.tsv, arguments.json) {

@@ -1,4 +1,6 @@
 //! Printing: to standard output, where a closed pipe is a quiet end, and messages to standard error.
+//!
+//! What a terminal would obey reaches none: texts may come from strangers. A pipe or a file gets every byte.
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -6,6 +8,7 @@ use std::path::Path;
 
 use miette::Diagnostic;
 use nosc_compiler::RuleFile;
+use nosc_compiler::plain::plain;
 use nosc_compiler::problem::{Problem, Report};
 use nosc_compiler::render::Renderer;
 use nosc_compiler::source::Span;
@@ -15,8 +18,45 @@ use crate::error::CliError;
 
 /// Writes text to standard output.
 pub(crate) fn print(text: &str) -> Result<(), CliError> {
-    let mut out = io::stdout().lock();
+    let mut out = stdout();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(CliError::Output)
+}
+
+/// Standard output, for whatever is written there.
+pub(crate) fn stdout() -> Box<dyn Write + Send> {
+    let out = io::stdout();
+    if out.is_terminal() { Box::new(PlainWriter::new(out)) } else { Box::new(out) }
+}
+
+/// Passes on what a terminal shows; in place of each byte that it may obey stands `?`.
+struct PlainWriter<W> {
+    out: W,
+    /// The last byte, which may begin one of the controls that take two.
+    last: u8,
+}
+
+impl<W: Write> PlainWriter<W> {
+    fn new(out: W) -> Self {
+        Self { out, last: 0 }
+    }
+}
+
+impl<W: Write> Write for PlainWriter<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let shown = |byte: &u8| {
+            let is_second = std::mem::replace(&mut self.last, *byte) == 0xc2;
+            let is_control = byte.is_ascii_control() && !matches!(byte, b'\n' | b'\r' | b'\t');
+            let is_obeyed = is_control || is_second && (0x80..0xa0).contains(byte);
+            if is_obeyed { b'?' } else { *byte }
+        };
+        let plain: Vec<u8> = bytes.iter().map(shown).collect();
+        self.out.write_all(&plain)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 /// Writes text and a newline to standard output.
@@ -31,6 +71,11 @@ pub(crate) fn print_json(value: &serde_json::Value) -> Result<(), CliError> {
 
 /// Writes a message to standard error; nobody may be listening.
 pub(crate) fn message(text: &str) {
+    rendered(&plain(text));
+}
+
+/// Writes a message that has its own colours and is plain otherwise.
+fn rendered(text: &str) {
     let mut out = io::stderr().lock();
     // There is no place left to say that a message could not be written.
     drop(out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")));
@@ -92,7 +137,7 @@ pub(crate) fn show_reports<R: Diagnostic>(
 ) {
     let renderer = Renderer::new(coloured(colour));
     for (at, report) in reports {
-        message(&renderer.report(&report, at, text, name));
+        rendered(&renderer.report(&report, at, text, name));
     }
 }
 
@@ -182,6 +227,17 @@ mod tests {
         assert_eq!(counted("1", "rule", "rules"), "1 rule");
         assert_eq!(counted("0", "rule", "rules"), "0 rules");
         assert_eq!(errors(21), "21 errors");
+    }
+
+    #[test]
+    fn what_a_terminal_obeys_is_shown_as_question_marks() {
+        let text = "a\u{1b}[2Jb\u{9b}1mé\r\n\tc\u{7f}\u{7}";
+        for piece in [1, 2, 100] {
+            let mut out = PlainWriter::new(Vec::new());
+            text.as_bytes().chunks(piece).for_each(|bytes| out.write_all(bytes).unwrap());
+            let shown = String::from_utf8_lossy(&out.out).into_owned();
+            assert_eq!(shown, "a?[2Jb\u{fffd}?1mé\r\n\tc??", "pieces of {piece}");
+        }
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod formula;
 mod check;
 mod file;
 pub mod line;
+pub mod plain;
 #[cfg(feature = "render")]
 pub mod render;
 mod schedule;

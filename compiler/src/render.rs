@@ -1,9 +1,15 @@
 //! Problems as a terminal shows them: headline, the lines that they are about, the way out.
+//!
+//! Of the text nothing reaches the terminal that it would obey: a rule file may come from a stranger.
+
+use std::fmt;
 
 use miette::{
-    Diagnostic, GraphicalReportHandler, GraphicalTheme, Severity, ThemeCharacters, ThemeStyles,
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity,
+    SourceCode, ThemeCharacters, ThemeStyles,
 };
 
+use crate::plain::plain;
 use crate::problem::{Problem, Report};
 use crate::source::{Span, place};
 
@@ -43,13 +49,57 @@ impl Renderer {
     /// sets it apart from what follows.
     pub fn report(&self, report: &dyn Diagnostic, at: Span, text: &str, name: &str) -> String {
         if in_long_line(text, at) {
-            return short(report, at, text, name);
+            return plain(&short(report, at, text, name)).into_owned();
         }
         let mut shown = String::new();
-        match self.0.render_report(&mut shown, report) {
+        match self.0.render_report(&mut shown, &Plain::new(report, text, name)) {
             Ok(()) => format!("{}\n", shown.trim_end()),
-            Err(_) => report.to_string(),
+            Err(_) => plain(&report.to_string()).into_owned(),
         }
+    }
+}
+
+/// A report of which all text is plain.
+#[derive(Debug)]
+struct Plain<'a> {
+    report: &'a dyn Diagnostic,
+    source: NamedSource<String>,
+}
+
+impl<'a> Plain<'a> {
+    fn new(report: &'a dyn Diagnostic, text: &str, name: &str) -> Self {
+        Plain { report, source: NamedSource::new(plain(name), plain(text).into_owned()) }
+    }
+}
+
+impl fmt::Display for Plain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&plain(&self.report.to_string()))
+    }
+}
+
+impl std::error::Error for Plain<'_> {}
+
+impl Diagnostic for Plain<'_> {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.report.code()
+    }
+    fn severity(&self) -> Option<Severity> {
+        self.report.severity()
+    }
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        let help = self.report.help()?.to_string();
+        Some(Box::new(plain(&help).into_owned()))
+    }
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(&self.source)
+    }
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let shown = |label: LabeledSpan| {
+            let text = label.label().map(|text| plain(text).into_owned());
+            LabeledSpan::new_with_span(text, *label.inner())
+        };
+        Some(Box::new(self.report.labels()?.map(shown)))
     }
 }
 
@@ -95,6 +145,26 @@ mod tests {
         assert!(!shown.contains('\u{1b}'));
         let coloured = Renderer::new(true).problem(&file.problems[0], &file.text, "a.nos");
         assert!(coloured.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_terminal_obeys_nothing_of_the_text() {
+        let escape = "\u{1b}]0;title\u{7}\u{1b}[2J\u{9b}31m\u{202e}";
+        // Beside the place, in it, and in a line that is too long for a picture.
+        for text in [
+            format!("sgn(g) # {escape}"),
+            format!("g + {escape}"),
+            format!("sgn(g) + `{escape}` # {}", "x".repeat(LONG_LINE)),
+        ] {
+            let file = RuleFile::parse("a", &text);
+            assert!(!file.problems.is_empty());
+            for problem in &file.problems {
+                let shown = Renderer::new(false).problem(problem, &file.text, escape);
+                let obeyed = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+                assert!(!shown.contains(obeyed), "{shown:?}");
+                assert!(shown.contains("?[2J"), "{shown}");
+            }
+        }
     }
 
     #[test]

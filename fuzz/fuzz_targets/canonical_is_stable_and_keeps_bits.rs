@@ -3,24 +3,9 @@
 
 #![no_main]
 
-#[expect(dead_code, reason = "the tests use all of it")]
-#[path = "../../compiler/tests/properties/support/mod.rs"]
-mod support;
+use libfuzzer_sys::{Corpus, fuzz_target};
+use nosc_tests::fuzzed;
 
-use libfuzzer_sys::fuzz_target;
-use nosc_compiler::Rule;
-use nosc_compiler::arbitrary::RuleText;
-use nosc_compiler::canonical::CanonicalRule;
-
-fuzz_target!(|input: (u64, RuleText)| {
-    let (seed, RuleText(text)) = input;
-    let rule = Rule::parse(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
-    let canonical = CanonicalRule::new(&rule);
-    let printed = canonical.text();
-    assert_eq!(CanonicalRule::new(&canonical.rule).key, canonical.key, "{text}");
-    let again = Rule::parse(&printed).unwrap_or_else(|e| panic!("{e}\n{text}\n{printed}"));
-    assert_eq!(CanonicalRule::new(&again).key, canonical.key, "{text}\n{printed}");
-    if let Some(point) = support::compare::difference(&rule, &canonical.rule, seed, 8) {
-        panic!("{text}\n{printed}\n{point}");
-    }
+fuzz_target!(|bytes: &[u8]| -> Corpus {
+    if fuzzed::canonical_is_stable_and_keeps_bits(bytes) { Corpus::Keep } else { Corpus::Reject }
 });

@@ -3,13 +3,9 @@
 
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use nosc_compiler::Rule;
-use nosc_compiler::arbitrary::RuleText;
-use nosc_tests::{Lengths, check_parity};
+use libfuzzer_sys::{Corpus, fuzz_target};
+use nosc_tests::fuzzed;
 
-fuzz_target!(|input: (u64, RuleText)| {
-    let (seed, RuleText(text)) = input;
-    let rule = Rule::parse(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
-    check_parity(&rule, Lengths::Few, seed % 1_000_000);
+fuzz_target!(|bytes: &[u8]| -> Corpus {
+    if fuzzed::cpu_equals_interpreter(bytes) { Corpus::Keep } else { Corpus::Reject }
 });

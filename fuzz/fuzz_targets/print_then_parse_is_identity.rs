@@ -3,18 +3,9 @@
 
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use nosc_compiler::{Rule, RuleFile};
+use libfuzzer_sys::{Corpus, fuzz_target};
+use nosc_tests::fuzzed;
 
-fuzz_target!(|text: &str| {
-    for rule in RuleFile::parse("fuzz", text).rules {
-        for printed in [rule.to_text(), rule.body_text()] {
-            let again = Rule::parse(&printed).unwrap_or_else(|e| panic!("{e}\n{printed}"));
-            assert!(again.same_as(&rule), "{printed}");
-        }
-        if let Some(tokens) = rule.to_tokens() {
-            let again = Rule::from_tokens(&tokens).unwrap_or_else(|e| panic!("{e}\n{tokens}"));
-            assert!(again.same_as(&rule), "{tokens}");
-        }
-    }
+fuzz_target!(|bytes: &[u8]| -> Corpus {
+    if fuzzed::print_then_parse_is_identity(bytes) { Corpus::Keep } else { Corpus::Reject }
 });

@@ -5,7 +5,8 @@
 //! same bits as not having stopped.
 
 use std::borrow::Cow;
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use safetensors::{Dtype, SafeTensors, View};
@@ -22,6 +23,13 @@ const LAYOUT: u64 = 1;
 const ENTRY: &str = "nosc";
 /// Name of the states that are one number a rule.
 const UNIFORM: &str = "uniform";
+
+/// States that most rules do not have.
+const FEW_STATES: usize = 16;
+/// What a tensor takes in the header of the file, at most.
+const ENTRY_BYTES: u64 = 256;
+/// What the rest of the header takes: the text of the rule and its parameters.
+const ABOUT_BYTES: u64 = 32 << 20;
 
 /// What a checkpoint says about itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,7 +68,7 @@ impl Optimizer {
     /// [`CheckpointError`] if the file is not a checkpoint of this rule for these tensors. The optimizer is
     /// then as before.
     pub fn load(&mut self, path: &Path) -> Result<(), CheckpointError> {
-        self.load_bytes(&read(path)?)
+        self.load_bytes(&read(path, self.engine.host.most_bytes())?)
     }
 
     /// The checkpoint as bytes.
@@ -132,6 +140,16 @@ impl Host {
         let metadata = std::iter::once((ENTRY.to_owned(), about.to_string())).collect();
         safetensors::serialize(tensors, Some(metadata))
             .map_err(|error| CheckpointError::Format(error.to_string()))
+    }
+
+    /// Bytes that a checkpoint may have: those of another rule too, up to a size, so that it is told apart by its rule
+    /// and not by its length.
+    pub(crate) fn most_bytes(&self) -> u64 {
+        let slots = self.compiled.slots().len().max(FEW_STATES) as u64;
+        let elements = self.lengths.iter().fold(0u64, |sum, n| sum.saturating_add(*n as u64));
+        let arrays = elements.saturating_mul(4 * slots);
+        let entries = (self.lengths.len() as u64).saturating_mul(ENTRY_BYTES * slots);
+        arrays.saturating_add(entries).saturating_add(ABOUT_BYTES)
     }
 
     /// The optimizer that a checkpoint of the same rule and tensors makes of this one.
@@ -233,13 +251,24 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
     Ok(())
 }
 
-/// A file's bytes.
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, CheckpointError> {
-    std::fs::read(path).map_err(|source| CheckpointError::Io {
+/// A file's bytes, of which there are `most` at most.
+pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>, CheckpointError> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| {
+        // In one piece if it is as long as it says.
+        let length = file.metadata().map_or(0, |about| about.len().min(most) as usize);
+        bytes.try_reserve_exact(length + 1).map_err(|_| std::io::ErrorKind::OutOfMemory)?;
+        file.take(most.saturating_add(1)).read_to_end(&mut bytes)
+    });
+    read.map_err(|source| CheckpointError::Io {
         action: "could not read",
         path: path.to_owned(),
         source,
-    })
+    })?;
+    if bytes.len() as u64 > most {
+        return Err(CheckpointError::Large { path: path.to_owned(), most });
+    }
+    Ok(bytes)
 }
 
 impl Checkpoint {
@@ -365,6 +394,14 @@ mod tests {
         let alpha = 7.444_573_152_412_526e-16;
         let bytes = optimizer(Some(alpha), None).to_checkpoint().unwrap();
         assert_eq!(Checkpoint::read(&bytes).unwrap().parameters, [("alpha".to_owned(), alpha)]);
+    }
+
+    /// A file without an end fills no memory.
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_is_longer_than_a_checkpoint_is_refused() {
+        let error = optimizer(None, None).load(Path::new("/dev/zero")).unwrap_err().to_string();
+        assert!(error.contains("`/dev/zero` has more than 33558592 bytes"), "{error}");
     }
 
     #[test]

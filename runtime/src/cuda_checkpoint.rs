@@ -27,7 +27,7 @@ impl CudaOptimizer {
     /// [`CheckpointError`] if the file is not a checkpoint of this rule for these tensors; the optimizer is then as
     /// before. [`CheckpointError::Device`] if the device failed; then the states are lost.
     pub fn load(&mut self, path: &Path) -> Result<(), CheckpointError> {
-        self.load_bytes(&read(path)?)
+        self.load_bytes(&read(path, self.host.most_bytes())?)
     }
 
     /// The checkpoint as bytes. Waits for the stream.

@@ -149,6 +149,14 @@ pub enum CheckpointError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// A file that is larger than any checkpoint of these tensors.
+    #[error("`{}` has more than {most} bytes, which no checkpoint of these tensors has", .path.display())]
+    Large {
+        /// The file.
+        path: PathBuf,
+        /// The limit.
+        most: u64,
+    },
     /// Not a checkpoint.
     #[error("not a nosc checkpoint: {0}")]
     Format(String),

@@ -42,6 +42,7 @@ mod guard;
 mod step;
 mod engine;
 mod checkpoint;
+pub mod npy;
 #[cfg(feature = "cuda")]
 mod cuda_launches;
 #[cfg(feature = "cuda")]

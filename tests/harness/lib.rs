@@ -9,6 +9,7 @@
 //!     ├─► optimizer  run        steps over many tensors with fixed gradients
 //!     │            └ golden     values computed elsewhere
 //!     └─► workspace             the folder itself, for the house rules
+//! fuzzed                        what the fuzz targets hold, as functions of bytes
 //! nats                          a server for searches on several machines, and what breaks on the way to it
 //! ```
 //!
@@ -26,6 +27,7 @@
 
 pub mod cuda;
 pub mod exported;
+pub mod fuzzed;
 pub mod nats;
 pub mod ptx;
 pub mod sass;

@@ -53,6 +53,7 @@ mod tensors;
 mod checkpoint;
 mod damaged_checkpoint;
 mod sharing;
+mod corpora;
 
 // The house.
 mod tidy;

@@ -50,6 +50,16 @@ fn rules_of_many_draws_agree_anywhere_in_a_tensor() {
     }
 }
 
+/// What an access past the end would be of is not the arrays' own, which Valgrind sees, in machine code too: see
+/// `tests/hardening/run`. Few rules, since it is some fifty times as slow there.
+#[test]
+fn arrays_of_their_exact_length_are_not_left() {
+    for (seed, name) in ["adam", "powersign_cd", "t6_01"].into_iter().enumerate() {
+        let agreement = check_parity(&library(name), Lengths::Every, seed as u64);
+        assert!(agreement.arrays > 0 && agreement.refused == 0, "{name}");
+    }
+}
+
 /// More elements than one thread is given, and lengths that no chunk divides.
 const LARGE: [usize; 4] = [70_001, 0, 65_539, 3];
 

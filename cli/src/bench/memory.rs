@@ -3,7 +3,7 @@
 use std::fs::read_to_string;
 
 /// Bytes that this process may still take, or `None` where the system does not say.
-pub(super) fn available() -> Option<u64> {
+pub(crate) fn available() -> Option<u64> {
     let of_machine = read_to_string("/proc/meminfo").ok().and_then(|text| available_in(&text));
     let of_group = group_limit();
     match (of_machine, of_group) {
@@ -26,7 +26,7 @@ fn group_limit() -> Option<u64> {
 }
 
 /// Bytes in a unit that fits, as in `1.2 GB`.
-pub(super) fn shown(bytes: u128) -> String {
+pub(crate) fn shown(bytes: u128) -> String {
     const UNITS: [&str; 7] = ["bytes", "kB", "MB", "GB", "TB", "PB", "EB"];
     let mut value = bytes as f64;
     let mut unit = 0;

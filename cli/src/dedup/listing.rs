@@ -9,7 +9,7 @@ use nosc_compiler::dedup::{Class, Dedup};
 use crate::canon::push_key;
 use crate::error::CliError;
 use crate::lines::{Input, stamp};
-use crate::output::write_with;
+use crate::output::{stdout, write_with};
 
 use super::{Kept, Order};
 
@@ -38,7 +38,7 @@ impl Listing<'_> {
                 self.rows(representatives, out, &fail)
             });
         }
-        let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
+        let mut out = BufWriter::with_capacity(64 << 10, stdout());
         self.rows(representatives, &mut out, &CliError::Output)?;
         out.flush().map_err(CliError::Output)
     }

@@ -10,7 +10,7 @@ use nosc_controller::search::output::tensorboard::{file_name, write_events};
 
 use crate::arguments::{ExportArguments, ExportFormat};
 use crate::error::CliError;
-use crate::output::{check_writable, write_with};
+use crate::output::{check_writable, stdout, write_with};
 
 pub(crate) fn export(arguments: &ExportArguments) -> Result<(), CliError> {
     let ExportArguments { folder, format, columns, best_first, output } = arguments;
@@ -61,7 +61,7 @@ fn written(
             write(out).map_err(|source| CliError::Write { path: path.to_owned(), source })
         });
     }
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::new(stdout());
     write(&mut out).and_then(|()| out.flush()).map_err(CliError::Output)
 }
 

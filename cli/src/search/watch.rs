@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use nosc_compiler::plain::plain;
 use nosc_controller::search::engine::Limits;
 use nosc_controller::search::record::{TrialKind, TrialRow, TrialState};
 use nosc_controller::search::status::{Event, Observe, Status};
@@ -89,7 +90,7 @@ impl Screen {
         match &self.shown {
             Shown::Nothing => {}
             Shown::Lines => message(text),
-            Shown::Bar(bar) => bar.println(text),
+            Shown::Bar(bar) => bar.println(plain(text)),
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use nosc_compiler::plain::plain;
 use nosc_controller::outcome::{End, Point, Stage, Trained};
 use nosc_controller::task::{Event, Task};
 use nosc_controller::trials::{Candidate, ChildId, Watch};
@@ -85,7 +86,7 @@ impl Screen {
             Shown::Nothing => {}
             Shown::Lines => message(text),
             // A terminal that is gone shows nothing.
-            Shown::Bars { all, .. } => drop(all.println(text)),
+            Shown::Bars { all, .. } => drop(all.println(plain(text))),
         }
     }
 

@@ -7,6 +7,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use nosc_runtime::FloatVec;
+use nosc_runtime::npy::{self, NpyArray};
 use safetensors::tensor::{Dtype, TensorView};
 
 /// What the command did.
@@ -66,7 +68,7 @@ impl Session {
     }
 
     pub(crate) fn array(&self, name: &str, shape: &[u64], values: &[f32]) {
-        std::fs::write(self.path(name), npy(shape, values)).unwrap();
+        std::fs::write(self.path(name), npy_file(shape, values)).unwrap();
     }
 
     /// A safetensors file with one tensor `w` of two elements.
@@ -79,8 +81,10 @@ impl Session {
     /// Shape and values of an array file.
     pub(crate) fn values(&self, name: &str) -> (Vec<u64>, Vec<f32>) {
         let bytes = self.read(name);
-        let file = npyz::NpyFile::new(&bytes[..]).unwrap();
-        (file.shape().to_vec(), file.into_vec().unwrap())
+        let NpyArray { shape, values: FloatVec::F32(values) } = npy::read(&bytes).unwrap() else {
+            panic!("not f32: {name}");
+        };
+        (shape.iter().map(|length| *length as u64).collect(), values)
     }
 
     pub(crate) fn command(&self) -> Command {
@@ -148,12 +152,7 @@ impl Session {
 }
 
 /// The bytes of a `.npy` file.
-pub(crate) fn npy(shape: &[u64], values: &[f32]) -> Vec<u8> {
-    use npyz::WriterBuilder;
-    let mut bytes = Vec::new();
-    let options = npyz::WriteOptions::new().default_dtype().shape(shape);
-    let mut writer = options.writer(&mut bytes).begin_nd().unwrap();
-    writer.extend(values.iter().copied()).unwrap();
-    writer.finish().unwrap();
-    bytes
+pub(crate) fn npy_file(shape: &[u64], values: &[f32]) -> Vec<u8> {
+    let shape: Vec<usize> = shape.iter().map(|length| *length as usize).collect();
+    npy::write(&shape, &FloatVec::F32(values.to_vec())).unwrap()
 }

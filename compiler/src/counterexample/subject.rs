@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::primitive::{Cosine, Operand};
+use crate::print::NodeTexts;
 use crate::tree::{Node, NodeId, Rule, StateId, StateKind};
 
 use super::point::{Point, Step, Variable};
@@ -67,27 +68,29 @@ impl<'a> Subject<'a> {
     pub(super) fn variables(&self, what: What) -> BTreeMap<Variable, String> {
         let Some(root) = self.root(what) else { return BTreeMap::new() };
         let reached = self.reach(vec![root]);
+        let texts = NodeTexts::new(self.rule);
         let mut found = BTreeMap::new();
         for (id, node) in self.live_nodes().filter(|(id, _)| reached[id.index()]) {
-            let name = self.rule.node_text(id);
+            // Of the nodes that are read: most are not, and their texts may be long.
+            let name = || texts.of(id);
             match node {
-                Node::Operand(Operand::Gradient) => _ = found.insert(Variable::Gradient, name),
-                Node::Operand(Operand::Weight) => _ = found.insert(Variable::Weight, name),
-                Node::Operand(Operand::LearningRate) => _ = found.insert(Variable::Rate, name),
-                Node::Operand(Operand::Step) => _ = found.insert(Variable::Time, name),
+                Node::Operand(Operand::Gradient) => _ = found.insert(Variable::Gradient, name()),
+                Node::Operand(Operand::Weight) => _ = found.insert(Variable::Weight, name()),
+                Node::Operand(Operand::LearningRate) => _ = found.insert(Variable::Rate, name()),
+                Node::Operand(Operand::Step) => _ = found.insert(Variable::Time, name()),
                 Node::Operand(Operand::TotalSteps | Operand::LinearDecay) | Node::Decay(..) => {
                     found.insert(Variable::Time, "t".to_owned());
                     found.insert(Variable::Total, "T".to_owned());
                 }
-                Node::Operand(Operand::Noise) => _ = found.insert(Variable::Noise, name),
+                Node::Operand(Operand::Noise) => _ = found.insert(Variable::Noise, name()),
                 Node::Operand(Operand::DecayingNoise) => {
-                    found.insert(Variable::DecayingNoise, name);
+                    found.insert(Variable::DecayingNoise, name());
                 }
                 Node::State(state) | Node::Debias(state) if self.memory == Memory::Free => {
                     if let Some(average) = average(self.rule, state) {
                         let name = match node {
-                            Node::Debias(_) => name,
-                            _ => format!("{name} after the step"),
+                            Node::Debias(_) => name(),
+                            _ => format!("{} after the step", name()),
                         };
                         let debiased = matches!(node, Node::Debias(_));
                         found.insert(average.variable(debiased), name);

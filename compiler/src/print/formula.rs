@@ -53,7 +53,20 @@ impl Rule {
 
     /// One formula on its own, for reports: states by name, shared parts written out where short.
     pub fn node_text(&self, node: NodeId) -> String {
-        text(&Layout::new(self), node, Binds::Loosest, false)
+        NodeTexts::new(self).of(node)
+    }
+}
+
+/// [`Rule::node_text`] of many nodes: the names are found once.
+pub(crate) struct NodeTexts<'a>(Layout<'a>);
+
+impl<'a> NodeTexts<'a> {
+    pub(crate) fn new(rule: &'a Rule) -> NodeTexts<'a> {
+        NodeTexts(Layout::new(rule))
+    }
+
+    pub(crate) fn of(&self, node: NodeId) -> String {
+        text(&self.0, node, Binds::Loosest, false)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a printed rule names: which nodes become `let`, which states need a name.
 
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 
 use crate::primitive::{Binary, Meaning, Operand, PRIMITIVES, Unary, primitive};
 use crate::tree::{Live, Node, NodeId, Parameter, Rule, StateId, StateKind};
@@ -21,6 +21,10 @@ pub(super) struct Layout<'a> {
     /// By node: a constant, made by folding, that is finite but infinite where it meets an element.
     pub(super) overflows: Vec<bool>,
     taken: IndexSet<String>,
+    /// By wanted name, and whether it may stay as it is: the number to begin with. Those below are taken.
+    numbers: IndexMap<(String, bool), u32>,
+    /// Names that mean an operand in the text.
+    operands: IndexSet<&'static str>,
 }
 
 /// A node as the printer sees it: `x^2` is one form, and an average holds what it averages.
@@ -61,9 +65,16 @@ impl<'a> Layout<'a> {
                 taken.insert(rule.parameters[parameter.index()].name.clone());
             }
         }
-        let overflows = overflows(rule);
-        let mut layout =
-            Layout { rule, live, lets: Vec::new(), states: Vec::new(), overflows, taken };
+        let mut layout = Layout {
+            rule,
+            overflows: overflows(rule),
+            operands: operands(rule, &live),
+            live,
+            lets: Vec::new(),
+            states: Vec::new(),
+            taken,
+            numbers: IndexMap::new(),
+        };
         layout.name_states();
         layout.name_lets();
         layout
@@ -176,26 +187,23 @@ impl<'a> Layout<'a> {
         let usable = |name: &str, taken: &IndexSet<String>| {
             !taken.contains(name) && (plain || primitive(name).is_none())
         };
-        let mut name = wanted.to_owned();
-        let mut number = 0;
-        while !usable(&name, &self.taken) || (number == 0 && !plain) || self.hides_operand(&name) {
+        let numbered = |number: u32| match number {
+            0 => wanted.to_owned(),
+            _ => format!("{wanted}{number}"),
+        };
+        let first = self.numbers.entry((wanted.to_owned(), plain)).or_insert(0);
+        let mut number = *first;
+        let mut name = numbered(number);
+        while !usable(&name, &self.taken)
+            || (number == 0 && !plain)
+            || self.operands.contains(name.as_str())
+        {
             number += 1;
-            name = format!("{wanted}{number}");
+            name = numbered(number);
         }
+        *first = number;
         self.taken.insert(name.clone());
         name
-    }
-
-    /// Whether a declared name would hide an operand that the rule prints by that name.
-    fn hides_operand(&self, name: &str) -> bool {
-        self.rule.tree.iter().any(|(id, node)| {
-            self.live.nodes[id.index()]
-                && match node {
-                    Node::Operand(operand) => operand.name() == name,
-                    Node::Decay(..) => name == "cd" || name == "rd",
-                    _ => false,
-                }
-        })
     }
 
     fn name_lets(&mut self) {
@@ -298,4 +306,17 @@ fn is_gradient_power(rule: &Rule, x: NodeId, n: u8) -> bool {
         }
         _ => false,
     }
+}
+
+/// What a declared name would hide, as the rule prints its operands.
+fn operands(rule: &Rule, live: &Live) -> IndexSet<&'static str> {
+    let mut names = IndexSet::new();
+    for (_, node) in rule.tree.iter().filter(|(id, _)| live.nodes[id.index()]) {
+        match node {
+            Node::Operand(operand) => _ = names.insert(operand.name()),
+            Node::Decay(..) => names.extend(["cd", "rd"]),
+            _ => {}
+        }
+    }
+    names
 }

@@ -8,5 +8,6 @@ mod token_string;
 mod respelt;
 mod no_tokens;
 
+pub(crate) use formula::NodeTexts;
 pub use formula::number;
 pub use no_tokens::{NoTokens, WhyNot};

@@ -201,3 +201,17 @@ fn many_draws_that_look_alike_take_work_that_is_at_most_quadratic() {
     let alike = |count: usize| canonical(vec!["drop(g, 0.5)"; count].join("+"));
     grows_no_more_than_quadratically(|| alike(500), || alike(4_000));
 }
+
+/// A name for each shared part, and the text of what is read, once a rule.
+#[test]
+fn many_shared_parts_take_work_that_is_at_most_quadratic() {
+    let compared = |count: usize| {
+        let part = |k: usize| format!("let y{k} = exp(y{}*0.5) + tanh(y{} - {k})\n", k - 1, k / 2);
+        let parts: String = (1..=count).map(part).collect();
+        let rule = Rule::parse(&format!("{{ let y0 = g\n{parts} update = y{count} }}"));
+        let rule = rule.expect("a chain");
+        assert!(rule.to_text().contains("let x"));
+        assert_eq!(nosc_compiler::counterexample::find(&rule, &rule, 0), None);
+    };
+    grows_no_more_than_quadratically(|| compared(200), || compared(1_600));
+}

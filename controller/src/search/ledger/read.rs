@@ -42,6 +42,7 @@ impl LedgerReader {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&file, flags)?;
         connection.busy_timeout(Duration::from_mins(1))?;
+        schema::distrust(&connection)?;
         if let Ok(true) = schema::is_blank(&connection) {
             return Err(LedgerError::Absent { folder: folder.to_owned() });
         }

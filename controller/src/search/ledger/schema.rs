@@ -1,7 +1,11 @@
 //! The tables of a ledger, and whether a file is one.
+//!
+//! A ledger may come from a stranger. A database can hold code (triggers, views, computed columns, indexes of
+//! expressions), so none runs, and a file whose tables are not exactly ours is refused before a row is read.
 
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
 use super::LedgerError;
@@ -75,6 +79,19 @@ CREATE TABLE evaluation (
 ) STRICT;
 ";
 
+/// Lets no code of the file run, whatever it has.
+pub(super) fn distrust(connection: &Connection) -> Result<(), rusqlite::Error> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    for code in [
+        DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA,
+        DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER,
+        DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW,
+    ] {
+        connection.set_db_config(code, false)?;
+    }
+    Ok(())
+}
+
 /// Makes the tables, all or none.
 pub(super) fn create(connection: &mut Connection) -> Result<(), LedgerError> {
     let transaction = connection.transaction()?;
@@ -110,6 +127,10 @@ pub(super) fn check(connection: &Connection, file: &Path) -> Result<(), LedgerEr
     if found != LAYOUT {
         return Err(LedgerError::Layout { file: owned(), found });
     }
+    // Before anything looks at rows, which may have to be computed.
+    if let Some(name) = other_table(connection)? {
+        return Err(foreign(format!("its `{name}` is not as nosc makes it")));
+    }
     let verdict = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
     match verdict {
         Ok(verdict) if verdict == "ok" => Ok(()),
@@ -119,6 +140,35 @@ pub(super) fn check(connection: &Connection, file: &Path) -> Result<(), LedgerEr
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The first of our tables that is missing or made differently, or what else hangs on one. Tables besides ours may be
+/// there: nothing reads them.
+fn other_table(connection: &Connection) -> Result<Option<String>, rusqlite::Error> {
+    let ours = Connection::open_in_memory()?;
+    ours.execute_batch(TABLES)?;
+    let (ours, found) = (objects(&ours)?, objects(connection)?);
+    let missing = ours.iter().find(|table| !found.contains(table));
+    let is_ours = |object: &&Object| ours.iter().any(|table| table.table == object.table);
+    let added = found.iter().filter(is_ours).find(|object| !ours.contains(object));
+    Ok(missing.or(added).map(|object| object.name.clone()))
+}
+
+/// A row of the schema that says how something is made.
+#[derive(PartialEq)]
+struct Object {
+    name: String,
+    table: String,
+    sql: String,
+}
+
+fn objects(connection: &Connection) -> Result<Vec<Object>, rusqlite::Error> {
+    let sql = "SELECT name, lower(tbl_name), sql FROM sqlite_schema WHERE sql IS NOT NULL";
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map([], |row| {
+        Ok(Object { name: row.get(0)?, table: row.get(1)?, sql: row.get(2)? })
+    })?;
+    rows.collect()
 }
 
 fn number(connection: &Connection, pragma: &str) -> Result<i64, rusqlite::Error> {

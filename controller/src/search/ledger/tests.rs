@@ -210,6 +210,57 @@ fn files_that_are_no_ledgers_are_refused_and_left_alone() {
     assert!(matches!(newer, LedgerError::Layout { found: 99, .. }), "{newer}");
 }
 
+/// A database can hold code. That of a stranger is refused, and would not run.
+#[test]
+fn a_ledger_with_code_of_its_own_is_refused() {
+    let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n";
+    for (name, code) in [
+        ("learnt", format!("DROP TABLE learnt; CREATE VIEW learnt AS {endless}")),
+        ("x", "CREATE TRIGGER x AFTER UPDATE ON trial BEGIN DELETE FROM trial; END".to_owned()),
+        ("x", "CREATE INDEX x ON Trial (printf('%.*c', 1000000, rule))".to_owned()),
+        ("learnt", "DROP TABLE learnt; CREATE TABLE learnt (batch, learnt AS (batch))".to_owned()),
+        ("alias", "ALTER TABLE alias ADD COLUMN more TEXT".to_owned()),
+        ("alias", "DROP TABLE alias".to_owned()),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        drop(filled(folder.path()));
+        let connection = rusqlite::Connection::open(folder.path().join(FILE)).unwrap();
+        connection.execute_batch(&code).unwrap();
+        drop(connection);
+        let wanted = format!("its `{name}` is not as nosc makes it");
+        let read = LedgerReader::open(folder.path()).unwrap_err().to_string();
+        let written = Ledger::open(folder.path()).unwrap_err().to_string();
+        assert!(read.contains(&wanted) && written.contains(&wanted), "{code}: {read}, {written}");
+    }
+}
+
+#[test]
+fn views_and_triggers_are_switched_off() {
+    let connection = rusqlite::Connection::open_in_memory().unwrap();
+    super::schema::distrust(&connection).unwrap();
+    connection
+        .execute_batch(
+            "CREATE TABLE a (b); CREATE VIEW v AS SELECT 1;
+            CREATE TRIGGER t AFTER INSERT ON a BEGIN DELETE FROM a; END; INSERT INTO a VALUES (1)",
+        )
+        .unwrap();
+    let kept: i64 = connection.query_row("SELECT count(*) FROM a", [], |row| row.get(0)).unwrap();
+    assert_eq!(kept, 1);
+    assert!(connection.prepare("SELECT * FROM v").is_err());
+}
+
+/// What others keep beside ours is their own.
+#[test]
+fn tables_besides_ours_do_no_harm() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(filled(folder.path()));
+    let connection = rusqlite::Connection::open(folder.path().join(FILE)).unwrap();
+    connection.execute_batch("CREATE TABLE notes (text); CREATE VIEW v AS SELECT 1").unwrap();
+    connection.execute_batch("ANALYZE").unwrap();
+    drop(connection);
+    LedgerReader::open(folder.path()).unwrap();
+}
+
 /// Of a write-ahead log that is torn, whole commits are kept.
 #[test]
 fn a_torn_log_loses_no_commit_before_the_tear() {

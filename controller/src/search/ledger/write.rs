@@ -383,6 +383,7 @@ fn open(folder: &Path, flags: OpenFlags) -> Result<Connection, LedgerError> {
     let connection = Connection::open_with_flags(folder::file(folder), flags)?;
     // Readers hold nothing for long; a checkpoint of the WAL may wait for them.
     connection.busy_timeout(Duration::from_mins(1))?;
+    schema::distrust(&connection)?;
     Ok(connection)
 }
 

@@ -1,10 +1,32 @@
 //! What the process that searches and its workers write to each other: a JSON object a line.
 
+use std::io::{BufRead, Read};
+
 use serde::{Deserialize, Serialize};
 
 use super::contract::{ChildMessage, Work};
 use crate::protocol::Protocol;
 use crate::task::TaskOptions;
+
+/// Most bytes of a line.
+const MOST_LINE: usize = 64 << 20;
+
+/// The lines of the other side, until it ends, says what is no text, or does not come to the end of a line.
+pub(super) fn lines(input: impl BufRead) -> impl Iterator<Item = String> {
+    lines_up_to(MOST_LINE, input)
+}
+
+fn lines_up_to(most: usize, mut input: impl BufRead) -> impl Iterator<Item = String> {
+    std::iter::from_fn(move || {
+        let mut line = String::new();
+        let length = input.by_ref().take(most as u64).read_line(&mut line).ok()?;
+        if length == 0 || length == most && !line.ends_with('\n') {
+            return None;
+        }
+        line.truncate(line.trim_end_matches(['\n', '\r']).len());
+        Some(line)
+    })
+}
 
 /// Version of the messages.
 pub const VERSION: u32 = 1;
@@ -56,4 +78,19 @@ pub(super) enum Answer {
     Failed { trial: u64, reason: String },
     /// It can carry out no trial.
     Unable { reason: String },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lines_up_to;
+
+    #[test]
+    fn a_line_without_an_end_takes_no_memory() {
+        let read = |text: &[u8]| lines_up_to(4, text).collect::<Vec<_>>();
+        assert_eq!(read(b"abc\nd\r\n\ne"), ["abc", "d", "", "e"]);
+        assert_eq!(read(b"a\nabcd\nb\n"), ["a"]);
+        assert_eq!(read(b"a\n\xff\nb\n"), ["a"]);
+        let endless = std::io::BufReader::new(std::io::repeat(b'x'));
+        assert_eq!(lines_up_to(1 << 10, endless).next(), None);
+    }
 }

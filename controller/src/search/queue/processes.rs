@@ -6,14 +6,14 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use super::contract::{Notice, Queue, QueueError, Work};
-use super::message::{Answer, Assignment, Order};
+use super::message::{self, Answer, Assignment, Order};
 use crate::outcome::Trained;
 
 /// What this side may take between two looks at its workers.
@@ -292,8 +292,7 @@ impl Drop for Worker {
 
 /// Passes on what a worker says, until its end.
 fn listen(number: u64, output: ChildStdout, sender: &Sender<(u64, Heard)>) {
-    for line in BufReader::new(output).lines() {
-        let Ok(line) = line else { break };
+    for line in message::lines(BufReader::new(output)) {
         let heard = match serde_json::from_str(&line) {
             Ok(answer) => Heard::Answer(answer),
             Err(_) => Heard::Noise(line.chars().take(200).collect()),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::contract::{ChildMessage, Work};
 use super::evaluate::{Evaluate, TaskEvaluator};
-use super::message::{Answer, Assignment, Order, VERSION};
+use super::message::{self, Answer, Assignment, Order, VERSION};
 use crate::task::open_with;
 
 /// Time between two signs of life, which training cannot hold up: they have a thread of their own.
@@ -34,9 +34,8 @@ pub fn serve(input: impl BufRead + Send, output: impl Write + Send, end: impl Fn
     let (alive, is_over) = channel::<()>();
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            for line in input.lines() {
-                let order = line.ok().and_then(|line| serde_json::from_str::<Order>(&line).ok());
-                let Some(order) = order else { break };
+            for line in message::lines(input) {
+                let Ok(order) = serde_json::from_str(&line) else { break };
                 if orders.send(order).is_err() {
                     return;
                 }

@@ -1,8 +1,14 @@
 //! A table as CSV: a line of names, then a line a row, fields quoted where they have to be (RFC 4180).
 //!
 //! An empty cell is an empty field. Numbers are written with as few digits as read back the same.
+//!
+//! A spreadsheet takes a text that begins as a formula for one, and may call programs for it. No text that nosc
+//! writes begins so but for a rule with a minus in front, so any other one, which somebody else has put into the ledger, gets
+//! an apostrophe in front: spreadsheets then show it as text.
 
 use std::io::{self, Write};
+
+use nosc_compiler::Rule;
 
 use super::{Cell, Table};
 
@@ -25,6 +31,7 @@ impl Table {
 fn field(cell: &Cell) -> String {
     match cell {
         Cell::Null => String::new(),
+        Cell::Text(text) if is_called(text) => format!("'{text}"),
         Cell::Text(text) => text.clone(),
         Cell::Integer(number) => number.to_string(),
         Cell::Number(number) => format!("{number:?}"),
@@ -32,11 +39,20 @@ fn field(cell: &Cell) -> String {
     }
 }
 
+/// Whether a spreadsheet would compute the text, and nosc has not written it.
+fn is_called(text: &str) -> bool {
+    match text.chars().next() {
+        Some('=' | '+' | '@' | '\t' | '\r') => true,
+        Some('-') => Rule::parse(text).is_err(),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::field;
     use crate::search::output::sample;
-    use crate::search::output::table::{Order, Table};
+    use crate::search::output::table::{Cell, Order, Table};
 
     #[test]
     fn what_is_read_back_is_what_was_written() {
@@ -57,6 +73,19 @@ mod tests {
         }
         let seed = header.iter().position(|name| *name == "seed").unwrap();
         assert_eq!(rows[0][seed].parse(), Ok(u64::MAX));
+    }
+
+    #[test]
+    fn no_spreadsheet_computes_what_a_stranger_wrote() {
+        let written = |text: &str| field(&Cell::Text(text.to_owned()));
+        for text in
+            ["=HYPERLINK(\"http://x\")", "+1", "@SUM(A1)", "\t=1", "\r=1", "-1+cmd|' /C calc'!A0"]
+        {
+            assert_eq!(written(text), format!("'{text}"));
+        }
+        for text in ["-g", "-0.5 * m / sqrt(v)", "exp(g)", "{ update = g }", "a = b", ""] {
+            assert_eq!(written(text), text);
+        }
     }
 
     #[test]
