@@ -267,6 +267,17 @@ pub const PRIMITIVES: &[Primitive] = &[
     ),
 ];
 
+/// The default of a parameter that every rule has.
+pub(crate) fn built_in_default(name: &str) -> Option<f64> {
+    match primitive(name)?.meaning {
+        Meaning::Parameter(default) => Some(default),
+        _ => None,
+    }
+}
+
+/// The number of `cd` where none is written.
+pub(crate) const BARE_DECAY: f64 = 0.5;
+
 /// The row of a name.
 pub fn primitive(name: &str) -> Option<&'static Primitive> {
     PRIMITIVES.iter().find(|row| row.name == name)

@@ -1,8 +1,8 @@
 //! What a printed rule names: which nodes become `let`, which states need a name.
 
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 
-use crate::primitive::{Binary, Meaning, Operand, PRIMITIVES, Unary, primitive};
+use crate::primitive::{Binary, Meaning, PRIMITIVES, Unary, primitive};
 use crate::tree::{Live, Node, NodeId, Parameter, Rule, StateId, StateKind};
 
 /// A shared node larger than this gets a name.
@@ -21,6 +21,10 @@ pub(super) struct Layout<'a> {
     /// By node: a constant, made by folding, that is finite but infinite where it meets an element.
     pub(super) overflows: Vec<bool>,
     taken: IndexSet<String>,
+    /// Names of operands that are printed, which no declared name may hide.
+    operands: IndexSet<&'static str>,
+    /// By a wanted name, and whether it may be kept: the number that was tried last.
+    numbers: IndexMap<(String, bool), usize>,
 }
 
 /// A node as the printer sees it: `x^2` is one form, and an average holds what it averages.
@@ -61,9 +65,16 @@ impl<'a> Layout<'a> {
                 taken.insert(rule.parameters[parameter.index()].name.clone());
             }
         }
-        let overflows = overflows(rule);
-        let mut layout =
-            Layout { rule, live, lets: Vec::new(), states: Vec::new(), overflows, taken };
+        let mut layout = Layout {
+            rule,
+            lets: Vec::new(),
+            states: Vec::new(),
+            overflows: overflows(rule),
+            taken,
+            operands: printed_operands(rule, &live),
+            numbers: IndexMap::new(),
+            live,
+        };
         layout.name_states();
         layout.name_lets();
         layout
@@ -75,7 +86,7 @@ impl<'a> Layout<'a> {
         for (id, node) in self.rule.tree.iter() {
             let Node::Parameter(parameter) = node else { continue };
             let parameter = &self.rule.parameters[parameter.index()];
-            if self.live.nodes[id.index()] && !is_built_in(parameter) {
+            if self.live.nodes[id.index()] && !parameter.is_built_in() {
                 declared.push(parameter);
             }
         }
@@ -129,7 +140,7 @@ impl<'a> Layout<'a> {
         if !((root(p) && delta(q)) || (delta(p) && root(q))) {
             return None;
         }
-        if tree.node(a) == Node::Operand(Operand::Gradient) {
+        if tree.is_gradient(a) {
             return Some("rmsprop");
         }
         moment(a, 1, "beta1").then_some("adam")
@@ -176,26 +187,17 @@ impl<'a> Layout<'a> {
         let usable = |name: &str, taken: &IndexSet<String>| {
             !taken.contains(name) && (plain || primitive(name).is_none())
         };
-        let mut name = wanted.to_owned();
-        let mut number = 0;
-        while !usable(&name, &self.taken) || (number == 0 && !plain) || self.hides_operand(&name) {
-            number += 1;
+        let number = self.numbers.entry((wanted.to_owned(), plain)).or_insert(0);
+        let mut name = if *number == 0 { wanted.to_owned() } else { format!("{wanted}{number}") };
+        while !usable(&name, &self.taken)
+            || (*number == 0 && !plain)
+            || self.operands.contains(name.as_str())
+        {
+            *number += 1;
             name = format!("{wanted}{number}");
         }
         self.taken.insert(name.clone());
         name
-    }
-
-    /// Whether a declared name would hide an operand that the rule prints by that name.
-    fn hides_operand(&self, name: &str) -> bool {
-        self.rule.tree.iter().any(|(id, node)| {
-            self.live.nodes[id.index()]
-                && match node {
-                    Node::Operand(operand) => operand.name() == name,
-                    Node::Decay(..) => name == "cd" || name == "rd",
-                    _ => false,
-                }
-        })
     }
 
     fn name_lets(&mut self) {
@@ -240,18 +242,23 @@ impl<'a> Layout<'a> {
     }
 }
 
+fn printed_operands(rule: &Rule, live: &Live) -> IndexSet<&'static str> {
+    let mut names = IndexSet::new();
+    for (_, node) in rule.tree.iter().filter(|(id, _)| live.nodes[id.index()]) {
+        match node {
+            Node::Operand(operand) => drop(names.insert(operand.name())),
+            Node::Decay(..) => names.extend(["cd", "rd"]),
+            _ => {}
+        }
+    }
+    names
+}
+
 fn overflows(rule: &Rule) -> Vec<bool> {
     let meets_element = crate::check::meet_elements(rule, &rule.uniform(true), &rule.live());
     let constant = |id: NodeId| rule.tree.as_constant(id).filter(|value| value.is_finite());
     let overflow = |id: NodeId| constant(id).is_some_and(|value| (value as f32).is_infinite());
     rule.tree.iter().map(|(id, _)| meets_element[id.index()] && overflow(id)).collect()
-}
-
-fn is_built_in(parameter: &Parameter) -> bool {
-    match primitive(&parameter.name).map(|row| row.meaning) {
-        Some(Meaning::Parameter(default)) => default.to_bits() == parameter.default.to_bits(),
-        _ => false,
-    }
 }
 
 /// The x and n of `x^n`, as the language expands it.
@@ -290,11 +297,11 @@ fn is_moment(rule: &Rule, state: StateId, power: u8, decay: &str) -> bool {
 }
 
 fn is_gradient_power(rule: &Rule, x: NodeId, n: u8) -> bool {
-    let is_gradient = |id| rule.tree.node(id) == Node::Operand(Operand::Gradient);
-    match rule.tree.node(x) {
-        _ if n == 1 => is_gradient(x),
+    let tree = &rule.tree;
+    match tree.node(x) {
+        _ if n == 1 => tree.is_gradient(x),
         Node::Binary(Binary::Mul, a, b) => {
-            power(rule, a, b).is_some_and(|(base, power)| power == n && is_gradient(base))
+            power(rule, a, b).is_some_and(|(base, power)| power == n && tree.is_gradient(base))
         }
         _ => false,
     }

@@ -61,9 +61,6 @@ use arena::ValueId;
 use rational::Bounded;
 use structure::Structure;
 
-/// Changes with every change of these forms.
-pub(super) const FORM: u32 = 1;
-
 /// The update and schedule of a rule.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Form {
