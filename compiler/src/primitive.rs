@@ -1,7 +1,8 @@
 //! The one table of primitives: everything that must know an operator reads it.
 //!
 //! Lexer aliases aside, a name has a meaning only by standing here. The checker resolves names with
-//! it, the printers write them, the token strings name them, and a test compares the manual with it.
+//! it, the printers write them, the token strings name them, and a test compares the manual with it. What a
+//! new row needs besides is listed in `CONTRIBUTING.md`.
 
 /// Operands that are leaves of the tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

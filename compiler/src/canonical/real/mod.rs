@@ -27,7 +27,8 @@
 //! | the budget of a rule, whatever rules came before | [`memo`] |
 //!
 //! Nothing here searches: the work on a rule is bounded, and a rule that passes the bound keeps the key of
-//! its `exact` form.
+//! its `exact` form. Functions recurse over decisions and over what they are nested in; both are bounded too
+//! ([`intern`]).
 
 mod rational;
 mod interval;
