@@ -1,6 +1,6 @@
 //! Makes the nodes that operand names and token names stand for.
 
-use crate::primitive::{Binary, Meaning, Unary, primitive};
+use crate::primitive::{BARE_DECAY, Binary, Meaning, Unary, built_in_default, primitive};
 use crate::tree::{
     MAX_NODES, MAX_PARAMETERS, MAX_SITES, MAX_STATES, Node, NodeId, Number, Parameter, ParameterId,
     Rule, Site, State, StateId, StateKind, Tree,
@@ -61,11 +61,7 @@ impl RuleBuilder {
 
     /// A parameter that every rule has.
     pub(crate) fn built_in_parameter(&mut self, name: &str) -> NodeId {
-        let default = match primitive(name).map(|row| row.meaning) {
-            Some(Meaning::Parameter(default)) => default,
-            _ => f64::NAN,
-        };
-        self.parameter(name, default)
+        self.parameter(name, built_in_default(name).unwrap_or(f64::NAN))
     }
 
     /// `ema(x, decay)`; an equal one is the same state.
@@ -136,7 +132,7 @@ impl RuleBuilder {
                 self.scaled(numerator)
             }
             Meaning::Decay(kind) if row.arity.0 == 0 => {
-                self.tree.add(Node::Decay(kind, Number::new(0.5)))
+                self.tree.add(Node::Decay(kind, Number::new(BARE_DECAY)))
             }
             _ => return None,
         })

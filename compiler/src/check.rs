@@ -36,7 +36,7 @@ pub(crate) fn check(
         let before = problems.len();
         let checker = Checker::new(name, text, syntax, problems);
         if let Some(checked) = checker.rule(rule)
-            && !problems[before..].iter().any(is_error)
+            && !problems[before..].iter().any(Problem::is_error)
         {
             rules.push((checked, rule.reach));
         }
@@ -68,10 +68,6 @@ fn name_of_file(name: &str) -> String {
         own.insert(0, '_');
     }
     own
-}
-
-fn is_error(problem: &Problem) -> bool {
-    problem.severity() == crate::problem::Severity::Error
 }
 
 struct Checker<'a> {

@@ -1,9 +1,9 @@
 //! A whole file: the facade over lexer, parser and checker.
 
-use crate::problem::{Problem, Severity, plural};
+use crate::problem::{Problem, headline};
 use crate::source::{MAX_SOURCE_BYTES, Span};
 use crate::tree::Rule;
-use crate::{check, lexer, parser, slip};
+use crate::{check, lexer, parser, recognizer};
 
 /// After this many problems the rest is not shown.
 pub(crate) const MAX_PROBLEMS: usize = 100;
@@ -23,23 +23,12 @@ pub struct RuleFile {
 
 /// The problems of a text that holds at least one error.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{}", headline(.problems))]
+#[error("{}", headline(.problems.iter().filter(|problem| problem.is_error())))]
 pub struct CompileErrors {
     /// The text that the places point into.
     pub text: String,
     /// In the order of their places; at least one is an error.
     pub problems: Vec<Problem>,
-}
-
-fn headline(problems: &[Problem]) -> String {
-    let errors: Vec<_> = problems.iter().filter(|p| p.severity() == Severity::Error).collect();
-    match errors.as_slice() {
-        [] => "no error".to_owned(),
-        [one] => one.to_string(),
-        [first, rest @ ..] => {
-            format!("{first} (and {} more error{})", rest.len(), plural(rest.len()))
-        }
-    }
 }
 
 impl RuleFile {
@@ -91,7 +80,7 @@ impl RuleFile {
 
     /// Whether any problem is an error.
     pub fn has_errors(&self) -> bool {
-        self.problems.iter().any(is_error)
+        self.problems.iter().any(Problem::is_error)
     }
 
     /// The errors as a value, if there are any.
@@ -111,7 +100,7 @@ impl RuleFile {
 /// part of the rule. Nor is it known of the others whether they read the gradient.
 fn sound(checked: Vec<(Rule, Span)>, problems: &mut Vec<Problem>) -> Vec<Rule> {
     let mut errors: Vec<Span> =
-        problems.iter().filter(|p| is_error(p)).map(Problem::span).collect();
+        problems.iter().filter(|p| p.is_error()).map(Problem::span).collect();
     errors.sort_unstable();
     let (mut rules, mut broken) = (Vec::new(), Vec::<Span>::new());
     for (rule, reach) in checked {
@@ -138,8 +127,8 @@ fn sound(checked: Vec<(Rule, Span)>, problems: &mut Vec<Problem>) -> Vec<Rule> {
 /// before warnings do, so that a text with an error always has one.
 pub(crate) fn in_order(text: &str, problems: &mut Vec<Problem>) {
     problems.sort_by_key(Problem::span);
-    slip::one_message_each(text, problems);
-    problems.sort_by_key(|problem| (!is_error(problem), problem.span()));
+    recognizer::one_message_each(text, problems);
+    problems.sort_by_key(|problem| (!problem.is_error(), problem.span()));
     problems.truncate(MAX_PROBLEMS);
     problems.sort_by_key(Problem::span);
 }
@@ -152,10 +141,6 @@ pub(crate) fn too_large() -> Problem {
 fn end_of(text: &str) -> Span {
     let end = text.trim_end().len();
     Span::new(end, end)
-}
-
-pub(crate) fn is_error(problem: &Problem) -> bool {
-    problem.severity() == Severity::Error
 }
 
 impl Rule {

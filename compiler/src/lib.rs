@@ -10,18 +10,20 @@
 //! text gives the same result everywhere.
 
 #![forbid(unsafe_code)]
+#![warn(clippy::self_named_module_files)]
 
 pub mod source;
 mod lexer;
 pub mod problem;
 mod suggest;
-mod slip;
+mod recognizer;
 pub mod primitive;
 mod syntax;
 mod parser;
 pub mod tree;
 mod same;
 pub mod scalar;
+pub mod random;
 mod builder;
 mod tokens;
 mod formula;

@@ -1,7 +1,8 @@
 //! The one table of primitives: everything that must know an operator reads it.
 //!
 //! Lexer aliases aside, a name has a meaning only by standing here. The checker resolves names with
-//! it, the printers write them, the token strings name them, and a test compares the manual with it.
+//! it, the printers write them, the token strings name them, and a test compares the manual with it. What a
+//! new row needs besides is listed in `CONTRIBUTING.md`.
 
 /// Operands that are leaves of the tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -266,6 +267,17 @@ pub const PRIMITIVES: &[Primitive] = &[
         "the average divided by 1 - beta^(t+1)",
     ),
 ];
+
+/// The default of a parameter that every rule has.
+pub(crate) fn built_in_default(name: &str) -> Option<f64> {
+    match primitive(name)?.meaning {
+        Meaning::Parameter(default) => Some(default),
+        _ => None,
+    }
+}
+
+/// The number of `cd` where none is written.
+pub(crate) const BARE_DECAY: f64 = 0.5;
 
 /// The row of a name.
 pub fn primitive(name: &str) -> Option<&'static Primitive> {

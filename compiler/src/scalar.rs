@@ -104,13 +104,22 @@ pub fn apply(node: Node, value: impl Fn(NodeId) -> Option<f64>) -> Option<f64> {
 
 /// The value of a node that is made of constants only.
 pub fn constant_value(tree: &Tree, root: NodeId) -> Option<f64> {
-    let mut values: Vec<Option<f64>> = Vec::with_capacity(root.index() + 1);
-    for (id, node) in tree.iter().take(root.index() + 1) {
+    constants_up_to(tree, root.index() + 1).pop().flatten()
+}
+
+/// By node: its value if it is made of constants only.
+pub fn constant_values(tree: &Tree) -> Vec<Option<f64>> {
+    constants_up_to(tree, tree.len())
+}
+
+fn constants_up_to(tree: &Tree, count: usize) -> Vec<Option<f64>> {
+    let mut values: Vec<Option<f64>> = Vec::with_capacity(count);
+    for (id, node) in tree.iter().take(count) {
         debug_assert_eq!(id.index(), values.len());
         let value = apply(node, |operand| values[operand.index()]);
         values.push(value);
     }
-    values[root.index()]
+    values
 }
 
 #[cfg(test)]

@@ -72,8 +72,8 @@ impl Reader<'_> {
 
     fn operand(&mut self, at: Span) -> Option<NodeId> {
         let token = &self.text[at.range()];
-        if let Some(index) = token.strip_prefix('%') {
-            return self.banked(token, index, at);
+        if token.starts_with('%') {
+            return self.banked(token, at);
         }
         let value = named_operand(self.builder, token);
         if value.is_none() {
@@ -82,9 +82,8 @@ impl Reader<'_> {
         value
     }
 
-    fn banked(&mut self, token: &str, index: &str, at: Span) -> Option<NodeId> {
-        let digits = !index.is_empty() && index.bytes().all(|b| b.is_ascii_digit());
-        let Some(index) = digits.then(|| index.parse::<usize>().ok()).flatten() else {
+    fn banked(&mut self, token: &str, at: Span) -> Option<NodeId> {
+        let Some(index) = bank_index(token) else {
             self.unknown(token, "an operand token", OPERAND_TOKENS, at);
             return None;
         };
@@ -180,13 +179,16 @@ impl Reader<'_> {
     }
 }
 
+/// The k of `%k`, which is written with digits alone.
+pub(crate) fn bank_index(token: &str) -> Option<usize> {
+    let digits = token.strip_prefix('%')?;
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+}
+
 /// The node of an operand token other than `%k`.
 fn named_operand(builder: &mut RuleBuilder, token: &str) -> Option<NodeId> {
-    if let Some(n) = token.strip_prefix("cd_") {
-        return decay(builder, Cosine::Cosine, n);
-    }
-    if let Some(n) = token.strip_prefix("rd_") {
-        return decay(builder, Cosine::Restart, n);
+    if let Some((kind, number)) = decay_token(token) {
+        return Some(builder.tree.add(Node::Decay(kind, Number::new(number))));
     }
     if !OPERAND_TOKENS.contains(&token) {
         return None;
@@ -213,22 +215,14 @@ fn named_operand(builder: &mut RuleBuilder, token: &str) -> Option<NodeId> {
     })
 }
 
-/// `cd_N`, `rd_N`: any positive number as the language writes it.
-fn decay(builder: &mut RuleBuilder, kind: Cosine, n: &str) -> Option<NodeId> {
-    let n = decay_number(n)?;
-    Some(builder.tree.add(Node::Decay(kind, Number::new(n))))
-}
-
-fn decay_number(n: &str) -> Option<f64> {
+/// The kind and number of `cd_N` or `rd_N`: any positive number as the language writes it.
+pub(crate) fn decay_token(token: &str) -> Option<(Cosine, f64)> {
+    let (kind, n) = [(Cosine::Cosine, "cd_"), (Cosine::Restart, "rd_")]
+        .into_iter()
+        .find_map(|(kind, prefix)| Some((kind, token.strip_prefix(prefix)?)))?;
     if !is_number(n) {
         return None;
     }
     let n: f64 = n.replace('_', "").parse().ok()?;
-    (n.is_finite() && n > 0.0).then_some(n)
-}
-
-/// Whether a token is `cd_N` or `rd_N`.
-pub(crate) fn is_decay(token: &str) -> bool {
-    let number = token.strip_prefix("cd_").or_else(|| token.strip_prefix("rd_"));
-    number.is_some_and(|n| decay_number(n).is_some())
+    (n.is_finite() && n > 0.0).then_some((kind, n))
 }

@@ -6,7 +6,7 @@
 
 use indexmap::IndexSet;
 
-use crate::primitive::{Binary, Comparison, Cosine, Operand, Unary};
+use crate::primitive::{Binary, Comparison, Cosine, Operand, Unary, built_in_default};
 
 /// Most nodes of one rule.
 pub const MAX_NODES: usize = 16_384;
@@ -157,6 +157,16 @@ impl Tree {
         NodeId(self.nodes.insert_full(node).0 as u32)
     }
 
+    /// Whether the node is `g`.
+    pub(crate) fn is_gradient(&self, id: NodeId) -> bool {
+        self.node(id) == Node::Operand(Operand::Gradient)
+    }
+
+    /// Whether the node is `g*g`.
+    pub(crate) fn is_square_of_gradient(&self, id: NodeId) -> bool {
+        matches!(self.node(id), Node::Binary(Binary::Mul, a, b) if a == b && self.is_gradient(a))
+    }
+
     /// A constant.
     pub fn constant(&mut self, value: f64) -> NodeId {
         self.add(Node::Constant(Number::new(value)))
@@ -213,6 +223,14 @@ pub struct Parameter {
     pub name: String,
     /// The value unless the user sets another.
     pub default: f64,
+}
+
+impl Parameter {
+    /// Whether it is a parameter that every rule has, with its own default.
+    pub(crate) fn is_built_in(&self) -> bool {
+        built_in_default(&self.name)
+            .is_some_and(|default| default.to_bits() == self.default.to_bits())
+    }
 }
 
 /// How a state moves.

@@ -1,30 +1,26 @@
 //! The one source of random numbers for data: splits, shuffles, initial weights.
 //!
-//! `SplitMix64` (Steele, Lea and Flood 2014, *Fast splittable pseudorandom number generators*,
-//! OOPSLA, Figure 17): one 64-bit state, a constant added for each number, and a mixing function.
-//! The noise inside rules is not drawn here; it is Philox, defined with the language.
+//! [`SplitMix64`], with streams and distributions. The noise inside rules is not drawn here; it is Philox, defined
+//! with the language.
 
-/// Added to the state for each number: 2^64 over the golden ratio, odd.
-const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
+use nosc_compiler::random::{SplitMix64, splitmix};
 
 /// A stream of random numbers that is a function of a seed and a stream number only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Random {
-    state: u64,
+    words: SplitMix64,
 }
 
 impl Random {
     /// The stream `stream` of `seed`. Different streams of one seed are unrelated, so that an epoch
     /// or a purpose can have its own without counting what others have drawn.
     pub fn new(seed: u64, stream: u64) -> Self {
-        let offset = mix(stream.wrapping_add(GOLDEN_GAMMA));
-        Self { state: mix(seed.wrapping_add(GOLDEN_GAMMA)) ^ offset.rotate_left(32) }
+        Self { words: SplitMix64::new(splitmix(seed) ^ splitmix(stream).rotate_left(32)) }
     }
 
     /// The next 64 random bits.
     pub fn next_u64(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(GOLDEN_GAMMA);
-        mix(self.state)
+        self.words.next_u64()
     }
 
     /// A number from 0 to `bound - 1`, all equally likely; 0 if `bound` is 0.
@@ -71,26 +67,9 @@ impl Random {
     }
 }
 
-/// Stafford's mixing function 13, as in `SplitMix64`: a bijection of 64-bit words.
-fn mix(word: u64) -> u64 {
-    let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    word ^ (word >> 31)
-}
-
 #[cfg(test)]
 mod tests {
     use super::Random;
-
-    #[test]
-    fn numbers_are_those_of_the_published_generator() {
-        let mut random = Random { state: 1_234_567 };
-        let drawn: Vec<u64> = (0..3).map(|_| random.next_u64()).collect();
-        assert_eq!(
-            drawn,
-            [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]
-        );
-    }
 
     #[test]
     fn a_shuffle_keeps_every_item_once() {

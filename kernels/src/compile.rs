@@ -37,16 +37,22 @@ impl fmt::Display for Backend {
     }
 }
 
-impl FromStr for Backend {
-    type Err = String;
+/// A name of no back end.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown back end `{found}`, expected auto, wide, cranelift or interpreter")]
+pub struct UnknownBackend {
+    /// The name as given.
+    pub found: String,
+}
 
-    fn from_str(text: &str) -> Result<Backend, String> {
+impl FromStr for Backend {
+    type Err = UnknownBackend;
+
+    fn from_str(text: &str) -> Result<Backend, UnknownBackend> {
         [Backend::Auto, Backend::Wide, Backend::Cranelift, Backend::Interpreter]
             .into_iter()
             .find(|backend| backend.to_string() == text)
-            .ok_or_else(|| {
-                format!("unknown back end `{text}`, expected auto, wide, cranelift or interpreter")
-            })
+            .ok_or_else(|| UnknownBackend { found: text.to_owned() })
     }
 }
 

@@ -11,7 +11,7 @@ use crate::edges::{self, DecayKind, Edges, ROUNDING_SITE};
 use crate::element;
 use crate::math::{self, Ops, Place};
 use crate::plan::{Array, ElementType, Instruction, Plan, PlanBuilder, Value, Word, verify};
-use crate::scalars::{NOISE_SCALE, Scalar, ScalarProgram, constants, states_where};
+use crate::scalars::{NOISE_SCALE, Scalar, ScalarProgram, states_where};
 use crate::value_set::{Chain, OfNan, Test, ValueSets};
 
 /// Plans longer than this are refused.
@@ -104,7 +104,9 @@ impl LoweredRule {
         let edges = edges.normal();
         let rule = &canonical.rule;
         let uniform = rule.uniform(true);
-        let constants = constants(rule);
+        // The canonical form leaves such nodes as they are where the value in f64 is not the number that they
+        // stand for.
+        let constants = scalar::constant_values(&rule.tree);
         let sets = if value_sets {
             ValueSets::new(rule, &uniform, &constants)
         } else {

@@ -458,17 +458,6 @@ pub fn key(seed: u64, tensor: u32) -> [u32; 2] {
     [seed as u32, tensor ^ (seed >> 32) as u32]
 }
 
-/// By node: its value if it is made of constants only. The canonical form leaves such nodes as they are
-/// where the value in f64 is not the number that they stand for.
-pub(crate) fn constants(rule: &Rule) -> Vec<Option<f64>> {
-    let mut values: Vec<Option<f64>> = Vec::with_capacity(rule.tree.len());
-    for (_, node) in rule.tree.iter() {
-        let value = scalar::apply(node, |operand| values[operand.index()]);
-        values.push(value);
-    }
-    values
-}
-
 /// States that are uniform, or that are not, in order.
 pub(crate) fn states_where(rule: &Rule, uniform: &[bool], wanted: bool) -> Vec<StateId> {
     rule.state_ids().filter(|state| uniform[state.index()] == wanted).collect()

@@ -110,7 +110,8 @@ impl PyCompiledRule {
 #[pyfunction]
 #[pyo3(signature = (rule, *, backend="auto"))]
 fn compile(rule: &Bound<'_, PyAny>, backend: &str) -> PyResult<PyCompiledRule> {
-    let asked: Backend = backend.parse().map_err(PyValueError::new_err)?;
+    let asked = backend.parse::<Backend>();
+    let asked = asked.map_err(|error| PyValueError::new_err(error.to_string()))?;
     let parts = rule_of(rule)?;
     let compiled = compiled(rule.py(), &parts, asked)?;
     Ok(PyCompiledRule { parts, asked, compiled })

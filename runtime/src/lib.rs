@@ -27,6 +27,7 @@
 //! ```
 
 #![forbid(unsafe_code)]
+#![warn(clippy::self_named_module_files)]
 
 mod compiled;
 pub mod library;

@@ -9,6 +9,7 @@
 //! second one process samples, notes, ends and learns from, and what the ledger takes.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints and may stop")]
+#![expect(clippy::disallowed_methods, reason = "a benchmark needs no bits")]
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

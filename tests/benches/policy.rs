@@ -11,6 +11,7 @@
 //! clipped.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints and may stop")]
+#![expect(clippy::disallowed_methods, reason = "a benchmark needs no bits")]
 
 use std::time::Instant;
 

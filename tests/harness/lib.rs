@@ -24,6 +24,7 @@
     clippy::print_stdout,
     reason = "a test stops at the first surprise"
 )]
+#![expect(clippy::disallowed_methods, reason = "references are computed by other means")]
 
 pub mod cuda;
 pub mod exported;

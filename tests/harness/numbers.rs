@@ -33,12 +33,9 @@ pub const SPECIAL: [f32; 27] = [
     -1e-30,
 ];
 
-/// `SplitMix64` (Steele, Lea and Flood 2014) of one number.
+/// Number `number` of the stream of seed 0 (`SplitMix64`).
 pub fn splitmix(number: u64) -> u64 {
-    let mut z = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
+    nosc_compiler::random::splitmix(number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
 
 /// A finite float of about the size that parameters and gradients have, sometimes exactly 0.

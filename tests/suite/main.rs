@@ -4,6 +4,7 @@
 //! behaviour. Generated cases are a few hundred here and as many as `NOSC_CASES` says.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::disallowed_methods, reason = "references are computed by other means")]
 #![expect(
     clippy::print_stdout,
     reason = "tests report what they counted; cargo shows it on demand"

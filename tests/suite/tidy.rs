@@ -1,5 +1,6 @@
 //! The rules of the house, as tests.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use nosc_compiler::primitive::PRIMITIVES;
@@ -80,6 +81,54 @@ fn crates_depend_on_those_to_their_left_only() {
         let (from_place, to_place) = (place(from), place(to));
         assert!(from_place.is_some() && to_place.is_some(), "{from} -> {to}: no place for one");
         assert!(from_place > to_place && to != "nosc-python", "{from} uses {to}");
+    }
+}
+
+/// What stands in backticks.
+fn quoted(text: &str) -> BTreeSet<&str> {
+    text.lines().flat_map(|line| line.split('`').skip(1).step_by(2)).collect()
+}
+
+fn is_source(word: &str) -> bool {
+    Path::new(word).extension().is_some_and(|ending| ending == "rs" || ending == "py")
+}
+
+#[test]
+fn what_the_promises_name_is_there() {
+    let map = read("ARCHITECTURE.md");
+    let promises = map.split("\n## ").find(|part| part.starts_with("Promises")).unwrap();
+    let files = rust_files();
+    let paths = quoted(promises).into_iter().filter(|word| is_source(word) || word.ends_with('/'));
+    let paths: Vec<&str> = paths.collect();
+    assert!(paths.len() > 50, "{paths:?}");
+    for path in paths {
+        let is_there = root().join(path).exists() || files.iter().any(|file| file.ends_with(path));
+        assert!(is_there, "ARCHITECTURE.md names `{path}`, which does not exist");
+    }
+}
+
+/// By its name, or by that of a folder around it.
+#[test]
+fn the_map_names_every_file_of_a_crate_and_no_other() {
+    let map = read("ARCHITECTURE.md");
+    for member in ["compiler", "kernels", "runtime", "controller"] {
+        let title = format!("`{member}/`");
+        let named = quoted(map.split("\n### ").find(|part| part.starts_with(&title)).unwrap());
+        let inside = Path::new(member).join("src");
+        let files = rust_files();
+        let files: Vec<&Path> = files.iter().filter_map(|f| f.strip_prefix(&inside).ok()).collect();
+        for file in &files {
+            let [name, stem] = [file.file_name(), file.file_stem()].map(|n| n.unwrap().to_str());
+            let by_name = [name, stem].into_iter().flatten().any(|name| named.contains(name));
+            let is_folder = |at: &Path| named.iter().any(|n| n.ends_with('/') && at.ends_with(n));
+            let is_known = ["lib", "mod", "tests", "testing"].contains(&stem.unwrap());
+            let found = is_known || by_name || file.ancestors().skip(1).any(is_folder);
+            assert!(found, "the map in ARCHITECTURE.md has no {}", inside.join(file).display());
+        }
+        for word in named.into_iter().filter(|word| word.ends_with(".rs")) {
+            let found = files.iter().any(|file| file.ends_with(word));
+            assert!(found, "the map in ARCHITECTURE.md names `{word}`, which {member} has not");
+        }
     }
 }
 

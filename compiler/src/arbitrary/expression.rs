@@ -131,9 +131,17 @@ impl<'u, 'a> Writer<'u, 'a> {
         match self.u.int_in_range(0..=4)? {
             0..=2 => {
                 let inner = self.formula(kind, budget)?;
-                let bound =
-                    self.u.choose(&["0.1", "1", "1e-5", "1e-3", "0.01", "2", "1e-60", "0"])?;
-                Ok(format!("clip({inner}, {bound})").replace("1e-60", "(1e-30*1e-30)"))
+                let bound = self.u.choose(&[
+                    "0.1",
+                    "1",
+                    "1e-5",
+                    "1e-3",
+                    "0.01",
+                    "2",
+                    "(1e-30*1e-30)",
+                    "0",
+                ])?;
+                Ok(format!("clip({inner}, {bound})"))
             }
             3 => {
                 let (inner, bound) = self.two(kind, budget)?;

@@ -108,6 +108,18 @@ fn is_named(value: f64) -> bool {
     value.abs() == E || value.abs() == PI
 }
 
+/// The digits and the power of ten of the shortest decimal form; `None` if the value is not finite.
+pub(super) fn shortest(value: f64) -> Option<(i128, i32)> {
+    if value.fract() == 0.0 && value.abs() < 1e15 {
+        return Some((value as i128, 0));
+    }
+    let text = format!("{value:e}");
+    let (digits, exponent) = text.split_once('e')?;
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let exponent = exponent.parse::<i32>().ok()? - fraction.len() as i32;
+    Some((format!("{whole}{fraction}").parse().ok()?, exponent))
+}
+
 /// The number `digits * 10^exponent`; `digits` does not end in 0, and of 0 the exponent is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Decimal {
@@ -120,17 +132,11 @@ impl Decimal {
 
     /// The shortest decimal form of a finite number that has no name.
     fn of(value: f64) -> Option<Decimal> {
-        if !value.is_finite() || is_named(value) {
+        if is_named(value) {
             return None;
         }
-        if value.fract() == 0.0 && value.abs() < 1e15 {
-            return Some(Decimal::new(value as i128, 0));
-        }
-        let text = format!("{value:e}");
-        let (digits, exponent) = text.split_once('e')?;
-        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-        let digits = format!("{whole}{fraction}").parse().ok()?;
-        Some(Decimal::new(digits, exponent.parse::<i32>().ok()? - fraction.len() as i32))
+        let (digits, exponent) = shortest(value)?;
+        Some(Decimal::new(digits, exponent))
     }
 
     fn new(mut digits: i128, mut exponent: i32) -> Decimal {

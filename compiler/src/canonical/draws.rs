@@ -18,7 +18,7 @@ use super::{CanonicalRule, key};
 
 /// Most orders of look-alike draws that are tried; beyond it the form may depend on the spelling, which
 /// loses a merge but never makes one.
-const MAX_ORDERS: usize = 720;
+pub(super) const MAX_ORDERS: usize = 720;
 /// Rounds of colouring; each tells apart draws one step further away.
 const MAX_ROUNDS: usize = 12;
 /// Rounds of rewriting; one is enough but for rules that merge states.
@@ -204,22 +204,18 @@ fn orders(groups: &[Vec<Site>]) -> Vec<Vec<Site>> {
     orders
 }
 
-fn permutations(group: &[Site]) -> Vec<Vec<Site>> {
-    if group.len() > 6 {
-        return Vec::new();
-    }
-    let mut all: Vec<Vec<Site>> = vec![Vec::new()];
-    for site in group {
-        let insert = |order: &Vec<Site>| -> Vec<Vec<Site>> {
-            (0..=order.len())
-                .map(|at| {
-                    let mut longer = order.clone();
-                    longer.insert(at, *site);
-                    longer
-                })
-                .collect()
+/// Every order of the members, the given one first; none if there are more than [`MAX_ORDERS`].
+pub(super) fn permutations<T: Copy>(group: &[T]) -> Vec<Vec<T>> {
+    let mut all: Vec<Vec<T>> = vec![Vec::new()];
+    for (done, member) in group.iter().enumerate() {
+        if all.len() * (done + 1) > MAX_ORDERS {
+            return Vec::new();
+        }
+        let longer = |order: &Vec<T>| -> Vec<Vec<T>> {
+            let with = |at: usize| [&order[..at], &[*member], &order[at..]].concat();
+            (0..=done).rev().map(with).collect()
         };
-        all = all.iter().flat_map(insert).collect();
+        all = all.iter().flat_map(longer).collect();
     }
     all
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::random::SplitMix64;
+
 /// What a rule reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Variable {
@@ -71,22 +73,22 @@ pub(super) struct Points {
     variables: Vec<Variable>,
     /// Whether states are followed from the start.
     follows_states: bool,
-    dice: Dice,
+    dice: SplitMix64,
     next: usize,
 }
 
 impl Points {
     pub(super) fn new(variables: Vec<Variable>, follows_states: bool, seed: u64) -> Points {
-        Points { variables, follows_states, dice: Dice(seed), next: 0 }
+        Points { variables, follows_states, dice: SplitMix64::new(seed), next: 0 }
     }
 
     fn value(&mut self, kind: usize) -> f64 {
         match kind {
             0 | 1 => SPECIAL[self.dice.below(SPECIAL.len())],
             2 => SPECIAL[self.dice.below(6)],
-            3 => self.dice.number(0.0, 1.0),
-            4 => self.dice.number(-3.0, 3.0),
-            _ => self.dice.number(-8.0, 2.0),
+            3 => number(&mut self.dice, 0.0, 1.0),
+            4 => number(&mut self.dice, -3.0, 3.0),
+            _ => number(&mut self.dice, -8.0, 2.0),
         }
     }
 
@@ -146,27 +148,10 @@ impl Iterator for Points {
     }
 }
 
-/// Random numbers: splitmix64.
-struct Dice(u64);
-
-impl Dice {
-    fn word(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.0;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        word ^ (word >> 31)
-    }
-
-    fn below(&mut self, count: usize) -> usize {
-        ((u128::from(self.word()) * count as u128) >> 64) as usize
-    }
-
-    /// Of a magnitude between two powers of ten, either sign, with few bits so that products are exact.
-    fn number(&mut self, low: f64, high: f64) -> f64 {
-        let unit = (self.word() >> 11) as f64 / (1u64 << 53) as f64;
-        let magnitude = libm::exp10(low + unit * (high - low));
-        let short = f64::from_bits(magnitude.to_bits() >> 43 << 43);
-        if self.below(2) == 0 { short } else { -short }
-    }
+/// A random number of a magnitude between two powers of ten, either sign, with few bits so that products are exact.
+fn number(dice: &mut SplitMix64, low: f64, high: f64) -> f64 {
+    let unit = (dice.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
+    let magnitude = libm::exp10(low + unit * (high - low));
+    let short = f64::from_bits(magnitude.to_bits() >> 43 << 43);
+    if dice.below(2) == 0 { short } else { -short }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::primitive::{Cosine, Operand};
+use crate::primitive::{Binary, Cosine, Operand};
 use crate::print::NodeTexts;
 use crate::tree::{Node, NodeId, Rule, StateId, StateKind};
 
@@ -279,14 +279,12 @@ fn average(rule: &Rule, state: StateId) -> Option<Average> {
 
 /// 1, 2 or 3; 0 for anything else.
 fn power_of_gradient(rule: &Rule, x: NodeId) -> u8 {
-    use crate::primitive::Binary::Mul;
-    let is_g = |id| rule.tree.node(id) == Node::Operand(Operand::Gradient);
-    let is_square =
-        |id| matches!(rule.tree.node(id), Node::Binary(Mul, a, b) if is_g(a) && is_g(b));
-    match rule.tree.node(x) {
-        Node::Operand(Operand::Gradient) => 1,
-        Node::Binary(Mul, ..) if is_square(x) => 2,
-        Node::Binary(Mul, a, b) if (is_square(a) && is_g(b)) || (is_g(a) && is_square(b)) => 3,
+    let tree = &rule.tree;
+    let is_cube = |a, b| tree.is_square_of_gradient(a) && tree.is_gradient(b);
+    match tree.node(x) {
+        _ if tree.is_gradient(x) => 1,
+        _ if tree.is_square_of_gradient(x) => 2,
+        Node::Binary(Binary::Mul, a, b) if is_cube(a, b) || is_cube(b, a) => 3,
         _ => 0,
     }
 }

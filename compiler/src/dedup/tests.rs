@@ -3,30 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::canonical::{FORM_VERSION, Key, Level};
+use crate::random::{SplitMix64, splitmix};
 
 use super::{Class, Dedup, LoadError, OtherLevel, Seen, ShardedDedup};
-
-/// splitmix64.
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-}
 
 /// An even key for a number.
 fn key(number: u64) -> Key {
     let mut key = [0; 16];
-    key[..8].copy_from_slice(&Numbers(number).next().to_le_bytes());
-    key[8..].copy_from_slice(&Numbers(!number).next().to_le_bytes());
+    key[..8].copy_from_slice(&splitmix(number).to_le_bytes());
+    key[8..].copy_from_slice(&splitmix(!number).to_le_bytes());
     Key(key)
 }
 
@@ -59,16 +44,14 @@ impl Model {
 
 /// Random insertions of few and of many classes, with near and far indices and small and huge counts.
 fn insertions(seed: u64) -> Vec<Class> {
-    let mut numbers = Numbers(seed);
-    let kinds = 1 + numbers.below(3000);
-    let spread = [10, 10_000, u64::MAX][numbers.below(3) as usize];
-    let counts = [1, 3, u64::from(u32::MAX), u64::MAX / 3][numbers.below(4) as usize];
-    let len = numbers.below(4000);
-    let insertion = |_| Class {
-        key: key(numbers.below(kinds)),
-        first: numbers.below(spread),
-        count: 1 + numbers.below(counts),
-    };
+    let mut numbers = SplitMix64::new(seed);
+    let mut below = |bound: u64| numbers.next_u64() % bound;
+    let kinds = 1 + below(3000);
+    let spread = [10, 10_000, u64::MAX][below(3) as usize];
+    let counts = [1, 3, u64::from(u32::MAX), u64::MAX / 3][below(4) as usize];
+    let len = below(4000);
+    let insertion =
+        |_| Class { key: key(below(kinds)), first: below(spread), count: 1 + below(counts) };
     (0..len).map(insertion).collect()
 }
 
@@ -142,7 +125,7 @@ fn levels_do_not_mix() {
 fn threads_cannot_be_seen_in_the_result() {
     const RULES: u64 = 20_000;
     let mut single = Dedup::new(Level::Real);
-    let kind = |index: u64| key(Numbers(index).below(5000));
+    let kind = |index: u64| key(splitmix(index) % 5000);
     (0..RULES).for_each(|index| {
         single.insert(kind(index), index);
     });
@@ -169,7 +152,7 @@ fn threads_cannot_be_seen_in_the_result() {
 #[test]
 fn batches_of_threads_give_the_same_set_and_the_firsts_among_what_is_called_back() {
     const RULES: u64 = 20_000;
-    let kind = |index: u64| key(Numbers(index).below(5000));
+    let kind = |index: u64| key(splitmix(index) % 5000);
     let mut single = Dedup::new(Level::Real);
     (0..RULES).for_each(|index| {
         single.insert(kind(index), index);

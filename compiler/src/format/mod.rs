@@ -15,7 +15,7 @@ mod lines;
 use crate::file::{CompileErrors, RuleFile};
 use crate::lexer::{self, Token};
 use crate::parser;
-use crate::problem::{Problem, Severity};
+use crate::problem::Problem;
 
 use lines::{Lexeme, lexemes};
 
@@ -71,8 +71,7 @@ fn is_readable(text: &str) -> bool {
     let lexed = lexer::lex(text);
     let mut problems = lexed.problems;
     let syntax = parser::parse(text, &lexed.tokens, &mut problems);
-    let is_error = |problem: &Problem| problem.severity() == Severity::Error;
-    !syntax.rules.is_empty() && !problems.iter().any(is_error)
+    !syntax.rules.is_empty() && !problems.iter().any(Problem::is_error)
 }
 
 fn line_end(text: &str) -> &'static str {

@@ -2,7 +2,7 @@
 
 use super::{Parsed, Parser, Stop};
 use crate::lexer::Token;
-use crate::slip;
+use crate::recognizer;
 use crate::source::Span;
 use crate::syntax::{Body, Expr, ExprId, Statement, StatementKind};
 
@@ -62,7 +62,7 @@ impl Parser<'_> {
             "update" => (StatementKind::Update, keyword),
             "schedule" => (StatementKind::Schedule, keyword),
             word => {
-                let kind = match slip::keyword(word) {
+                let kind = match recognizer::keyword(word) {
                     Some("update") => StatementKind::Update,
                     Some("schedule") => StatementKind::Schedule,
                     _ => StatementKind::Let,
@@ -94,7 +94,7 @@ impl Parser<'_> {
             _ => {
                 let stop = self.expected("an operator or the end of the statement");
                 // A statement on the same line is read as if it stood on its own.
-                let goes_on = slip::is_statement(self.text, self.tokens, self.at);
+                let goes_on = recognizer::is_statement(self.text, self.tokens, self.at);
                 if goes_on { Ok(value) } else { Err(stop) }
             }
         }

@@ -8,7 +8,7 @@ mod block;
 use crate::lexer::Token;
 use crate::primitive::{Binary, Comparison};
 use crate::problem::Problem;
-use crate::slip;
+use crate::recognizer;
 use crate::source::Span;
 use crate::syntax::{Body, Expr, ExprId, RuleSyntax, Syntax};
 
@@ -343,7 +343,7 @@ impl Parser<'_> {
             Token::Newline => ("the end of the line".to_owned(), self.after_last()),
             _ => (format!("`{}`", shortened(self.slice())), self.span()),
         };
-        let slip = slip::find(self.text, self.tokens, self.at, self.in_block);
+        let slip = recognizer::find(self.text, self.tokens, self.at, self.in_block);
         self.problems.push(Problem::Expected { expected, found, slip, at });
         Stop
     }
@@ -363,7 +363,7 @@ impl Parser<'_> {
     fn at_statement_or_end(&self) -> bool {
         match self.tokens[self.at].0 {
             Token::CloseBrace => self.in_block,
-            _ => self.at_rule() || slip::is_statement(self.text, self.tokens, self.at),
+            _ => self.at_rule() || recognizer::is_statement(self.text, self.tokens, self.at),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use indexmap::{IndexMap, IndexSet};
 
-use crate::primitive::{Binary, Meaning, Operand, PRIMITIVES, Unary, primitive};
+use crate::primitive::{Binary, Meaning, PRIMITIVES, Unary, primitive};
 use crate::tree::{Live, Node, NodeId, Parameter, Rule, StateId, StateKind};
 
 /// A shared node larger than this gets a name.
@@ -21,10 +21,10 @@ pub(super) struct Layout<'a> {
     /// By node: a constant, made by folding, that is finite but infinite where it meets an element.
     pub(super) overflows: Vec<bool>,
     taken: IndexSet<String>,
-    /// By wanted name, and whether it may stay as it is: the number to begin with. Those below are taken.
-    numbers: IndexMap<(String, bool), u32>,
-    /// Names that mean an operand in the text.
+    /// Names of operands that are printed, which no declared name may hide.
     operands: IndexSet<&'static str>,
+    /// By a wanted name, and whether it may be kept: the number that was tried last.
+    numbers: IndexMap<(String, bool), usize>,
 }
 
 /// A node as the printer sees it: `x^2` is one form, and an average holds what it averages.
@@ -67,13 +67,13 @@ impl<'a> Layout<'a> {
         }
         let mut layout = Layout {
             rule,
-            overflows: overflows(rule),
-            operands: operands(rule, &live),
-            live,
             lets: Vec::new(),
             states: Vec::new(),
+            overflows: overflows(rule),
             taken,
+            operands: printed_operands(rule, &live),
             numbers: IndexMap::new(),
+            live,
         };
         layout.name_states();
         layout.name_lets();
@@ -86,7 +86,7 @@ impl<'a> Layout<'a> {
         for (id, node) in self.rule.tree.iter() {
             let Node::Parameter(parameter) = node else { continue };
             let parameter = &self.rule.parameters[parameter.index()];
-            if self.live.nodes[id.index()] && !is_built_in(parameter) {
+            if self.live.nodes[id.index()] && !parameter.is_built_in() {
                 declared.push(parameter);
             }
         }
@@ -140,7 +140,7 @@ impl<'a> Layout<'a> {
         if !((root(p) && delta(q)) || (delta(p) && root(q))) {
             return None;
         }
-        if tree.node(a) == Node::Operand(Operand::Gradient) {
+        if tree.is_gradient(a) {
             return Some("rmsprop");
         }
         moment(a, 1, "beta1").then_some("adam")
@@ -187,21 +187,15 @@ impl<'a> Layout<'a> {
         let usable = |name: &str, taken: &IndexSet<String>| {
             !taken.contains(name) && (plain || primitive(name).is_none())
         };
-        let numbered = |number: u32| match number {
-            0 => wanted.to_owned(),
-            _ => format!("{wanted}{number}"),
-        };
-        let first = self.numbers.entry((wanted.to_owned(), plain)).or_insert(0);
-        let mut number = *first;
-        let mut name = numbered(number);
+        let number = self.numbers.entry((wanted.to_owned(), plain)).or_insert(0);
+        let mut name = if *number == 0 { wanted.to_owned() } else { format!("{wanted}{number}") };
         while !usable(&name, &self.taken)
-            || (number == 0 && !plain)
+            || (*number == 0 && !plain)
             || self.operands.contains(name.as_str())
         {
-            number += 1;
-            name = numbered(number);
+            *number += 1;
+            name = format!("{wanted}{number}");
         }
-        *first = number;
         self.taken.insert(name.clone());
         name
     }
@@ -248,18 +242,23 @@ impl<'a> Layout<'a> {
     }
 }
 
+fn printed_operands(rule: &Rule, live: &Live) -> IndexSet<&'static str> {
+    let mut names = IndexSet::new();
+    for (_, node) in rule.tree.iter().filter(|(id, _)| live.nodes[id.index()]) {
+        match node {
+            Node::Operand(operand) => drop(names.insert(operand.name())),
+            Node::Decay(..) => names.extend(["cd", "rd"]),
+            _ => {}
+        }
+    }
+    names
+}
+
 fn overflows(rule: &Rule) -> Vec<bool> {
     let meets_element = crate::check::meet_elements(rule, &rule.uniform(true), &rule.live());
     let constant = |id: NodeId| rule.tree.as_constant(id).filter(|value| value.is_finite());
     let overflow = |id: NodeId| constant(id).is_some_and(|value| (value as f32).is_infinite());
     rule.tree.iter().map(|(id, _)| meets_element[id.index()] && overflow(id)).collect()
-}
-
-fn is_built_in(parameter: &Parameter) -> bool {
-    match primitive(&parameter.name).map(|row| row.meaning) {
-        Some(Meaning::Parameter(default)) => default.to_bits() == parameter.default.to_bits(),
-        _ => false,
-    }
 }
 
 /// The x and n of `x^n`, as the language expands it.
@@ -298,25 +297,12 @@ fn is_moment(rule: &Rule, state: StateId, power: u8, decay: &str) -> bool {
 }
 
 fn is_gradient_power(rule: &Rule, x: NodeId, n: u8) -> bool {
-    let is_gradient = |id| rule.tree.node(id) == Node::Operand(Operand::Gradient);
-    match rule.tree.node(x) {
-        _ if n == 1 => is_gradient(x),
+    let tree = &rule.tree;
+    match tree.node(x) {
+        _ if n == 1 => tree.is_gradient(x),
         Node::Binary(Binary::Mul, a, b) => {
-            power(rule, a, b).is_some_and(|(base, power)| power == n && is_gradient(base))
+            power(rule, a, b).is_some_and(|(base, power)| power == n && tree.is_gradient(base))
         }
         _ => false,
     }
-}
-
-/// What a declared name would hide, as the rule prints its operands.
-fn operands(rule: &Rule, live: &Live) -> IndexSet<&'static str> {
-    let mut names = IndexSet::new();
-    for (_, node) in rule.tree.iter().filter(|(id, _)| live.nodes[id.index()]) {
-        match node {
-            Node::Operand(operand) => _ = names.insert(operand.name()),
-            Node::Decay(..) => names.extend(["cd", "rd"]),
-            _ => {}
-        }
-    }
-    names
 }

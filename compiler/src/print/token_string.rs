@@ -1,7 +1,7 @@
 //! The token string of a rule, where one exists.
 
 use crate::canonical::CanonicalRule;
-use crate::primitive::{Binary, Cosine, Meaning, Operand, Unary, primitive};
+use crate::primitive::{Binary, Cosine, Operand, Unary};
 use crate::tree::{Node, NodeId, Rule, StateKind};
 
 use super::formula::number;
@@ -270,10 +270,12 @@ fn named(rule: &Rule, id: NodeId) -> Option<String> {
         Node::Constant(value) if value.value() == 1.0 => "1",
         Node::Constant(value) if value.value() == 2.0 => "2",
         Node::Debias(_) => moment(rule, id)?,
-        Node::Unary(Unary::Sign, x) if is_gradient(rule, x) => "sign_g",
+        Node::Unary(Unary::Sign, x) if tree.is_gradient(x) => "sign_g",
         Node::Unary(Unary::Sign, x) if moment(rule, x) == Some("m") => "sign_m",
-        Node::Binary(Binary::Mul, a, b) if a == b && is_gradient(rule, a) => "g2",
-        Node::Binary(Binary::Mul, a, b) if is_square(rule, a) && is_gradient(rule, b) => "g3",
+        Node::Binary(Binary::Mul, a, b) if a == b && tree.is_gradient(a) => "g2",
+        Node::Binary(Binary::Mul, a, b) if tree.is_square_of_gradient(a) && tree.is_gradient(b) => {
+            "g3"
+        }
         Node::Binary(Binary::Mul, a, b) if tree.node(b) == Node::Operand(Operand::Weight) => {
             let known = [("w1e-4", 1e-4), ("w1e-3", 1e-3), ("w1e-2", 1e-2), ("w1e-1", 1e-1)];
             known.into_iter().find(|(_, factor)| tree.as_constant(a) == Some(*factor))?.0
@@ -281,7 +283,7 @@ fn named(rule: &Rule, id: NodeId) -> Option<String> {
         Node::Binary(Binary::Div, a, b) if is_root_of_v(rule, b) => {
             if moment(rule, a) == Some("m") {
                 "adam"
-            } else if is_gradient(rule, a) {
+            } else if tree.is_gradient(a) {
                 "rmsprop"
             } else {
                 return None;
@@ -290,14 +292,6 @@ fn named(rule: &Rule, id: NodeId) -> Option<String> {
         _ => return None,
     };
     Some(token.to_owned())
-}
-
-fn is_gradient(rule: &Rule, id: NodeId) -> bool {
-    rule.tree.node(id) == Node::Operand(Operand::Gradient)
-}
-
-fn is_square(rule: &Rule, id: NodeId) -> bool {
-    matches!(rule.tree.node(id), Node::Binary(Binary::Mul, a, b) if a == b && is_gradient(rule, a))
 }
 
 /// `sqrt(v) + delta`
@@ -310,24 +304,15 @@ fn is_root_of_v(rule: &Rule, id: NodeId) -> bool {
 /// `m`, `v` or `gamma` with the built-in decay.
 fn moment(rule: &Rule, id: NodeId) -> Option<&'static str> {
     let Node::Debias(state) = rule.tree.node(id) else { return None };
-    let StateKind::Average { x, decay } = rule.states[state.index()].kind else { return None };
-    let (name, decay_name) = match rule.tree.node(x) {
-        _ if is_gradient(rule, x) => ("m", "beta1"),
-        _ if is_square(rule, x) => ("v", "beta2"),
-        Node::Binary(Binary::Mul, a, b) if is_square(rule, a) && is_gradient(rule, b) => {
-            ("gamma", "beta3")
-        }
-        _ => return None,
-    };
-    is_built_in(rule, decay, decay_name).then_some(name)
+    let name = rule.moment(state)?;
+    let StateKind::Average { decay, .. } = rule.states[state.index()].kind else { return None };
+    let Node::Parameter(decay) = rule.tree.node(decay) else { return None };
+    rule.parameters[decay.index()].is_built_in().then_some(name)
 }
 
 /// Whether a node is the built-in parameter of this name, with its own default.
 pub(super) fn is_built_in(rule: &Rule, id: NodeId, name: &str) -> bool {
     let Node::Parameter(parameter) = rule.tree.node(id) else { return false };
     let parameter = &rule.parameters[parameter.index()];
-    let Some(Meaning::Parameter(default)) = primitive(name).map(|row| row.meaning) else {
-        return false;
-    };
-    parameter.name == name && parameter.default.to_bits() == default.to_bits()
+    parameter.name == name && parameter.is_built_in()
 }

@@ -1,7 +1,7 @@
 //! The label and the way out of each problem.
 
 use super::{Problem, slip};
-use crate::primitive::{Meaning, primitive};
+use crate::primitive::{BINARY_TOKENS, OPERAND_TOKENS, UNARY_TOKENS, built_in_default};
 
 const DECLARE: &str =
     "declare it with `param NAME = VALUE`, `let NAME = FORMULA` or `state NAME = FORMULA`";
@@ -91,13 +91,13 @@ impl Problem {
             Problem::RuleTooLarge { .. } => fixed("split the rule"),
             Problem::TokenCount { .. } => fixed("write groups of five: `op1 op2 u1 u2 b`"),
             Problem::UnknownToken { nearest, expected, .. } => {
-                near(nearest.as_ref(), token_list(expected))
+                near(nearest.as_ref(), token_list(expected).as_deref())
             }
             Problem::BankIndex { group: 0, .. } => fixed("`%k` names an earlier group"),
             Problem::BankIndex { group: 1, .. } => fixed("use `%0`"),
             Problem::BankIndex { group, .. } => Some(format!("use `%0` to `%{}`", group - 1)),
             Problem::MisplacedComma { .. } => fixed("put commas only between groups of five"),
-            Problem::Unused { name, .. } if is_built_in(name) => {
+            Problem::Unused { name, .. } if built_in_default(name).is_some() => {
                 Some(format!("built-in operands read the parameter: write `param {name} = ...`"))
             }
             Problem::Unused { .. } => fixed("remove it, or use it in `update`"),
@@ -122,19 +122,11 @@ fn instead(character: char, length: usize) -> &'static str {
     }
 }
 
-fn is_built_in(name: &str) -> bool {
-    primitive(name).is_some_and(|row| matches!(row.meaning, Meaning::Parameter(_)))
-}
-
-fn token_list(expected: &str) -> Option<&'static str> {
+fn token_list(expected: &str) -> Option<String> {
     match expected {
-        "an operand token" => Some(
-            "operands: g g2 g3 m v gamma sign_g sign_m 1 2 eps w1e-4 w1e-3 w1e-2 w1e-1 adam rmsprop ld cd cd_N rd_N eps_t %K",
-        ),
-        "a unary token" => Some(
-            "unary: id neg exp log sqrt clip1e-5 clip1e-4 clip1e-3 drop0.1 drop0.3 drop0.5 sign",
-        ),
-        "a binary token" => Some("binary: add sub mul div pow left"),
+        "an operand token" => Some(format!("operands: {} cd_N rd_N %K", OPERAND_TOKENS.join(" "))),
+        "a unary token" => Some(format!("unary: {}", UNARY_TOKENS.join(" "))),
+        "a binary token" => Some(format!("binary: {}", BINARY_TOKENS.join(" "))),
         _ => None,
     }
 }

@@ -198,6 +198,11 @@ impl Problem {
         }
     }
 
+    /// Whether it is more than a warning.
+    pub(crate) fn is_error(&self) -> bool {
+        self.severity() == Severity::Error
+    }
+
     /// Where it is.
     pub fn span(&self) -> Span {
         match self {
@@ -237,6 +242,15 @@ impl Problem {
             | Problem::Unused { at, .. }
             | Problem::IgnoresGradient { at, .. } => *at,
         }
+    }
+}
+
+/// The first of some errors, and how many more there are.
+pub(crate) fn headline<T: std::fmt::Display>(mut errors: impl Iterator<Item = T>) -> String {
+    let Some(first) = errors.next() else { return "no error".to_owned() };
+    match errors.count() {
+        0 => first.to_string(),
+        more => format!("{first} (and {more} more error{})", plural(more)),
     }
 }
 

@@ -156,7 +156,8 @@ impl Ways {
         if self.constraints.all_used { unused - uses + 1 } else { 0 }
     }
 
-    fn total(&self) -> BigUint {
+    /// All strings of operands.
+    pub(super) fn total(&self) -> BigUint {
         self.table.first().and_then(|row| row.first()).cloned().unwrap_or_default()
     }
 }

@@ -1,7 +1,6 @@
 //! A token of a space's own: a formula, checked where it is defined.
 
 use super::Kind;
-use super::problem::is_error;
 use crate::RuleFile;
 use crate::lexer::{self, Token};
 use crate::parser;
@@ -37,7 +36,7 @@ impl Definition {
         let lets = ["", "let x = g; ", "let x = g; let y = w; "][kind as usize];
         let start = format!("{{ {lets}update = (\n");
         let file = RuleFile::parse("definition", &format!("{start}{formula}\n) }}"));
-        let errors = file.problems.iter().filter(|problem| is_error(problem));
+        let errors = file.problems.iter().filter(|problem| problem.is_error());
         let moved = |at: u32| (at as usize).saturating_sub(start.len()).min(formula.len());
         let errors: Vec<(Problem, Span)> = errors
             .map(|problem| {
@@ -84,7 +83,7 @@ fn syntax(formula: &str) -> Result<Vec<(usize, Span)>, Refused> {
     let lexed = lexer::lex(formula);
     let mut problems = lexed.problems;
     let syntax = parser::parse(formula, &lexed.tokens, &mut problems);
-    let problems: Vec<_> = problems.into_iter().filter(is_error).collect();
+    let problems: Vec<_> = problems.into_iter().filter(Problem::is_error).collect();
     if !problems.is_empty() {
         let at = |problem: Problem| (problem.clone(), problem.span());
         return Err(Refused::Problems(problems.into_iter().map(at).collect()));

@@ -14,7 +14,7 @@ use crate::problem::Problem;
 use crate::source::Span;
 use crate::suggest::nearest;
 use crate::syntax::Body;
-use crate::tokens::check_commas;
+use crate::tokens::{bank_index, check_commas};
 use crate::tree::Rule;
 
 impl SearchSpace {
@@ -72,7 +72,7 @@ impl SearchSpace {
         let (group, kind) = (number / 5, [0, 0, 1, 1, 2][number % 5]);
         let kind = Kind::ALL[kind];
         if kind == Kind::Operand
-            && let Some(index) = token.strip_prefix('%').and_then(|index| index.parse().ok())
+            && let Some(index) = bank_index(token)
         {
             return (index >= group).then_some(Problem::BankIndex { index, group, at });
         }
@@ -157,7 +157,7 @@ impl<'a> Block<'a> {
     }
 
     fn operand(&mut self, token: &'a str, results: &[String]) -> String {
-        if let Some(index) = token.strip_prefix('%').and_then(|k| k.parse::<usize>().ok()) {
+        if let Some(index) = bank_index(token) {
             return results.get(index).cloned().unwrap_or_default();
         }
         if let Some(name) = self.operands.get(token) {

@@ -1,7 +1,8 @@
 //! Random numbers by their place: Philox4x32-10.
 //!
 //! Salmon, Moraes, Dror, Shaw, *Parallel Random Numbers: As Easy as 1, 2, 3*, 2011. No state but the place,
-//! so any string of a seed can be drawn without those before it.
+//! so any string of a seed can be drawn without those before it. The draws of rules are the same function, written
+//! in the operations of a plan, in the crate of the kernels.
 
 /// The four words of a counter under a key.
 fn philox(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {

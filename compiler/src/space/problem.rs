@@ -1,7 +1,7 @@
 //! Everything that can be wrong with a space file.
 
 use super::{Constraints, Kind, MAX_GROUPS, MAX_TOKENS, SearchSpace, UnknownConstraint};
-use crate::problem::{Problem, Severity, plural};
+use crate::problem::{Problem, headline};
 use crate::source::Span;
 
 /// One mistake in a space file, with its place.
@@ -200,22 +200,12 @@ fn example_formula(kind: Kind) -> &'static str {
 
 /// All mistakes of a space file.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{}", headline(.problems))]
+#[error("{}", headline(.problems.iter()))]
 pub struct SpaceErrors {
     /// The text that the places point into.
     pub text: String,
     /// In the order of their places; at least one.
     pub problems: Vec<SpaceProblem>,
-}
-
-fn headline(problems: &[SpaceProblem]) -> String {
-    match problems {
-        [] => "no error".to_owned(),
-        [one] => one.to_string(),
-        [first, rest @ ..] => {
-            format!("{first} (and {} more error{})", rest.len(), plural(rest.len()))
-        }
-    }
 }
 
 /// A mistake together with the text it is about, ready to be rendered.
@@ -255,9 +245,4 @@ impl miette::Diagnostic for SpaceReport {
             miette::LabeledSpan::new_with_span(Some(self.problem.label()), self.problem.span());
         Some(Box::new(std::iter::once(label)))
     }
-}
-
-/// Whether a problem of a formula matters to a definition.
-pub(super) fn is_error(problem: &Problem) -> bool {
-    problem.severity() == Severity::Error
 }

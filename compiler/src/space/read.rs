@@ -14,7 +14,7 @@ use crate::file::MAX_PROBLEMS;
 use crate::primitive::{BINARY_TOKENS, OPERAND_TOKENS, UNARY_TOKENS};
 use crate::source::Span;
 use crate::suggest::nearest;
-use crate::tokens::is_decay;
+use crate::tokens::decay_token;
 
 const KEYS: &[&str] = &["base", "operands", "unary", "binary", "groups", "constraints", "define"];
 const DEFINED: &[&str] = &["operands", "unary", "binary"];
@@ -75,7 +75,7 @@ fn built_in(kind: Kind) -> &'static [&'static str] {
 }
 
 fn is_built_in(kind: Kind, token: &str) -> bool {
-    built_in(kind).contains(&token) || kind == Kind::Operand && is_decay(token)
+    built_in(kind).contains(&token) || kind == Kind::Operand && decay_token(token).is_some()
 }
 
 struct Reader<'a> {

@@ -106,10 +106,8 @@ impl Sampler {
         }
         let mut lengths = Vec::new();
         for groups in groups {
-            if space.size(groups, constraints) == BigUint::ZERO {
-                return Err(SampleError::Empty { groups, constraints });
-            }
-            lengths.push(Length::new(space, groups, constraints));
+            let length = Length::new(space, groups, constraints);
+            lengths.push(length.ok_or(SampleError::Empty { groups, constraints })?);
         }
         let results = (0..last).map(|k| format!("%{k}")).collect();
         Ok(Sampler { words: space.tokens.clone(), results, lengths, seed, next: 0 })
@@ -178,16 +176,20 @@ impl Iterator for Sampler {
 }
 
 impl Length {
-    fn new(space: &SearchSpace, groups: usize, constraints: Constraints) -> Length {
+    /// `None` if there is no string.
+    fn new(space: &SearchSpace, groups: usize, constraints: Constraints) -> Option<Length> {
         let ways = Ways::new(space.operands().len(), groups, constraints);
+        let last_binary = space.last_binary(constraints);
+        if ways.total() == BigUint::ZERO || space.unary().is_empty() || last_binary.is_empty() {
+            return None;
+        }
         let all_used = constraints.all_used;
         let step = |k, unused| {
             let bank = ways.bank(k, unused);
             Step { bank, pairs: bank.pairs(), uses: Uses::new(&ways.by_use(k, unused)) }
         };
         let row = |k| (0..=if all_used { k } else { 0 }).map(|unused| step(k, unused)).collect();
-        let last_binary = space.last_binary(constraints);
-        Length { steps: (0..groups).map(row).collect(), last_binary, all_used }
+        Some(Length { steps: (0..groups).map(row).collect(), last_binary, all_used })
     }
 }
 

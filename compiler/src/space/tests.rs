@@ -279,6 +279,7 @@ fn mistakes_in_a_token_string_have_places() {
         ("g m id tanh mul", "`tanh` is not a unary token of the space"),
         ("g m id id pow", "`pow` is not a binary token of the space"),
         ("g %0 id id mul", "`%0` is not defined yet: this is group 0"),
+        ("g m id id mul %+0 m id id mul", "`%+0` is not an operand token of the space"),
         ("g m id id", "the token string has 4 tokens, expected a multiple of 5"),
         ("g, m id id mul", "a comma stands inside a group of five"),
         ("g m id id mul] [", "expected an operator or the end of the file, found `[`"),

@@ -15,19 +15,6 @@ fn generated(seed: u64) -> (String, Rule) {
 }
 
 #[test]
-fn a_generated_rule_checks_without_errors() {
-    seeds().for_each(|seed| drop(generated(seed)));
-}
-
-#[test]
-fn a_generated_token_string_checks_without_errors() {
-    for seed in seeds() {
-        let text = token_text_from_seed(seed, 1 + seed as usize % 12);
-        assert!(Rule::from_tokens(&text).is_ok(), "seed {seed}: {text}");
-    }
-}
-
-#[test]
 fn the_text_of_a_rule_parses_back_to_the_same_tree() {
     for seed in seeds() {
         let (text, rule) = generated(seed);
@@ -53,7 +40,7 @@ fn a_token_string_that_is_written_parses_back_to_the_same_tree() {
 #[test]
 fn every_rule_from_a_token_string_has_a_token_string() {
     for seed in seeds() {
-        let text = token_text_from_seed(seed, 1 + seed as usize % 8);
+        let text = token_text_from_seed(seed, 1 + seed as usize % 12);
         let rule = Rule::from_tokens(&text).expect(&text);
         let tokens = rule.to_tokens().unwrap_or_else(|| panic!("seed {seed}: {text}"));
         let again = Rule::from_tokens(&tokens).expect(&tokens);

@@ -1,7 +1,8 @@
 //! Deep, long and large texts: each gives a rule or a named limit with a place, on a small stack too, and
 //! never an abort. The cases come from public reports on other parsers and compilers.
 
-use nosc_compiler::canonical::CanonicalRule;
+use nosc_compiler::canonical::{Canonical, CanonicalRule, Level, canonicalize};
+use nosc_compiler::counterexample::find;
 use nosc_compiler::{Rule, RuleFile};
 
 use crate::support::problems;
@@ -25,6 +26,24 @@ fn every_pass(text: &str) -> Rule {
     assert!(copies.iter().all(|copy| copy.same_as(&rule)));
     drop(rule.to_tokens());
     rule
+}
+
+/// Keys and texts at the levels of real functions, and the search for a difference, on a small stack.
+fn every_level(text: &str) -> [Canonical; 2] {
+    let run = || {
+        let rule = Rule::parse(text).unwrap_or_else(|e| panic!("{e}"));
+        drop(find(&rule, &Rule::parse("g").expect("a rule"), 1));
+        [Level::Real, Level::Scale].map(|level| canonicalize(&rule, level))
+    };
+    let forms = on_a_small_stack(run);
+    assert!(forms.iter().all(|form| Rule::parse(&form.text).is_ok()));
+    forms
+}
+
+/// A block of `count` statements `x1 = ..`, each of the one before, and `update = f(x_count)`.
+fn chain(count: usize, step: impl Fn(usize) -> String, f: &str) -> String {
+    let lets: String = (0..count).map(|k| format!("let x{} = {}\n", k + 1, step(k))).collect();
+    format!("{{ let x0 = g\n{lets}update = {f}(x{count}) }}")
 }
 
 fn nested(open: &str, depth: usize, close: &str) -> String {
@@ -163,14 +182,25 @@ fn more_parameters_states_or_draws_than_the_limit_are_refused_by_name() {
     }
 }
 
-/// The shortest of three times, in which other work on the machine counts least.
+/// Time of this thread on a processor, in which other work on the machine does not count.
 fn seconds(run: impl Fn()) -> f64 {
-    let once = |_| {
-        let start = std::time::Instant::now();
-        run();
-        start.elapsed().as_secs_f64()
-    };
-    (0..3).map(once).fold(f64::INFINITY, f64::min)
+    let before = on_a_processor();
+    run();
+    on_a_processor() - before
+}
+
+#[cfg(target_os = "linux")]
+fn on_a_processor() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("of this thread");
+    let nanoseconds = text.split(' ').next().and_then(|first| first.parse::<f64>().ok());
+    nanoseconds.expect("a number") * 1e-9
+}
+
+#[cfg(not(target_os = "linux"))]
+fn on_a_processor() -> f64 {
+    static START: std::sync::LazyLock<std::time::Instant> =
+        std::sync::LazyLock::new(std::time::Instant::now);
+    START.elapsed().as_secs_f64()
 }
 
 /// Eight times the size takes up to 64 times as long if the work is quadratic, and 512 times if it is cubic.
@@ -214,4 +244,38 @@ fn many_shared_parts_take_work_that_is_at_most_quadratic() {
         assert_eq!(nosc_compiler::counterexample::find(&rule, &rule, 0), None);
     };
     grows_no_more_than_quadratically(|| compared(200), || compared(1_600));
+}
+
+#[test]
+fn decisions_above_decisions_end_at_a_limit() {
+    every_level(&chain(150, |k| format!("where(g < 0.{:04}, {k} + w, x{k})", k + 1), "tanh"));
+    every_level(&chain(150, |k| format!("where(x{k} < 0.{:04}, w, x{k} + m)", k + 1), "abs"));
+    // Draws in the order in which they decide cost nothing to stack, so they nest deepest.
+    let draws: String = (0..2_000).map(|k| format!("let d{k} = drop(1, 0.5)\n")).collect();
+    let text = chain(2_000, |k| format!("where(d{} != 0, {k}, x{k})", 1_999 - k), "exp");
+    let text = text.replacen('{', &format!("{{ {draws}"), 1);
+    let exact = CanonicalRule::new(&Rule::parse(&text).expect("a rule")).key;
+    assert!(every_level(&text).iter().all(|form| form.key == exact && !form.is_normal));
+}
+
+#[test]
+fn functions_of_functions_end_at_a_limit_at_every_level() {
+    for (step, f) in [
+        ("tanh(log(exp(X) + w))", "sqrt"),
+        ("w/(X + m)", "exp"),
+        ("X^2 + w", "log"),
+        ("(X + w)*(X - m)", "sign"),
+        ("sign(X - w)*m + v", "tanh"),
+        ("abs(X)^v", "exp"),
+        ("w*tanh(g - 0.K)*X", "sign"),
+    ] {
+        let step = |k: usize| step.replace('X', &format!("x{k}")).replace('K', &format!("{k:04}"));
+        every_level(&chain(200, step, f));
+    }
+}
+
+#[test]
+fn averages_of_averages_end_at_a_limit_at_every_level() {
+    every_level(&chain(200, |k| format!("ema(x{k}, 0.9) + w"), "exp"));
+    every_level(&chain(200, |k| format!("debias(ema(tanh(x{k}), 0.5))"), "sign"));
 }

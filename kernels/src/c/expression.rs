@@ -1,6 +1,8 @@
 //! An instruction as an expression of C, for both that are written: C99 and CUDA's C++.
 
-use crate::plan::{BinaryOp, Instruction, Plan, ShiftOp, Type, UnaryOp, Value, Word};
+use std::collections::BTreeSet;
+
+use crate::plan::{BinaryOp, ElementType, Instruction, Plan, ShiftOp, Type, UnaryOp, Value, Word};
 
 /// Which C is written. They differ in how an operation is kept from being contracted: CUDA has intrinsics that
 /// round once, C99 a pragma.
@@ -68,9 +70,37 @@ pub(crate) fn literal(instruction: &Instruction) -> Option<String> {
 }
 
 /// A float by its bits, and what it is for people.
-pub(crate) fn float_bits(dialect: Dialect, bits: u32) -> (String, String) {
+fn float_bits(dialect: Dialect, bits: u32) -> (String, String) {
     let function = from_bits(dialect);
     (format!("{function}(0x{bits:08x}u)"), format!("{:?}", f32::from_bits(bits)))
+}
+
+/// The floats among some values that no literal is exact for: each with its bits in C and its number for people.
+pub(crate) fn floats_by_bits(
+    dialect: Dialect,
+    plan: &Plan,
+    read: impl Iterator<Item = Value>,
+) -> Vec<(Value, String, String)> {
+    let read: BTreeSet<Value> = read.collect();
+    let mut found = Vec::new();
+    for value in read {
+        let instruction = &plan.instructions[value.index()];
+        if let (Instruction::Float(bits), None) = (instruction, literal(instruction)) {
+            let (bits, number) = float_bits(dialect, *bits);
+            found.push((value, bits, number));
+        }
+    }
+    found
+}
+
+/// The type of an element in memory; 16-bit floats are their bits.
+pub(crate) fn element_type(dialect: Dialect, of: ElementType) -> &'static str {
+    match (of, dialect) {
+        (ElementType::F32, _) => "float",
+        (ElementType::F64, _) => "double",
+        (ElementType::F16 | ElementType::Bf16, Dialect::C99) => "uint16_t",
+        (ElementType::F16 | ElementType::Bf16, Dialect::Cuda) => "u16",
+    }
 }
 
 fn from_bits(dialect: Dialect) -> &'static str {

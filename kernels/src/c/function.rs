@@ -1,8 +1,8 @@
 //! The functions: a step over arrays, and values that are computed once.
 
-use std::collections::BTreeSet;
-
-use super::expression::{Dialect, c_type, expression, float_bits, is_constant, literal, own_name};
+use super::expression::{
+    Dialect, c_type, element_type, expression, floats_by_bits, is_constant, own_name,
+};
 use crate::plan::{
     Array, ElementType, Instruction, Plan, Rate, Type, Value, Word, Written, rates, types,
 };
@@ -63,15 +63,6 @@ pub fn once(plan: &Plan, symbol: &str) -> String {
     out + "}\n"
 }
 
-/// An element in memory.
-fn element(of: ElementType) -> &'static str {
-    match of {
-        ElementType::F32 => "float",
-        ElementType::F64 => "double",
-        ElementType::F16 | ElementType::Bf16 => "uint16_t",
-    }
-}
-
 /// A plan with what is known of its values.
 struct Lines<'a> {
     plan: &'a Plan,
@@ -116,7 +107,7 @@ impl Lines<'_> {
         for array in [Array::Parameter, Array::Gradient].into_iter().chain(states) {
             let is_stored = plan.stores.iter().any(|store| store.array == array);
             if is_stored || plan.instructions.contains(&Instruction::Load(array)) {
-                let kind = element(plan.element_type(array));
+                let kind = element_type(Dialect::C99, plan.element_type(array));
                 let constant = if is_stored { "" } else { "const " };
                 let from = match array {
                     Array::Parameter => "parameters".to_owned(),
@@ -135,15 +126,10 @@ impl Lines<'_> {
         let plan = self.plan;
         let read = plan.instructions.iter().flat_map(Instruction::operands);
         let stored = plan.stores.iter().flat_map(|store| store.value.operands());
-        let used: BTreeSet<Value> = read.chain(stored).collect();
         let mut out = String::new();
-        for value in used {
-            let instruction = &plan.instructions[value.index()];
-            if let (Instruction::Float(bits), None) = (instruction, literal(instruction)) {
-                let (bits, number) = float_bits(Dialect::C99, *bits);
-                let name = own_name(plan, value);
-                out += &format!("{indent}const float {name} = {bits}; /* {number} */\n");
-            }
+        for (value, bits, number) in floats_by_bits(Dialect::C99, plan, read.chain(stored)) {
+            let name = own_name(plan, value);
+            out += &format!("{indent}const float {name} = {bits}; /* {number} */\n");
         }
         out
     }

@@ -1,6 +1,7 @@
 //! The C header of a kernel that was emitted as an object file.
 
 use super::error::CpuError;
+use crate::c::expression::{Dialect, element_type};
 use crate::plan::{ElementType, Plan};
 
 /// A header for C99 and C++ that declares the kernel `symbol` of a plan and says what it takes.
@@ -61,12 +62,13 @@ void {symbol}({parameter} *parameters, const {gradient} *gradients, float *const
 
 /// An element type in C, and what several elements are called.
 fn in_c(of: ElementType) -> (&'static str, &'static str) {
-    match of {
-        ElementType::F32 => ("float", "floats"),
-        ElementType::F64 => ("double", "doubles"),
-        ElementType::F16 => ("uint16_t", "IEEE binary16 numbers, by their bits"),
-        ElementType::Bf16 => ("uint16_t", "bfloat16 numbers, by their bits"),
-    }
+    let several = match of {
+        ElementType::F32 => "floats",
+        ElementType::F64 => "doubles",
+        ElementType::F16 => "IEEE binary16 numbers, by their bits",
+        ElementType::Bf16 => "bfloat16 numbers, by their bits",
+    };
+    (element_type(Dialect::C99, of), several)
 }
 
 fn counted(count: u16, what: &str) -> String {

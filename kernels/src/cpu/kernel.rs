@@ -169,31 +169,6 @@ mod tests {
         });
     }
 
-    /// Alone in a process, since other tests take memory too.
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn compiling_and_dropping_leaves_no_memory_behind() {
-        const ALONE: &str = "NOSC_TEST_ALONE";
-        if std::env::var_os(ALONE).is_none() {
-            let name = "cpu::kernel::tests::compiling_and_dropping_leaves_no_memory_behind";
-            let mut alone = std::process::Command::new(std::env::current_exe().unwrap());
-            let output = alone.args(["--exact", name]).env(ALONE, "1").output().unwrap();
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-            return;
-        }
-        let resident_pages = || {
-            let text = std::fs::read_to_string("/proc/self/statm").unwrap();
-            text.split(' ').nth(1).unwrap().parse::<i64>().unwrap()
-        };
-        let cycle = || drop(CpuKernel::compile(&momentum(), &CpuOptions::default()).unwrap());
-        (0..200).for_each(|_| cycle());
-        let before = resident_pages();
-        (0..2_000).for_each(|_| cycle());
-        let after = resident_pages();
-        // Leaked kernels would be a page each at least.
-        assert!(after - before < 400, "{before} resident pages, then {after}");
-    }
-
     #[test]
     fn a_kernel_for_another_machine_is_refused() {
         let target = Target::Triple("aarch64-unknown-linux-gnu".parse().unwrap());

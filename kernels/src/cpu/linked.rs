@@ -1,7 +1,7 @@
 //! The object file and the header in a C program: it is built with the host's `cc`, run, and its
 //! output compared with the interpreter.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 #[cfg(target_arch = "x86_64")]
@@ -46,23 +46,6 @@ int main(void) {
 }
 "#;
 
-/// A folder that goes away with the test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Folder {
-        let path = std::env::temp_dir().join(format!("nosc-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Folder(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).ok();
-    }
-}
-
 fn has_cc() -> bool {
     Command::new("cc").arg("--version").output().is_ok_and(|output| output.status.success())
 }
@@ -99,7 +82,7 @@ fn variants_for_several_processors_return_the_bits_of_the_interpreter() {
     }
     let (parameters, state) = after_momentum(&Interpreter::new(momentum()), ELEMENTS, STEPS);
     let wanted: Vec<u32> = parameters.into_iter().chain(state).map(f32::to_bits).collect();
-    let folder = Folder::new("variants");
+    let folder = tempfile::tempdir().unwrap();
     let options = CpuOptions::default();
     let object = multiversion(&momentum(), &options, "nosc_momentum").unwrap();
     let mut functions = vec!["nosc_momentum".to_owned(), "nosc_momentum_baseline".to_owned()];
@@ -112,7 +95,7 @@ fn variants_for_several_processors_return_the_bits_of_the_interpreter() {
     }
     for function in functions {
         for arguments in [&["-std=c99", "-O1", "-pie", "-fPIE"][..], &["-std=c11", "-no-pie"]] {
-            let found = bits_of_object(&folder.0, &object, &function, arguments);
+            let found = bits_of_object(folder.path(), &object, &function, arguments);
             assert_eq!(found, wanted, "{function} {arguments:?}");
         }
     }
@@ -150,9 +133,9 @@ int main(void) {
     let sum = plan.add(w, g);
     plan.store(Array::Parameter, sum);
     let plan = plan.finish();
-    let folder = Folder::new("flushing");
+    let folder = tempfile::tempdir().unwrap();
     let object = multiversion(&plan, &CpuOptions::default(), "sum").unwrap();
-    std::fs::write(folder.0.join("kernel.o"), object).unwrap();
+    std::fs::write(folder.path().join("kernel.o"), object).unwrap();
     for width in Width::ALL {
         if !CpuFeatures::detected().missing(width).is_empty() {
             println!("SKIPPED: no {} on this machine; that variant was not run", width.name());
@@ -160,13 +143,14 @@ int main(void) {
         }
         let function = format!("sum_{}", width.suffix());
         let text = header(&plan, &function, &[], &[]).unwrap();
-        std::fs::write(folder.0.join("kernel.h"), text).unwrap();
-        std::fs::write(folder.0.join("main.c"), FLUSHING.replace("KERNEL", &function)).unwrap();
+        std::fs::write(folder.path().join("kernel.h"), text).unwrap();
+        std::fs::write(folder.path().join("main.c"), FLUSHING.replace("KERNEL", &function))
+            .unwrap();
         let mut cc = Command::new("cc");
-        cc.current_dir(&folder.0).args(["main.c", "kernel.o", "-o", "program"]);
+        cc.current_dir(folder.path()).args(["main.c", "kernel.o", "-o", "program"]);
         let built = cc.output().unwrap();
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        let status = Command::new(folder.0.join("program")).status().unwrap();
+        let status = Command::new(folder.path().join("program")).status().unwrap();
         assert_eq!(status.code(), Some(0), "{function}");
     }
 }
@@ -179,11 +163,11 @@ fn variants_link_into_a_shared_library() {
         println!("SKIPPED: no C compiler `cc` on this machine; the object file was not linked");
         return;
     }
-    let folder = Folder::new("shared");
+    let folder = tempfile::tempdir().unwrap();
     let object = multiversion(&momentum(), &CpuOptions::default(), "nosc_momentum").unwrap();
-    std::fs::write(folder.0.join("kernel.o"), object).unwrap();
+    std::fs::write(folder.path().join("kernel.o"), object).unwrap();
     let mut cc = Command::new("cc");
-    cc.current_dir(&folder.0).args(["-shared", "kernel.o", "-o", "kernel.so"]);
+    cc.current_dir(folder.path()).args(["-shared", "kernel.o", "-o", "kernel.so"]);
     let built = cc.output().unwrap();
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
 }
@@ -207,7 +191,7 @@ fn a_c_program_gets_the_bits_of_the_interpreter() {
     }
     let (parameters, state) = after_momentum(&Interpreter::new(momentum()), ELEMENTS, STEPS);
     let wanted: Vec<u32> = parameters.into_iter().chain(state).map(f32::to_bits).collect();
-    let folder = Folder::new("linked");
+    let folder = tempfile::tempdir().unwrap();
     let mut ways = vec![CpuOptions::default()];
     ways.push(CpuOptions { fma: Some(false), ..CpuOptions::default() });
     if cfg!(all(target_arch = "x86_64", target_os = "linux")) {
@@ -217,7 +201,7 @@ fn a_c_program_gets_the_bits_of_the_interpreter() {
     }
     for options in ways {
         for arguments in [&["-std=c99", "-O1", "-pie", "-fPIE"][..], &["-std=c11", "-no-pie"]] {
-            assert_eq!(bits_from_c(&folder.0, &options, arguments), wanted, "{arguments:?}");
+            assert_eq!(bits_from_c(folder.path(), &options, arguments), wanted, "{arguments:?}");
         }
     }
 }

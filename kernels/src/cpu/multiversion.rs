@@ -42,7 +42,6 @@ pub fn multiversion(plan: &Plan, options: &CpuOptions, symbol: &str) -> Result<V
     let options = CpuOptions { target: Target::Triple(triple), ..options.clone() };
     let isa = target::instruction_set(&options, effort(plan, &options), Placement::Object)?;
     let strategy = target::strategy(&options, isa.as_ref())?;
-    let widths = [Width::Avx2, Width::Avx512];
     with_stack_for(plan, || {
         let builder = ObjectBuilder::new(isa, symbol, default_libcall_names()).map_err(unplaced)?;
         let mut module = ObjectModule::new(builder);
@@ -56,7 +55,7 @@ pub fn multiversion(plan: &Plan, options: &CpuOptions, symbol: &str) -> Result<V
         let mut context = Context::for_function(function);
         module.define_function(baseline, &mut context).map_err(unplaced)?;
         let mut variants: Vec<(Width, FuncId)> = Vec::new();
-        for width in widths {
+        for width in Width::ALL {
             let id = declared(&mut module, &format!("{symbol}_{}", width.suffix()))?;
             let bytes = variant(plan, width)?;
             module.define_function_bytes(id, 64, &bytes, &[]).map_err(unplaced)?;

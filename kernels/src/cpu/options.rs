@@ -1,6 +1,6 @@
 //! What the caller of the compiler may choose.
 
-use target_lexicon::Triple;
+use target_lexicon::{ParseError, Triple};
 
 /// The longest plan that is compiled. Register allocation takes memory in proportion to it.
 pub const MAX_INSTRUCTIONS: usize = 65_536;
@@ -20,9 +20,9 @@ impl Target {
     ///
     /// # Errors
     ///
-    /// What is wrong with the triple, in words.
-    pub fn parse(triple: &str) -> Result<Target, String> {
-        triple.parse().map(Target::Triple).map_err(|error| format!("{error}"))
+    /// What is wrong with the triple.
+    pub fn parse(triple: &str) -> Result<Target, ParseError> {
+        triple.parse().map(Target::Triple)
     }
 }
 

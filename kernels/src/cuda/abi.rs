@@ -50,7 +50,7 @@ pub const ELEMENTS_OF_A_THREAD: u32 = 4;
 pub const MAX_CHUNK_ELEMENTS: u32 = 1 << 30;
 
 /// Elements of a chunk if there is no reason for another number: four rounds of a full block.
-pub const CHUNK_ELEMENTS: u32 = 4 * THREADS * ELEMENTS_OF_A_THREAD;
+pub const LAUNCH_CHUNK_ELEMENTS: u32 = 4 * THREADS * ELEMENTS_OF_A_THREAD;
 
 /// Number of integers behind `words`.
 pub const WORDS: usize = 3;

@@ -25,7 +25,7 @@ pub fn from_f16<O: Ops>(o: &mut O, bits: O::Integer) -> O::Float {
     let rest = o.iand(bits, rest);
     let rest = o.shl(rest, 13);
     // The exponents' biases differ by 112; the product is exact for subnormal numbers too.
-    let (number, scale) = (o.from_bits(rest), o.float(2.0_f32.powi(112)));
+    let (number, scale) = (o.from_bits(rest), o.float(power_of_two(112)));
     let number = o.mul(number, scale);
     // What would be 2^16 and more are infinity and NaN.
     let (finite, exponent) = (o.float(65536.0), o.integer(0x7f80_0000));
@@ -90,7 +90,7 @@ pub fn to_f16_stochastic<O: Ops>(o: &mut O, x: O::Float, word: O::Integer) -> O:
     let more = o.iand(word, mask);
     let normal = f16_normal(o, bits, more);
     // In units of the smallest binary16: a whole part below 2^10, found by rounding and stepping back.
-    let (units, round) = (o.float(2.0_f32.powi(24)), o.float(2.0_f32.powi(23)));
+    let (units, round) = (o.float(power_of_two(24)), o.float(power_of_two(23)));
     let number = o.mul(magnitude, units);
     let shifted = o.add(number, round);
     let whole = o.sub(shifted, round);
@@ -119,7 +119,7 @@ fn f16_normal<O: Ops>(o: &mut O, bits: O::Integer, more: O::Integer) -> O::Integ
 /// The sign of x, and a magnitude for numbers that are normal as binary16 and for those below.
 fn f16_of<O: Ops>(o: &mut O, x: O::Float, normal: O::Integer, subnormal: O::Integer) -> O::Integer {
     let magnitude = o.abs(x);
-    let (least, beyond) = (o.float(2.0_f32.powi(-14)), o.float(65536.0));
+    let (least, beyond) = (o.float(power_of_two(-14)), o.float(65536.0));
     let (infinity, nan) = (o.integer(0x7c00), o.integer(0x7e00));
     let is_subnormal = o.lt(magnitude, least);
     let finite = o.lt(magnitude, beyond);
@@ -137,6 +137,11 @@ fn f16_of<O: Ops>(o: &mut O, x: O::Float, normal: O::Integer, subnormal: O::Inte
 fn is_infinite<O: Ops>(o: &mut O, x: O::Float) -> O::Mask {
     let (magnitude, infinity) = (o.abs(x), o.float(f32::INFINITY));
     o.eq(magnitude, infinity)
+}
+
+/// 2 to a power that has a normal f32.
+const fn power_of_two(exponent: i32) -> f32 {
+    f32::from_bits(((127 + exponent) as u32) << 23)
 }
 
 #[cfg(test)]

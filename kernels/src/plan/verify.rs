@@ -1,4 +1,4 @@
-//! What holds for every plan, checked in debug builds after lowering and in tests.
+//! What holds for every plan, checked where one is made of a rule and before one becomes machine code.
 //!
 //! 1. Operands stand before their users.
 //! 2. Operands have the types that the operation takes.

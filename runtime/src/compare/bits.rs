@@ -12,6 +12,7 @@ use nosc_compiler::Rule;
 use nosc_compiler::canonical::CanonicalRule;
 use nosc_compiler::counterexample::{What, has_free_states};
 use nosc_compiler::primitive::{Binary, Operand};
+use nosc_compiler::random::SplitMix64;
 use nosc_compiler::tree::{Node, NodeId, Number, State, StateId, StateKind, Tree};
 use nosc_kernels::interpreter::Interpreter;
 use nosc_kernels::kernel::{Elements, Kernel, Uniforms};
@@ -137,14 +138,8 @@ fn first_difference(a: &[f32], b: &[f32]) -> Option<usize> {
 
 /// The values of an input: plain numbers, then special ones, which the last batches mix in pairs.
 fn numbers(name: &str, place: usize, batch: u64, seed: u64) -> Vec<f32> {
-    let mut state = seed ^ (batch << 8) ^ ((place as u64) << 48);
-    let mut word = || {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = state;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        word ^ (word >> 31)
-    };
+    let mut random = SplitMix64::new(seed ^ (batch << 8) ^ ((place as u64) << 48));
+    let mut word = || random.next_u64();
     let finite = SPECIAL.len() - 3;
     let kinds = match batch {
         0..4 => 1,

@@ -1,7 +1,7 @@
 //! Rules on the device beside the interpreter, bit for bit: all lengths, alignments and element types.
 
 use nosc_compiler::canonical::CanonicalRule;
-use nosc_kernels::cuda::abi::CHUNK_ELEMENTS;
+use nosc_kernels::cuda::abi::LAUNCH_CHUNK_ELEMENTS;
 use nosc_kernels::cuda::{CudaError, CudaKernel, Device};
 use nosc_kernels::{DecayKind, Edges, ElementType, LoweredRule, Rounding};
 use nosc_runtime::library;
@@ -74,7 +74,7 @@ pub(crate) fn compare(
         places: places.clone(),
         // Small chunks too: a tensor has many of them then.
         launch: Launch {
-            chunk_elements: if number.is_multiple_of(3) { 1028 } else { CHUNK_ELEMENTS },
+            chunk_elements: if number.is_multiple_of(3) { 1028 } else { LAUNCH_CHUNK_ELEMENTS },
             blocks: None,
             threads: 256,
         },
@@ -104,7 +104,7 @@ fn wrong_numbers_are_seen(device: &Device, places: &[Place]) {
     let job = Job {
         lowered: &lowered,
         places: places.to_vec(),
-        launch: Launch { chunk_elements: CHUNK_ELEMENTS, blocks: None, threads: 256 },
+        launch: Launch { chunk_elements: LAUNCH_CHUNK_ELEMENTS, blocks: None, threads: 256 },
         steps: vec![0],
         salt: 0,
         wrong_step: true,

@@ -5,6 +5,7 @@
 //! cycle can come about. What nothing needs stays, to be written down again.
 
 use crate::primitive::{BINARY_TOKENS, OPERAND_TOKENS, UNARY_TOKENS};
+use crate::tokens::bank_index;
 
 /// The place of a node.
 pub(super) type Id = usize;
@@ -75,8 +76,8 @@ impl Terms {
 
     fn argument(&mut self, operand: &str, unary: &str, bank: &[Id]) -> Option<Id> {
         let unary = *UNARY_TOKENS.iter().find(|token| **token == unary)?;
-        let x = match operand.strip_prefix('%') {
-            Some(k) => *bank.get(k.parse::<usize>().ok()?)?,
+        let x = match bank_index(operand) {
+            Some(k) => *bank.get(k)?,
             None if OPERAND_TOKENS.contains(&operand)
                 || operand.starts_with("cd_")
                 || operand.starts_with("rd_") =>

@@ -1,8 +1,8 @@
 //! Laws that look true and are not, each with a witness: f32 values for which the two sides differ, or the
 //! numbers that two constants of the same bits stand for. What is false over the reals is no law of any level.
 //!
-//! They are here so that nobody adds them; the property tests check that the canonical form keeps the two
-//! sides apart, and `docs/canonical.md` lists them.
+//! They are here so that nobody adds them; a test below checks that the canonical form keeps the two sides
+//! apart, and `docs/canonical.md` lists them.
 
 /// A pair of formulas that are not the same bits.
 #[derive(Debug, Clone, Copy)]

@@ -201,6 +201,8 @@ pub(crate) struct TestEntry {
 pub(crate) struct ValueEntry {
     pub(crate) value: Value,
     pub(crate) info: Info,
+    /// Decisions on the longest path below it, its own included.
+    pub(crate) height: u16,
 }
 
 /// The arena, with what has been worked out so far.
@@ -366,6 +368,11 @@ impl Reals {
     #[inline]
     pub(crate) fn info(&self, value: ValueId) -> Info {
         self.values[value.0 as usize].info
+    }
+
+    #[inline]
+    pub(crate) fn height(&self, value: ValueId) -> u16 {
+        self.values[value.0 as usize].height
     }
 
     #[inline]

@@ -115,7 +115,7 @@ impl Reals {
                 if self.restrict(yes, test, false)? == no {
                     return Ok(yes);
                 }
-                Ok(self.value(Value::Choice { test, yes, no }))
+                self.choice(test, yes, no)
             }
             Test::Negative(base) => {
                 if let Some(whole) = self.without_sign(base, yes, no)? {
@@ -127,9 +127,9 @@ impl Reals {
                         return Ok(whole);
                     }
                 }
-                Ok(self.value(Value::Choice { test, yes, no }))
+                self.choice(test, yes, no)
             }
-            Test::Kept { .. } | Test::Whole(_) => Ok(self.value(Value::Choice { test, yes, no })),
+            Test::Kept { .. } | Test::Whole(_) => self.choice(test, yes, no),
         }
     }
 

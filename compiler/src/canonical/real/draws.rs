@@ -4,14 +4,14 @@
 //! which the draws may fall. Sites of one probability may change places; the order with the least table is
 //! the canonical one.
 
+use crate::canonical::draws::{MAX_ORDERS, permutations};
+
 use super::arena::{Reals, Test, Value, ValueId};
 use super::rational::{Bounded, Limit};
 use super::structure::Structure;
 
 /// Most draws that matter.
 pub(crate) const MAX_SITES: usize = 8;
-/// Most orders that are tried.
-const MAX_ORDERS: usize = 720;
 
 /// A site of a draw that matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,21 +126,14 @@ fn renamed(mask: usize, order: &[usize]) -> usize {
 fn orders<K: PartialEq>(sorted: &[usize], rank: &impl Fn(&usize) -> K) -> Vec<Vec<usize>> {
     let mut orders = vec![Vec::new()];
     for group in sorted.chunk_by(|a, b| rank(a) == rank(b)) {
-        for (done, site) in group.iter().enumerate() {
-            if orders.len() * (done + 1) > MAX_ORDERS {
-                return vec![sorted.to_vec()];
-            }
-            orders = orders
-                .iter()
-                .flat_map(|order| {
-                    (0..=done).map(|back| {
-                        let mut longer = order.clone();
-                        longer.insert(longer.len() - back, *site);
-                        longer
-                    })
-                })
-                .collect();
+        let permutations = permutations(group);
+        if permutations.is_empty() || orders.len() * permutations.len() > MAX_ORDERS {
+            return vec![sorted.to_vec()];
         }
+        let longer = |order: &Vec<usize>| -> Vec<Vec<usize>> {
+            permutations.iter().map(|more| [order.as_slice(), more].concat()).collect()
+        };
+        orders = orders.iter().flat_map(longer).collect();
     }
     orders
 }

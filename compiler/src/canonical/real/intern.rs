@@ -15,6 +15,8 @@ use super::structure::Structure;
 
 /// Deepest nest of bases.
 const MAX_DEPTH: u8 = 24;
+/// Most decisions on a path: functions of values recurse over them.
+const MAX_HEIGHT: u16 = 64;
 /// Most terms of a sum.
 const MAX_TERMS: usize = 96;
 
@@ -263,7 +265,15 @@ impl Reals {
         TestId(id)
     }
 
-    /// A value.
+    /// A decision.
+    pub(crate) fn choice(&mut self, test: TestId, yes: ValueId, no: ValueId) -> Bounded<ValueId> {
+        if self.height(yes).max(self.height(no)) >= MAX_HEIGHT {
+            return Err(Limit);
+        }
+        Ok(self.value(Value::Choice { test, yes, no }))
+    }
+
+    /// A value. Decisions are made by [`Reals::choice`], or copied.
     pub(crate) fn value(&mut self, value: Value) -> ValueId {
         let place = of_value(value);
         let same = |id: &u32| self.values[*id as usize].value == value;
@@ -286,7 +296,11 @@ impl Reals {
             }
         };
         let info = Info { hash: hash.finish(), bloom, depth };
-        self.values.push(ValueEntry { value, info });
+        let height = match value {
+            Value::Choice { yes, no, .. } => self.height(yes).max(self.height(no)) + 1,
+            _ => 0,
+        };
+        self.values.push(ValueEntry { value, info, height });
         let id = self.values.len() as u32 - 1;
         let values = &self.values;
         self.places.values.insert_unique(place, id, |id| of_value(values[*id as usize].value));

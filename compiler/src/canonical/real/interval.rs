@@ -1,4 +1,6 @@
 //! Intervals of real numbers that contain a value: the range facts.
+//!
+//! They decide what is dropped from a form, and so are part of keys: functions are those of `libm`.
 
 /// Two ends, each of which may be left out of the interval. Ends are rounded outwards.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -11,7 +13,8 @@ pub(crate) struct Interval {
     pub(crate) hi_open: bool,
 }
 
-/// Twice the error of one operation of `std` or `libm`, relative.
+/// More than the error of one operation, relative: half a unit of the last place, and one unit for `libm`'s
+/// `exp`, `log` and `pow`. A unit is at most `EPSILON`.
 const SLACK: f64 = 4.0 * f64::EPSILON;
 
 /// Numbers whose sums and products here are exact.
@@ -19,14 +22,20 @@ fn plain(x: f64) -> bool {
     x.is_infinite() || (x.fract() == 0.0 && x.abs() <= 1024.0)
 }
 
-/// Rounded down, unless it is known to be exact.
+/// Rounded down, unless it is known to be exact. What is beyond all f64 is above the largest.
 fn below(x: f64, exact: bool) -> f64 {
-    if exact || x.is_infinite() { x } else { x - x.abs() * SLACK - f64::MIN_POSITIVE }
+    if x == f64::INFINITY {
+        f64::MAX
+    } else if exact || x.is_infinite() {
+        x
+    } else {
+        x - x.abs() * SLACK - f64::MIN_POSITIVE
+    }
 }
 
 /// Rounded up, unless it is known to be exact.
 fn above(x: f64, exact: bool) -> f64 {
-    if exact || x.is_infinite() { x } else { x + x.abs() * SLACK + f64::MIN_POSITIVE }
+    -below(-x, exact)
 }
 
 /// A product of ends, where an infinite end times 0 is 0: the value itself is finite.
@@ -152,7 +161,7 @@ impl Interval {
         if exponent == 1.0 {
             return self;
         }
-        let (lo, hi) = (self.lo.max(0.0).powf(exponent), self.hi.powf(exponent));
+        let (lo, hi) = (libm::pow(self.lo.max(0.0), exponent), libm::pow(self.hi, exponent));
         let powers = if exponent < 0.0 {
             Interval {
                 lo: hi,
@@ -173,7 +182,7 @@ impl Interval {
     /// `exp` of the value.
     #[must_use]
     pub(crate) fn exp(self) -> Interval {
-        let one = |x: f64| if x == 0.0 { 1.0 } else { x.exp() };
+        let one = |x: f64| if x == 0.0 { 1.0 } else { libm::exp(x) };
         let lo = below(one(self.lo), self.lo == 0.0).max(0.0);
         let hi = above(one(self.hi), self.hi == 0.0);
         Interval { lo, hi, lo_open: self.lo_open || lo == 0.0, hi_open: self.hi_open }
@@ -182,7 +191,7 @@ impl Interval {
     /// `log` of a value above 0.
     #[must_use]
     pub(crate) fn log(self) -> Interval {
-        let log = |x: f64| if x == 1.0 { 0.0 } else { x.ln() };
+        let log = |x: f64| if x == 1.0 { 0.0 } else { libm::log(x) };
         let (lo, hi) = (log(self.lo.max(0.0)), log(self.hi));
         Interval { lo: below(lo, self.lo == 1.0), hi: above(hi, self.hi == 1.0), ..self }
     }
@@ -221,5 +230,31 @@ mod tests {
             Interval::closed(-1.0, 1.0).mul(Interval::closed(-1.0, 1.0))
                 == Interval::closed(-1.0, 1.0)
         );
+    }
+
+    /// `exp(1000)` is a number, and `1e-200 * exp(1000)` may be smaller than the largest f64.
+    #[test]
+    fn what_overflows_is_not_known_to_be_infinite() {
+        let large = Interval::closed(1000.0, 1000.0).exp();
+        assert!(large.lo == f64::MAX && large.hi == f64::INFINITY);
+        assert!(large.mul(Interval::near(1e-200)).lo < 1e110);
+        assert!(large.powf(2.0).lo == f64::MAX && large.powf(-1.0).is_positive());
+        assert!(
+            large.neg().hi == -f64::MAX
+                && large.add(large.neg())
+                    == Interval { lo_open: false, hi_open: false, ..Interval::REAL }
+        );
+    }
+
+    /// True values to 20 digits, where ends are least exact.
+    #[test]
+    fn ends_are_rounded_outwards() {
+        let small = 1.0 / 1_048_576.0;
+        let log = Interval::closed(1.0 - small, 1.0 + small).log();
+        assert!(log.lo < -9.536_747_711_538_9e-7 && log.hi > 9.536_738_616_591_883e-7);
+        let root = Interval::closed(2.0, 3.0).powf(0.5);
+        assert!(root.lo < std::f64::consts::SQRT_2 && root.hi > 1.732_050_807_568_877_3);
+        let exp = Interval::closed(-745.0, 1.0).exp();
+        assert!(exp.lo == 0.0 && exp.is_positive() && exp.hi > std::f64::consts::E);
     }
 }

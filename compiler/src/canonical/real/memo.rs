@@ -5,6 +5,8 @@
 //! would succeed alone, and is then worked out alone ([`Memo::complete`]); it never succeeds where it would
 //! fail.
 
+#![expect(clippy::disallowed_types, reason = "looked up by key, never iterated")]
+
 use hashbrown::HashMap;
 
 use super::arena::{Reals, TestId, ValueId};

@@ -27,7 +27,8 @@
 //! | the budget of a rule, whatever rules came before | [`memo`] |
 //!
 //! Nothing here searches: the work on a rule is bounded, and a rule that passes the bound keeps the key of
-//! its `exact` form.
+//! its `exact` form. Functions recurse over decisions and over what they are nested in; both are bounded too
+//! ([`intern`]).
 
 mod rational;
 mod interval;
@@ -60,9 +61,6 @@ use super::{Key, Level};
 use arena::ValueId;
 use rational::Bounded;
 use structure::Structure;
-
-/// Changes with every change of these forms.
-pub(super) const FORM: u32 = 1;
 
 /// The update and schedule of a rule.
 #[derive(Debug, Clone, Copy)]

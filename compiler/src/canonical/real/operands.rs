@@ -1,10 +1,15 @@
 //! The quantities that rules are made of, as values.
 
+#![expect(clippy::disallowed_types, reason = "looked up by key, never iterated")]
+
 use std::hash::Hasher;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 
-use crate::primitive::{Cosine, Operand};
+use crate::primitive::{
+    BARE_DECAY, Cosine, Meaning, OPERAND_TOKENS, Operand, built_in_default, primitive,
+};
+use crate::tokens::decay_token;
 
 use super::arena::{Reals, ValueId, Variable};
 use super::interval::Interval;
@@ -14,6 +19,7 @@ use super::rational::{Bounded, Limit, Rational};
 #[derive(Debug, Default)]
 pub(crate) struct Operands {
     tokens: hashbrown::HashMap<Box<str>, ValueId>,
+    delta: Option<ValueId>,
 }
 
 /// Most tokens that are kept: `cd_N` takes any number.
@@ -37,11 +43,6 @@ pub(crate) enum Quantity {
 }
 
 impl Quantity {
-    /// An input of the step.
-    pub(crate) fn operand(operand: Operand) -> Quantity {
-        Quantity::Operand { operand, apart: false }
-    }
-
     /// What is hashed: a kind and a number.
     fn identity(self, reals: &Reals) -> (&'static str, u128) {
         match self {
@@ -70,6 +71,19 @@ pub(crate) fn quantity(reals: &mut Reals, quantity: Quantity, range: Interval) -
     reals.variable(Variable { name: hasher.finish128().as_u128(), quantity }, range)
 }
 
+/// An input of the step; `apart` for the noise of a schedule.
+pub(crate) fn operand(reals: &mut Reals, operand: Operand, apart: bool) -> Bounded<ValueId> {
+    let range = match operand {
+        Operand::Step => Interval::NONNEGATIVE,
+        Operand::TotalSteps | Operand::LearningRate => Interval::POSITIVE,
+        Operand::LinearDecay => Interval::closed(0.0, 1.0),
+        Operand::Gradient | Operand::Weight | Operand::Noise | Operand::DecayingNoise => {
+            Interval::REAL
+        }
+    };
+    quantity(reals, Quantity::Operand { operand, apart }, range)
+}
+
 /// `cd(n)` or `rd(n)`
 pub(crate) fn decay(reals: &mut Reals, kind: Cosine, number: f64) -> Bounded<ValueId> {
     quantity(reals, Quantity::Decay(kind, number.to_bits()), Interval::closed(0.0, 1.0))
@@ -85,6 +99,17 @@ impl Operands {
     /// Forgets values of an arena that was emptied.
     pub(crate) fn clear(&mut self) {
         self.tokens.clear();
+        self.delta = None;
+    }
+
+    /// The default of `delta`, which every division adds.
+    pub(crate) fn delta(&mut self, reals: &mut Reals) -> Bounded<ValueId> {
+        if let Some(known) = self.delta {
+            return Ok(known);
+        }
+        let delta = built_in(reals, "delta")?;
+        self.delta = Some(delta);
+        Ok(delta)
     }
 
     /// The value of an operand token; `None` if there is no such token.
@@ -103,94 +128,78 @@ impl Operands {
 }
 
 fn token_value(reals: &mut Reals, token: &str) -> Bounded<Option<ValueId>> {
+    if let Some((kind, number)) = decay_token(token) {
+        return decay(reals, kind, number).map(Some);
+    }
+    if !OPERAND_TOKENS.contains(&token) {
+        return Ok(None);
+    }
     let value = match token {
-        "g" => gradient_power(reals, 1)?,
-        "eps" => quantity(reals, Quantity::operand(Operand::Noise), Interval::REAL)?,
-        "eps_t" => quantity(reals, Quantity::operand(Operand::DecayingNoise), Interval::REAL)?,
-        "ld" => {
-            let ld = Quantity::operand(Operand::LinearDecay);
-            quantity(reals, ld, Interval::closed(0.0, 1.0))?
-        }
         "1" => Reals::ONE,
         "2" => reals.number(Rational::integer(2))?,
         "g2" => gradient_power(reals, 2)?,
         "g3" => gradient_power(reals, 3)?,
-        "m" => moment(reals, 1, 0.9)?,
-        "v" => moment(reals, 2, 0.999)?,
-        "gamma" => moment(reals, 3, 0.999)?,
-        "sign_g" => {
-            let g = gradient_power(reals, 1)?;
-            reals.sign(g)?
+        _ => {
+            if let Some(name) = token.strip_prefix("sign_") {
+                let Some(x) = named(reals, name)? else { return Ok(None) };
+                reals.sign(x)?
+            } else if let Some(factor) = token.strip_prefix('w').and_then(|f| f.parse().ok()) {
+                let factor = decimal(reals, factor)?;
+                let w = operand(reals, Operand::Weight, false)?;
+                reals.mul(factor, w)?
+            } else {
+                return named(reals, token);
+            }
         }
-        "sign_m" => {
-            let m = moment(reals, 1, 0.9)?;
-            reals.sign(m)?
-        }
-        "w1e-4" => weight(reals, 10_000)?,
-        "w1e-3" => weight(reals, 1_000)?,
-        "w1e-2" => weight(reals, 100)?,
-        "w1e-1" => weight(reals, 10)?,
-        "adam" => {
-            let m = moment(reals, 1, 0.9)?;
-            scaled(reals, m)?
-        }
-        "rmsprop" => {
-            let g = gradient_power(reals, 1)?;
-            scaled(reals, g)?
-        }
-        "cd" => decay(reals, Cosine::Cosine, 0.5)?,
-        _ => return numbered(reals, token),
     };
     Ok(Some(value))
 }
 
-/// `cd_N` or `rd_N`.
-fn numbered(reals: &mut Reals, token: &str) -> Bounded<Option<ValueId>> {
-    let found = [(Cosine::Cosine, "cd_"), (Cosine::Restart, "rd_")]
-        .into_iter()
-        .find_map(|(kind, prefix)| Some((kind, token.strip_prefix(prefix)?)));
-    let Some((kind, number)) = found else { return Ok(None) };
-    if !crate::lexer::is_number(number) {
-        return Ok(None);
-    }
-    match number.replace('_', "").parse::<f64>() {
-        Ok(number) if number > 0.0 && number.is_finite() => decay(reals, kind, number).map(Some),
-        _ => Ok(None),
-    }
+/// The value of an operand by its row of the table, parameters at their defaults.
+fn named(reals: &mut Reals, name: &str) -> Bounded<Option<ValueId>> {
+    let Some(row) = primitive(name) else { return Ok(None) };
+    let value = match row.meaning {
+        Meaning::Leaf(leaf) => operand(reals, leaf, false)?,
+        Meaning::Average { power, decay } => moment(reals, power, decay)?,
+        Meaning::Scaled { numerator } => {
+            let Some(x) = named(reals, numerator)? else { return Ok(None) };
+            scaled(reals, x)?
+        }
+        Meaning::Decay(kind) => decay(reals, kind, BARE_DECAY)?,
+        _ => return Ok(None),
+    };
+    Ok(Some(value))
 }
 
 /// A power of the gradient.
 pub(crate) fn gradient_power(reals: &mut Reals, power: i128) -> Bounded<ValueId> {
-    let g = quantity(reals, Quantity::operand(Operand::Gradient), Interval::REAL)?;
+    let g = operand(reals, Operand::Gradient, false)?;
     reals.signed_power(g, power % 2 == 1, Rational::integer(power))
 }
 
-/// The paper's running averages, at the default decays.
-fn moment(reals: &mut Reals, power: i128, decay: f64) -> Bounded<ValueId> {
-    let x = gradient_power(reals, power)?;
-    let decay = Rational::from_decimal(decay)?;
-    let decay = reals.number(decay)?;
+/// The paper's running averages, with a parameter that every rule has for their decay.
+fn moment(reals: &mut Reals, power: u8, decay: &str) -> Bounded<ValueId> {
+    let x = gradient_power(reals, i128::from(power))?;
+    let decay = built_in(reals, decay)?;
     average(reals, x, decay)
 }
 
-/// `w/n`
-fn weight(reals: &mut Reals, divisor: i128) -> Bounded<ValueId> {
-    let w = quantity(reals, Quantity::operand(Operand::Weight), Interval::REAL)?;
-    let factor = reals.number(Rational::new(1, divisor)?)?;
-    reals.mul(factor, w)
+/// The default of a parameter that every rule has.
+fn built_in(reals: &mut Reals, name: &str) -> Bounded<ValueId> {
+    decimal(reals, built_in_default(name).ok_or(Limit)?)
 }
 
-/// `1e-8`, the default of `delta`.
-pub(crate) fn delta(reals: &mut Reals) -> Bounded<ValueId> {
-    let delta = Rational::new(1, 100_000_000)?;
-    reals.number(delta)
+/// The number that the shortest decimal form denotes.
+fn decimal(reals: &mut Reals, number: f64) -> Bounded<ValueId> {
+    let number = Rational::from_decimal(number)?;
+    reals.number(number)
 }
 
 /// `x / (sqrt(v) + delta)`
 fn scaled(reals: &mut Reals, x: ValueId) -> Bounded<ValueId> {
-    let v = moment(reals, 2, 0.999)?;
+    let v = moment(reals, 2, "beta2")?;
     let root = reals.sqrt_magnitude(v)?;
-    let delta = delta(reals)?;
+    let delta = built_in(reals, "delta")?;
     let divisor = reals.add(root, delta)?;
     reals.div(x, divisor)
 }

@@ -170,11 +170,7 @@ impl Reals {
             return self.by_sign(x, power, at_zero, power);
         }
         let power = self.signed_power(value, false, exponent)?;
-        let below = Reals::UNDEFINED;
-        if self.range(x).is_nonnegative() {
-            return self.by_sign(x, below, at_zero, power);
-        }
-        self.by_sign(x, below, at_zero, power)
+        self.by_sign(x, Reals::UNDEFINED, at_zero, power)
     }
 }
 

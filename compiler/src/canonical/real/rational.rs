@@ -5,6 +5,8 @@
 
 use std::cmp::Ordering;
 
+use crate::canonical::decimal::shortest;
+
 /// The form of a rule would pass a limit of size, depth or of 128-bit numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limit;
@@ -61,15 +63,7 @@ impl Rational {
 
     /// The number that the shortest decimal form of a finite f64 denotes: 0.1 is one tenth.
     pub(crate) fn from_decimal(value: f64) -> Bounded<Rational> {
-        if value.fract() == 0.0 && value.abs() < 1e15 {
-            return Ok(Rational::integer(value as i128));
-        }
-        let text = format!("{value:e}");
-        let (digits, exponent) = text.split_once('e').ok_or(Limit)?;
-        let exponent: i32 = exponent.parse().map_err(|_| Limit)?;
-        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-        let num: i128 = format!("{whole}{fraction}").parse().map_err(|_| Limit)?;
-        let exponent = exponent - fraction.len() as i32;
+        let (num, exponent) = shortest(value).ok_or(Limit)?;
         if exponent.unsigned_abs() > MAX_TEN {
             return Err(Limit);
         }

@@ -6,14 +6,14 @@
 //! refinement from all alike).
 
 use crate::primitive::{Binary, Comparison, Operand, Unary};
-use crate::tree::{Node, NodeId, Parameter, Rule, State, StateId, StateKind, Tree};
+use crate::tree::{Live, Node, NodeId, Parameter, Rule, State, StateId, StateKind, Tree};
 
 use super::arena::{Reals, ValueId};
 use super::interval::Interval;
 use super::operands::{Quantity, average, decay, quantity};
 use super::rational::{Bounded, Limit, Rational};
 use super::structure::Structure;
-use super::{Form, tokens};
+use super::{Form, operands, tokens};
 
 /// Rounds of telling states apart.
 const MAX_ROUNDS: usize = 32;
@@ -24,24 +24,7 @@ pub(crate) fn form(reals: &mut Reals, rule: &Rule) -> Bounded<Form> {
     if draws_in_states(rule, &live.states) {
         return Err(Limit);
     }
-    let mut colours = vec![0u128; rule.states.len()];
-    let mut distinct = 0;
-    for round in 0.. {
-        if round == MAX_ROUNDS {
-            return Err(Limit);
-        }
-        let values = values(reals, rule, &colours, &live.nodes, false)?;
-        let next = moved(reals, rule, &live.states, &values)?;
-        let mut sorted = next.clone();
-        sorted.sort_unstable();
-        sorted.dedup();
-        let found = sorted.len();
-        if found == distinct || rule.states.is_empty() {
-            break;
-        }
-        (colours, distinct) = (next, found);
-    }
-    let values_of_update = values(reals, rule, &colours, &live.nodes, false)?;
+    let (colours, values_of_update) = settled(reals, rule, &live)?;
     let update = of(&values_of_update, rule.update)?;
     let schedule = match rule.schedule {
         Some(node) => {
@@ -51,6 +34,29 @@ pub(crate) fn form(reals: &mut Reals, rule: &Rule) -> Bounded<Form> {
         None => Reals::ONE,
     };
     Ok(Form { update, schedule })
+}
+
+/// How each state moves, and the values of all nodes by that: a round that tells no more states apart is the last.
+fn settled(
+    reals: &mut Reals,
+    rule: &Rule,
+    live: &Live,
+) -> Bounded<(Vec<u128>, Vec<Option<ValueId>>)> {
+    let mut colours = vec![0u128; rule.states.len()];
+    let mut distinct = 0;
+    for _ in 0..MAX_ROUNDS {
+        let values = values(reals, rule, &colours, &live.nodes, false)?;
+        let next = moved(reals, rule, &live.states, &values)?;
+        let mut sorted = next.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let found = sorted.len();
+        if found == distinct || rule.states.is_empty() {
+            return Ok((colours, values));
+        }
+        (colours, distinct) = (next, found);
+    }
+    Err(Limit)
 }
 
 fn of(values: &[Option<ValueId>], node: NodeId) -> Bounded<ValueId> {
@@ -176,16 +182,9 @@ impl Walk<'_> {
     }
 
     fn operand(&mut self, operand: Operand) -> Bounded<ValueId> {
-        let range = match operand {
-            Operand::Step => Interval::NONNEGATIVE,
-            Operand::TotalSteps | Operand::LearningRate => Interval::POSITIVE,
-            Operand::LinearDecay => Interval::closed(0.0, 1.0),
-            _ => Interval::REAL,
-        };
         let noise = matches!(operand, Operand::Noise | Operand::DecayingNoise);
         // A schedule draws apart from the update.
-        let apart = self.schedule && noise;
-        quantity(self.reals, Quantity::Operand { operand, apart }, range)
+        operands::operand(self.reals, operand, self.schedule && noise)
     }
 
     /// `debias(ema(x, decay))` and `1/(1 - decay^(t+1))`.

@@ -4,6 +4,8 @@ use std::hash::Hasher;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 
+use crate::canonical::key::FORM_VERSION;
+
 use super::rational::Rational;
 
 /// A hash of structure.
@@ -11,7 +13,7 @@ pub(crate) struct Structure(SipHasher13);
 
 impl Structure {
     pub(crate) fn new(tag: u64) -> Structure {
-        let mut hasher = SipHasher13::new_with_keys(0x6e6f_7363_7265_616c, u64::from(super::FORM));
+        let mut hasher = SipHasher13::new_with_keys(0x6e6f_7363_7265_616c, u64::from(FORM_VERSION));
         hasher.write_u64(tag);
         Structure(hasher)
     }

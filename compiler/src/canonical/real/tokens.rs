@@ -1,7 +1,9 @@
 //! Token strings straight to values: the quick path of a search.
 
+use crate::tokens::bank_index;
+
 use super::arena::{Reals, Test, ValueId};
-use super::operands::{self, Operands};
+use super::operands::Operands;
 use super::rational::{Bounded, Limit, Rational};
 
 /// Most groups of the quick path.
@@ -84,11 +86,10 @@ fn used(groups: &[Group<'_>]) -> Result<u32, Unread> {
 }
 
 fn banked(token: &str) -> Result<Option<usize>, Unread> {
-    match token.as_bytes() {
-        [b'%', digit @ b'0'..=b'9'] => Ok(Some(usize::from(digit - b'0'))),
-        [b'%', ..] => Err(Unread::Tokens),
-        _ => Ok(None),
+    if !token.starts_with('%') {
+        return Ok(None);
     }
+    bank_index(token).map(Some).ok_or(Unread::Tokens)
 }
 
 fn check(reals: &mut Reals, operands: &mut Operands, group: &Group<'_>) -> Result<(), Unread> {
@@ -141,7 +142,7 @@ fn value(
         "sub" => reals.sub(x, y)?,
         "mul" => reals.mul(x, y)?,
         "div" => {
-            let delta = operands::delta(reals)?;
+            let delta = operands.delta(reals)?;
             let divisor = reals.add(y, delta)?;
             reals.div(x, divisor)?
         }

@@ -145,17 +145,6 @@ fn few_registers_make_longer_code() {
     }
 }
 
-/// A parameter at the end of a page that is followed by one that may not be touched is not part of
-/// safe Rust, so the margins are looked at in `tests/cpu_equals_interpreter.rs`; here, that a run of
-/// no elements takes arrays that dangle.
-#[test]
-fn no_elements_are_no_work() {
-    for width in widths() {
-        let kernel = WideKernel::compile(&momentum(), &with(width)).unwrap();
-        assert_eq!(after_momentum(&kernel, 0, 1), (vec![], vec![]));
-    }
-}
-
 /// Selections for which there are instructions give what the comparison and the choice would.
 #[test]
 fn bounds_and_signs_keep_zeros_and_nans() {

@@ -12,7 +12,7 @@ use super::table::Table;
 use super::{CudaKernel, DeviceTensor};
 use crate::ElementType;
 use crate::cuda::CudaError;
-use crate::cuda::abi::{self, CHUNK_ELEMENTS, THREADS, WORDS, tensor_bytes};
+use crate::cuda::abi::{self, LAUNCH_CHUNK_ELEMENTS, THREADS, WORDS, tensor_bytes};
 
 /// Where a tensor stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl Launcher {
         stream: &Stream,
         places: Vec<Place>,
     ) -> Result<Launcher, CudaError> {
-        Launcher::with_chunks(kernel, stream, places, CHUNK_ELEMENTS)
+        Launcher::with_chunks(kernel, stream, places, LAUNCH_CHUNK_ELEMENTS)
     }
 
     /// The same with chunks of another size, a multiple of 4. Results do not depend on it.

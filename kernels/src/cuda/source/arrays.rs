@@ -1,5 +1,6 @@
 //! The arrays of a kernel: the row of the table, and the accesses, by vectors of four elements or one by one.
 
+use crate::c::expression::{Dialect, element_type};
 use crate::plan::{Array, ElementType, Instruction, Plan, Written};
 
 /// An array of the plan.
@@ -14,15 +15,6 @@ struct Field {
 /// All arrays of a plan, in the order of the table.
 pub(super) struct Arrays {
     fields: Vec<Field>,
-}
-
-/// An element in C, of memory or of the struct.
-fn element(of: ElementType) -> &'static str {
-    match of {
-        ElementType::F32 => "float",
-        ElementType::F64 => "double",
-        ElementType::F16 | ElementType::Bf16 => "u16",
-    }
 }
 
 /// The elements of a vector access and its type: all have 16 bytes but those of 16-bit elements, which have 8.
@@ -88,7 +80,7 @@ impl Arrays {
         let mut out = "// A row of the table of tensors.\nstruct Tensor {\n".to_owned();
         let pointer = |field: &Field| {
             let constant = if field.name == "g" { "const " } else { "" };
-            format!("    {constant}{} *{};\n", element(field.of), field.name)
+            format!("    {constant}{} *{};\n", element_type(Dialect::Cuda, field.of), field.name)
         };
         out += &self.fields.iter().take(2).map(pointer).collect::<String>();
         out += "    u64 length;        // number of elements\n";
@@ -105,7 +97,7 @@ impl Arrays {
         let mut out =
             "// The step of an element, which stands in all arrays.\nstruct Element {\n".to_owned();
         for field in self.used() {
-            out += &format!("    {} {};\n", element(field.of), field.name);
+            out += &format!("    {} {};\n", element_type(Dialect::Cuda, field.of), field.name);
         }
         out + "};\n\n"
     }
@@ -115,7 +107,7 @@ impl Arrays {
         let mut out = String::new();
         for Field { name, of, stored, .. } in self.used() {
             let constant = if *stored { "" } else { "const " };
-            let kind = element(*of);
+            let kind = element_type(Dialect::Cuda, *of);
             out += &format!(
                 "{indent}{constant}{kind} *__restrict__ {name} = tensor.{name} + start;\n"
             );

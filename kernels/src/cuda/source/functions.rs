@@ -4,9 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::arrays::Arrays;
-use crate::c::expression::{
-    Dialect, c_type, expression, float_bits, is_constant, literal, own_name,
-};
+use crate::c::expression::{Dialect, c_type, expression, floats_by_bits, is_constant, own_name};
 use crate::plan::{Instruction, Plan, Rate, Type, Value, Word, Written, rates, types};
 
 /// A plan with what is known of its values.
@@ -125,18 +123,12 @@ impl<'a> Functions<'a> {
     fn constants(&self, rate: Rate) -> String {
         let at_rate = |index: &usize| self.rates[*index] == rate;
         let read = (0..self.plan.instructions.len()).filter(at_rate);
-        let mut used: BTreeSet<Value> =
-            read.flat_map(|index| self.plan.instructions[index].operands()).collect();
-        if rate == Rate::Element {
-            used.extend(self.plan.stores.iter().flat_map(|store| store.value.operands()));
-        }
+        let read = read.flat_map(|index| self.plan.instructions[index].operands());
+        let stores = if rate == Rate::Element { self.plan.stores.as_slice() } else { &[] };
+        let stored = stores.iter().flat_map(|store| store.value.operands());
         let mut out = String::new();
-        for value in used {
-            let instruction = &self.plan.instructions[value.index()];
-            if let (Instruction::Float(bits), None) = (instruction, literal(instruction)) {
-                let (bits, number) = float_bits(Dialect::Cuda, *bits);
-                out += &format!("    const float {} = {bits}; // {number}\n", self.own_name(value));
-            }
+        for (value, bits, number) in floats_by_bits(Dialect::Cuda, self.plan, read.chain(stored)) {
+            out += &format!("    const float {} = {bits}; // {number}\n", self.own_name(value));
         }
         out
     }

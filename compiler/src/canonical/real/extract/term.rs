@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::primitive::{Binary, Meaning, PRIMITIVES, Unary, primitive};
+use crate::primitive::{Binary, Meaning, PRIMITIVES, Unary, built_in_default};
 use crate::tree::{Node, NodeId};
 
 use super::super::arena::{Base, BaseId, Factor, MonomialId, Reals, SumId, Term, ValueId};
@@ -262,10 +262,7 @@ impl Writer<'_> {
     fn average_of(&mut self, x: ValueId, decay: ValueId) -> Bounded<(NodeId, NodeId)> {
         for row in PRIMITIVES {
             let Meaning::Average { power, decay: parameter } = row.meaning else { continue };
-            let Some(Meaning::Parameter(default)) = primitive(parameter).map(|row| row.meaning)
-            else {
-                continue;
-            };
+            let Some(default) = built_in_default(parameter) else { continue };
             let of = gradient_power(self.reals, i128::from(power))?;
             let default = Rational::from_decimal(default)?;
             if of == x && self.reals.as_constant(decay) == Some(default) {

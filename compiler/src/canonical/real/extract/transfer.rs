@@ -1,5 +1,7 @@
 //! A value into an empty arena, so that what is made of it depends on nothing else.
 
+#![expect(clippy::disallowed_types, reason = "looked up by key, never iterated")]
+
 use hashbrown::HashMap;
 
 use super::super::arena::{

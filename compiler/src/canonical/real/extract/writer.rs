@@ -1,5 +1,7 @@
 //! A rule under construction, every node with its value.
 
+#![expect(clippy::disallowed_types, reason = "looked up by key, never iterated")]
+
 use hashbrown::HashMap;
 
 use crate::builder::RuleBuilder;

@@ -47,7 +47,7 @@ impl Pointers {
         let given = *frame;
         let rests = given + 2 * table;
         let types = [plan.parameter, plan.gradient];
-        let mut pointers = Pointers {
+        let pointers = Pointers {
             types,
             count,
             given: given as i32,
@@ -55,7 +55,6 @@ impl Pointers {
             rests: rests as i32,
             width,
         };
-        pointers.rests = rests as i32;
         *frame = rests + (0..count).map(|number| pointers.rest_bytes(number)).sum::<u32>();
         pointers
     }

@@ -1,7 +1,7 @@
 //! A schedule over a rule: the same rule, its steps scaled by one more factor.
 
 use crate::check;
-use crate::file::{CompileErrors, in_order, is_error, too_large};
+use crate::file::{CompileErrors, in_order, too_large};
 use crate::lexer::{self, plain_name};
 use crate::parser;
 use crate::problem::{Problem, Slip};
@@ -41,7 +41,7 @@ impl Rule {
         let scheduled = over(self, formula, &mut problems);
         in_order(formula, &mut problems);
         match scheduled {
-            Some(rule) if !problems.iter().any(is_error) => Ok(rule),
+            Some(rule) if !problems.iter().any(Problem::is_error) => Ok(rule),
             _ => Err(CompileErrors { text: formula.to_owned(), problems }),
         }
     }
@@ -73,7 +73,7 @@ fn formula(text: &str, syntax: &Syntax, problems: &mut Vec<Problem>) -> Option<E
             _ => ("a token string", rule.at),
         },
         // Nothing could be made of the text, and that has been said.
-        None if problems.iter().any(is_error) => return None,
+        None if problems.iter().any(Problem::is_error) => return None,
         None => ("nothing", Span::new(text.len(), text.len())),
     };
     let (expected, found, slip) = ("a formula", found.to_owned(), Some(Slip::Schedule));

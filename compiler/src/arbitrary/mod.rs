@@ -84,6 +84,7 @@ mod tokens;
 use arbitrary::{Arbitrary, Result, Unstructured};
 
 use crate::Rule;
+use crate::random::SplitMix64;
 use expression::Writer;
 
 /// The text of a valid rule: a formula, a block or a token string, with or without `rule NAME`.
@@ -151,14 +152,10 @@ pub fn token_text_from_seed(seed: u64, groups: usize) -> String {
 
 /// Random bytes of a seed: the outputs of splitmix64.
 pub fn bytes_from_seed(seed: u64, size: usize) -> Vec<u8> {
-    let mut state = seed;
+    let mut random = SplitMix64::new(seed);
     let mut bytes = Vec::with_capacity(size + 8);
     while bytes.len() < size {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = state;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bytes.extend_from_slice(&(word ^ (word >> 31)).to_le_bytes());
+        bytes.extend_from_slice(&random.next_u64().to_le_bytes());
     }
     bytes.truncate(size);
     bytes
@@ -166,5 +163,5 @@ pub fn bytes_from_seed(seed: u64, size: usize) -> Vec<u8> {
 
 /// The examples of the page for those who use this.
 #[cfg(doctest)]
-#[doc = include_str!("../../docs/generators.md")]
+#[doc = include_str!("../../../docs/generators.md")]
 struct Page;

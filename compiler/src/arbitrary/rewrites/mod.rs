@@ -26,6 +26,7 @@ mod print;
 mod terms;
 
 use super::token_text_from_seed;
+use crate::random::SplitMix64;
 use terms::Terms;
 
 /// Most rewrites between the two strings of a pair.
@@ -92,7 +93,7 @@ impl Pair {
     /// the same for the same arguments.
     pub fn from_seed(seed: u64, groups: usize, kinds: &[Kind]) -> Pair {
         let tokens = token_text_from_seed(seed, groups);
-        let mut dice = Dice(seed ^ 0x5eed_9a17);
+        let mut dice = Dice(SplitMix64::new(seed ^ 0x5eed_9a17));
         let count = 1 + dice.below(MOST_REWRITES);
         match rewrite(&tokens, &mut dice, count, kinds) {
             Some((rewritten, laws)) => Pair { tokens, rewritten, laws },
@@ -110,7 +111,7 @@ pub fn rewritten(
     count: usize,
     kinds: &[Kind],
 ) -> Option<(String, Vec<&'static str>)> {
-    rewrite(tokens, &mut Dice(seed), count, kinds)
+    rewrite(tokens, &mut Dice(SplitMix64::new(seed)), count, kinds)
 }
 
 fn rewrite(
@@ -148,18 +149,14 @@ fn once(terms: &mut Terms, dice: &mut Dice, kinds: &[Kind]) -> Option<&'static s
     None
 }
 
-/// Random numbers: splitmix64.
+/// Random choices.
 #[derive(Debug, Clone)]
-struct Dice(u64);
+struct Dice(SplitMix64);
 
 impl Dice {
     /// A number below `count`, which is not 0.
     fn below(&mut self, count: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.0;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((u128::from(word ^ (word >> 31)) * count as u128) >> 64) as usize
+        self.0.below(count)
     }
 
     /// Once in so many times.
