@@ -27,6 +27,7 @@ mod tokens;
 mod formula;
 mod check;
 mod file;
+pub mod outline;
 pub mod line;
 #[cfg(feature = "render")]
 pub mod render;
