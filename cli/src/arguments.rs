@@ -105,6 +105,9 @@ pub(crate) enum Command {
     Rules(RulesArguments),
     /// List the names, functions and tokens of the language
     Language,
+    /// A language server for editors
+    #[cfg(feature = "lsp")]
+    Lsp(crate::lsp::LspArguments),
 }
 
 #[derive(Debug, Args)]
