@@ -34,9 +34,6 @@ use clap::Args;
 use crate::error::CliError;
 use crate::output::message as tell;
 
-/// A language server for editors: problems as you type, fixes, completion, what a rule is, renaming,
-/// formatting. An editor starts it and speaks the Language Server Protocol over standard input and output;
-/// docs/editors/README.md says how to set up VS Code, Neovim, Helix, Emacs, Zed, Kate and Sublime Text
 #[derive(Debug, Args)]
 pub(crate) struct LspArguments {
     /// Accepted and without effect: standard input and output are all there is

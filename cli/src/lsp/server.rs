@@ -99,7 +99,9 @@ impl<W: Write> Server<W> {
                 let Ok(read) = receiver.recv() else { return self.end(None) };
                 self.take(read, &mut queue)?;
             }
-            while let Ok(read) = receiver.try_recv() {
+            while queue.len() < MAX_WAITING
+                && let Ok(read) = receiver.try_recv()
+            {
                 self.take(read, &mut queue)?;
             }
             match queue.pop_front() {
@@ -298,4 +300,76 @@ pub(super) fn read<T: DeserializeOwned>(params: Value) -> Result<T, Failure> {
 
 pub(super) fn not_open(uri: &str) -> Failure {
     Failure::params(format!("`{uri}` is not open"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn incoming(message: &Value) -> Read {
+        Ok(Some(Incoming::Body(message.to_string().into_bytes())))
+    }
+
+    /// What has been sent, without headers.
+    fn sent(server: &Server<Vec<u8>>) -> String {
+        let text = String::from_utf8(server.out.clone()).unwrap();
+        text.lines().map(|line| line.split("Content-Length").next().unwrap_or(line)).collect()
+    }
+
+    fn running() -> Server<Vec<u8>> {
+        let mut server = Server::new(Vec::new());
+        server.request("initialize", json!({})).unwrap();
+        server
+    }
+
+    #[test]
+    fn a_request_that_is_cancelled_while_it_waits_is_not_worked_on() {
+        let mut server = running();
+        let mut queue = VecDeque::new();
+        for id in [json!("a"), json!(7)] {
+            let request = json!({ "id": id, "method": "textDocument/hover", "params": {} });
+            server.take(incoming(&request), &mut queue).unwrap();
+        }
+        let cancel = |id| json!({ "method": "$/cancelRequest", "params": { "id": id } });
+        server.take(incoming(&cancel(json!(7))), &mut queue).unwrap();
+        assert_eq!(queue.len(), 1);
+        assert!(sent(&server).contains("\"id\":7,\"error\":{\"code\":-32800"));
+        server.take(incoming(&cancel(json!("late"))), &mut queue).unwrap();
+        assert_eq!(queue.len(), 1, "one that is answered already is left alone");
+    }
+
+    #[test]
+    fn problems_are_told_of_the_last_text_that_is_known() {
+        let mut server = running();
+        let document =
+            json!({ "uri": "file:///a.nos", "version": 1, "languageId": "", "text": "sgn(g)" });
+        server.note("textDocument/didOpen", json!({ "textDocument": document })).unwrap();
+        let changes = json!([{ "text": "sign(g)" }]);
+        let params = json!({
+            "textDocument": { "uri": "file:///a.nos", "version": 2 },
+            "contentChanges": changes,
+        });
+        let method = "textDocument/didChange".to_owned();
+        let change = Message::Notification { method: method.clone(), params: params.clone() };
+        let mut queue = VecDeque::from([Waiting::Message(change)]);
+        server.tell_problems(&queue).unwrap();
+        assert!(server.out.is_empty(), "another text waits");
+        queue.clear();
+        server.note(&method, params).unwrap();
+        server.tell_problems(&queue).unwrap();
+        assert!(sent(&server).contains("\"diagnostics\":[],\"version\":2"), "{}", sent(&server));
+    }
+
+    #[test]
+    fn a_message_that_was_not_read_closes_what_it_may_have_changed() {
+        let mut server = running();
+        let document =
+            json!({ "uri": "file:///a.nos", "version": 1, "languageId": "", "text": "sgn(g)" });
+        server.note("textDocument/didOpen", json!({ "textDocument": document })).unwrap();
+        server.forget(1 << 40).unwrap();
+        server.tell_problems(&VecDeque::new()).unwrap();
+        assert!(sent(&server).contains("a message of 1099511627776 bytes was not read"));
+        assert!(sent(&server).contains("\"uri\":\"file:///a.nos\",\"diagnostics\":[]"));
+        assert!(server.documents.is_empty());
+    }
 }

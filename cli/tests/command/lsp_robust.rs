@@ -32,30 +32,6 @@ fn what_is_no_message_has_an_answer_and_the_session_goes_on() {
 }
 
 #[test]
-fn a_request_that_waits_can_be_cancelled() {
-    let mut editor = Editor::open(&json!({}), &"rule a = sgn(g)\n".repeat(2000));
-    let request = |id: &str| {
-        let position = json!({ "line": 0, "character": 0 });
-        let document = json!({ "uri": "file:///home/me/my%20rules.nos" });
-        let params = json!({ "textDocument": document, "position": position });
-        json!({ "jsonrpc": "2.0", "id": id, "method": "textDocument/hover", "params": params })
-    };
-    // In one piece, so that the last is there before the first is done.
-    let cancel = json!({ "jsonrpc": "2.0", "method": "$/cancelRequest", "params": { "id": "b" } });
-    let mut bytes = Vec::new();
-    for message in [request("a"), request("b"), request("c"), cancel] {
-        let body = message.to_string();
-        bytes.extend(format!("Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes());
-    }
-    editor.send_raw(&bytes);
-    assert!(editor.answer(&json!("a")).is_ok());
-    let second = editor.answer(&json!("b"));
-    assert!(second.is_ok() || second.unwrap_err()["code"] == -32800);
-    assert!(editor.answer(&json!("c")).is_ok());
-    assert_eq!(editor.leave(), 0);
-}
-
-#[test]
 fn the_exit_code_says_whether_the_session_was_shut_down() {
     let mut editor = Editor::open(&json!({}), "g");
     editor.notify("exit", &Value::Null);
