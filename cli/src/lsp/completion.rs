@@ -82,48 +82,41 @@ impl<'a> At<'a> {
             }
             _ => Span::new(offset, offset),
         };
-        let before = outline.lexemes_before(word.start as usize);
-        let before = outline.lexemes[..before].iter();
-        // The tokens of the rule so far are all that matters.
+        let before = &outline.lexemes[..outline.lexemes_before(word.start as usize)];
+        // What was before the rule does not matter.
+        let is_rule =
+            |lexeme: &Lexeme| lexeme.kind == Kind::Keyword && view.slice(lexeme.at) == "rule";
+        let before = &before[before.iter().rposition(is_rule).unwrap_or(0)..];
         let rule = outline.rule_at(offset).or_else(|| {
             // What is being written at the end of a block that is not closed belongs to it.
-            let last = before.clone().rev().find_map(|lexeme| lexeme.rule)?;
-            let is_open = !before
-                .clone()
-                .any(|lexeme| lexeme.rule == Some(last) && lexeme.kind == Kind::CloseBrace);
+            let last = before.iter().rev().find_map(|lexeme| lexeme.rule)?;
+            let is_closed = before.iter().any(|lexeme| lexeme.kind == Kind::CloseBrace);
             let is_block = outline.rules[last].body == BodyKind::Block;
-            (is_open && is_block).then_some(last)
+            (is_block && !is_closed).then_some(last)
         });
-        let before = before.filter(|lexeme| lexeme.kind != Kind::Comment).copied().collect();
-        Some(At { view, word, before, rule: rule.map(|rule| &outline.rules[rule]) })
+        let before = before.iter().filter(|lexeme| lexeme.kind != Kind::Comment).copied();
+        let rule = rule.map(|rule| &outline.rules[rule]);
+        Some(At { view, word, before: before.collect(), rule })
     }
 
     fn place(&self) -> Place {
-        let kinds = |back: usize| {
-            self.before.len().checked_sub(back).and_then(|at| self.before.get(at)).map(|l| l.kind)
-        };
-        let text = |back: usize| {
-            self.before
-                .len()
-                .checked_sub(back)
-                .and_then(|at| self.before.get(at))
-                .map_or("", |lexeme| self.view.slice(lexeme.at))
-        };
+        let back = |count: usize| self.before.iter().nth_back(count);
+        let text = |count| back(count).map_or("", |lexeme| self.view.slice(lexeme.at));
         if let Some((group, place)) = self.token_place() {
             return Place::Token { group, place };
         }
-        let in_block = self.in_block();
-        match (kinds(1), text(1)) {
+        let (in_block, goes_on) = (self.in_block(), self.goes_on());
+        match (back(0).map(|lexeme| lexeme.kind), text(0)) {
             (Some(Kind::Keyword), "param") => Place::Parameter,
-            (Some(Kind::Keyword), "rule" | "let" | "state") => Place::Nothing,
-            (Some(Kind::Keyword), "update" | "schedule") => Place::Nothing,
-            (Some(Kind::Name(Role::Declares(_))), _) if text(2) == "state" => Place::AfterState,
-            (Some(Kind::Name(Role::Declares(_) | Role::Rule) | Kind::Number), _) => Place::Nothing,
-            (Some(Kind::Name(_) | Kind::CloseParen), _) => Place::Nothing,
+            (Some(Kind::Name(Role::Declares(_))), _) if text(1) == "state" => Place::AfterState,
+            (Some(Kind::Keyword), "rule" | "let" | "state" | "update" | "schedule")
+            | (Some(Kind::Name(_) | Kind::Number | Kind::CloseParen), _) => Place::Nothing,
             (Some(Kind::OpenBrace), _) => Place::Statement,
-            (Some(Kind::Separator), _) if in_block && !self.goes_on() => Place::Statement,
-            (None | Some(Kind::Separator | Kind::CloseBrace), _) if !in_block => Place::File,
-            _ if matches!(call_at(&self.before), Some((row, 0, _)) if row.name == "prev") => {
+            (Some(Kind::Separator), _) if in_block && !goes_on => Place::Statement,
+            (None | Some(Kind::Separator | Kind::CloseBrace), _) if !in_block && !goes_on => {
+                Place::File
+            }
+            _ if matches!(call_at(&self.before), Some((row, 0)) if row.name == "prev") => {
                 Place::State
             }
             _ => Place::Formula,

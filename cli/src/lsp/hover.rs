@@ -29,9 +29,10 @@ impl Shown {
 
     pub(super) fn markup(&self, markdown: bool, language: &str) -> MarkupContent {
         let Shown { code, words } = self;
-        let (kind, code) = match markdown {
-            true => (MarkupKind::Markdown, format!("```{language}\n{code}\n```")),
-            false => (MarkupKind::PlainText, code.clone()),
+        let (kind, code) = if markdown {
+            (MarkupKind::Markdown, format!("```{language}\n{code}\n```"))
+        } else {
+            (MarkupKind::PlainText, code.clone())
         };
         let parts = [code, words.clone()];
         let value = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
@@ -130,10 +131,13 @@ fn known(view: View<'_>, rule: &RuleOutline, statement: &Statement) -> Option<St
     {
         known.push(format!("default `{}`", number(parameter.default)));
     }
-    known.push(match alone.uniform(true).nodes[alone.update.index()] {
-        true => "the same for all elements: computed once a step".to_owned(),
-        false => "a value for each element".to_owned(),
-    });
+    let is_uniform = alone.uniform(true).nodes[alone.update.index()];
+    let varies = if is_uniform {
+        "the same for all elements: computed once a step"
+    } else {
+        "a value for each element"
+    };
+    known.push(varies.to_owned());
     let compiled = CompiledRule::new(&alone, Backend::Interpreter).ok()?;
     let bytes = compiled.lowered().bytes_per_parameter();
     if bytes > 0 {

@@ -2,7 +2,7 @@
 
 use lsp_types::{DocumentHighlight, DocumentHighlightKind, Location, Position, TextEdit};
 use nosc_compiler::outline::{Kind, Lexeme, Role, is_name, plain_name};
-use nosc_compiler::primitive::{KEYWORDS, primitive};
+use nosc_compiler::primitive::{KEYWORDS, Primitive, primitive};
 use nosc_compiler::source::Span;
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ fn banked(view: View<'_>, lexeme: &Lexeme) -> Option<usize> {
     view.slice(lexeme.at).strip_prefix('%')?.parse().ok()
 }
 
-fn occurrences<'a>(view: View<'a>, position: Position) -> Option<Vec<&'a Lexeme>> {
+fn occurrences(view: View<'_>, position: Position) -> Option<Vec<&Lexeme>> {
     let lexeme = view.lexeme(position)?;
     if let Kind::Word { .. } = lexeme.kind {
         let text = view.slice(lexeme.at);
@@ -75,7 +75,7 @@ pub(super) fn prepare_rename(view: View<'_>, position: Position) -> Result<Value
     Ok(json!({ "range": view.range(at), "placeholder": view.slice(at) }))
 }
 
-fn renamed<'a>(view: View<'a>, position: Position) -> Result<&'a Lexeme, Failure> {
+fn renamed(view: View<'_>, position: Position) -> Result<&Lexeme, Failure> {
     let lexeme = view.lexeme(position).ok_or_else(|| Failure::request("there is no name"))?;
     let text = view.slice(lexeme.at);
     match lexeme.kind {
@@ -117,7 +117,7 @@ fn refused(view: View<'_>, lexeme: &Lexeme, new: &str) -> Option<String> {
         let is_taken = names.any(|(name, _)| name == plain);
         return is_taken.then(|| format!("there is a rule `{new}` already"));
     }
-    if primitive(plain).is_some_and(|row| row.is_function()) {
+    if primitive(plain).is_some_and(Primitive::is_function) {
         return Some(format!("`{new}` is a function and cannot be declared"));
     }
     let rule = view.rule_of(lexeme)?;

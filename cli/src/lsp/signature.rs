@@ -42,9 +42,7 @@ fn arguments(text: &str) -> Vec<(usize, usize)> {
 }
 
 /// The call around a position: its function, and which argument the position is in.
-pub(super) fn call_at<'a>(
-    lexemes: &'a [Lexeme],
-) -> Option<(&'static Primitive, usize, &'a [Lexeme])> {
+pub(super) fn call_at(lexemes: &[Lexeme]) -> Option<(&'static Primitive, usize)> {
     let (mut depth, mut commas) = (0_usize, 0);
     for (index, lexeme) in lexemes.iter().enumerate().rev() {
         match lexeme.kind {
@@ -54,7 +52,7 @@ pub(super) fn call_at<'a>(
             Kind::OpenParen => {
                 let before = index.checked_sub(1).map(|before| lexemes[before].kind);
                 if let Some(Kind::Name(Role::BuiltIn(row))) = before {
-                    return Some((row, commas, &lexemes[index + 1..]));
+                    return Some((row, commas));
                 }
                 // Parentheses that only group: commas in them are a mistake.
                 commas = 0;
@@ -69,7 +67,7 @@ pub(super) fn call_at<'a>(
 /// Help for the call around a position.
 pub(super) fn signature(view: View<'_>, position: Position) -> Option<SignatureHelp> {
     let before = view.outline().lexemes_before(view.offset(position));
-    let (row, argument, _) = call_at(&view.outline().lexemes[..before])?;
+    let (row, argument) = call_at(&view.outline().lexemes[..before])?;
     let ways: Vec<Way> = ways(row).filter(|way| !way.arguments.is_empty()).collect();
     let fits = ways.iter().position(|way| argument < way.arguments.len());
     let signatures = ways.iter().map(|way| SignatureInformation {

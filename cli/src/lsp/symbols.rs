@@ -61,13 +61,11 @@ fn kind(kind: StatementKind) -> SymbolKind {
 }
 
 fn detail_of_rule(view: View<'_>, rule: &RuleOutline) -> String {
-    match rule.body {
-        BodyKind::Block => String::new(),
-        _ => {
-            let text = view.slice(rule.at);
-            shortened(text.split_once('=').map_or(text, |(_, formula)| formula))
-        }
+    if rule.body == BodyKind::Block {
+        return String::new();
     }
+    let text = view.slice(rule.at);
+    shortened(text.split_once('=').map_or(text, |(_, formula)| formula))
 }
 
 /// A formula on one line, cut if it is long.

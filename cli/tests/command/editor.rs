@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::session::Session;
 
 /// Long enough for a machine that does other things too.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A session with the server.
 pub(crate) struct Editor {

@@ -1,4 +1,4 @@
-//! The TextMate grammar of docs/editors beside the table of the language.
+//! The grammar of `docs/editors` for colours beside the table of the language.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,6 +9,7 @@ use nosc_compiler::primitive::{
 };
 use serde_json::Value;
 
+#[expect(clippy::unwrap_used, reason = "a test helper may stop")]
 fn grammar() -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/editors/nos.tmLanguage.json");
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
@@ -37,16 +38,17 @@ fn words(expression: &str) -> BTreeSet<String> {
     let mut rest = expression.chars().peekable();
     while let Some(character) = rest.next() {
         match character {
-            '\\' => match rest.next() {
-                Some('.') => plain.push('.'),
-                // `\p{L}`, `\s` and the like.
-                _ => {
-                    if rest.peek() == Some(&'{') {
-                        rest.by_ref().find(|c| *c == '}');
-                    }
-                    plain.push(' ');
+            '\\' => {
+                // `\p{L}`, `\s` and the like are no words.
+                if rest.next() == Some('.') {
+                    plain.push('.');
+                    continue;
                 }
-            },
+                if rest.peek() == Some(&'{') {
+                    rest.by_ref().find(|c| *c == '}');
+                }
+                plain.push(' ');
+            }
             '[' => {
                 // A class may hold `\p{..}` and `\[`, no class.
                 while let Some(inner) = rest.next() {

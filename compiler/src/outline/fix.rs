@@ -53,13 +53,13 @@ fn replace(text: &str, at: Span, new: &str) -> Option<Fix> {
     Some(Fix { title, edits: vec![Edit { at, text: new.to_owned() }] })
 }
 
-fn insert(at: u32, new: &str, title: String) -> Option<Fix> {
+fn insert(at: u32, new: &str, title: String) -> Fix {
     let at = Span { start: at, end: at };
-    Some(Fix { title, edits: vec![Edit { at, text: new.to_owned() }] })
+    Fix { title, edits: vec![Edit { at, text: new.to_owned() }] }
 }
 
-fn remove(at: Span, title: String) -> Option<Fix> {
-    Some(Fix { title, edits: vec![Edit { at, text: String::new() }] })
+fn remove(at: Span, title: String) -> Fix {
+    Fix { title, edits: vec![Edit { at, text: String::new() }] }
 }
 
 impl Outline {
@@ -80,13 +80,13 @@ impl Outline {
                     '\r' => replace(text, *at, "\n")
                         .map(|fix| Fix { title: "end the line with a newline".to_owned(), ..fix }),
                     ':' if found == ":" => replace(text, *at, "="),
-                    _ => remove(*at, format!("remove `{}`", shown(found))),
+                    _ => Some(remove(*at, format!("remove `{}`", shown(found)))),
                 }
             }
             Problem::Unclosed { delimiter: "{", at } => self.close_block(text, *at),
             Problem::NumberUnderflow { at, .. } => replace(text, *at, "0"),
             Problem::NotAFunction { name, at } => {
-                insert(at.end, " * ", format!("write `{name} * (...)`"))
+                Some(insert(at.end, " * ", format!("write `{name} * (...)`")))
             }
             Problem::UsedBeforeDeclaration { name, is_state: true, at } => {
                 replace(text, *at, &format!("prev({name})"))
@@ -94,7 +94,7 @@ impl Outline {
             Problem::BankIndex { group, at, .. } if *group > 0 => {
                 replace(text, *at, &format!("%{}", group - 1))
             }
-            Problem::MisplacedComma { at } => remove(*at, "remove `,`".to_owned()),
+            Problem::MisplacedComma { at } => Some(remove(*at, "remove `,`".to_owned())),
             Problem::Unused { kind, name, at } => self.unused(text, kind, name, *at),
             _ => None,
         }
@@ -112,7 +112,7 @@ impl Outline {
             let keyword = Span { end: keyword.start + "let".len() as u32, ..keyword };
             return replace(text, keyword, "param");
         }
-        remove(line_of(text, statement.at), format!("remove {kind} `{name}`"))
+        Some(remove(line_of(text, statement.at), format!("remove {kind} `{name}`")))
     }
 
     /// A `}` after the last statement.
@@ -125,7 +125,8 @@ impl Outline {
         // Not behind a comment.
         let rest = text.get(rule.at.end as usize..)?;
         let end = rule.at.end as usize + rest.find(['\r', '\n']).unwrap_or(rest.len());
-        insert(end as u32, &format!("{line_end}}}"), "add `}` after the last statement".to_owned())
+        let title = "add `}` after the last statement".to_owned();
+        Some(insert(end as u32, &format!("{line_end}}}"), title))
     }
 }
 
@@ -137,7 +138,7 @@ fn slipped(text: &str, slip: &Slip, at: Span) -> Option<Fix> {
         word_start.map_or(0, |at| at + word[at..].chars().next().map_or(0, char::len_utf8));
     match slip {
         Slip::Keyword(keyword) => replace(text, at, keyword),
-        Slip::Let(name) => insert(at.start, "let ", format!("write `let {name} = ...`")),
+        Slip::Let(name) => Some(insert(at.start, "let ", format!("write `let {name} = ...`"))),
         Slip::Name => replace(text, at, "_"),
         Slip::Power if word.ends_with('*') => {
             let at = Span::new(word.len() - 1, at.end as usize);
@@ -154,7 +155,7 @@ fn slipped(text: &str, slip: &Slip, at: Span) -> Option<Fix> {
             Some(Fix { title, edits: vec![Edit { at, text: "; ".to_owned() }] })
         }
         Slip::Rule(start) if word_start < word.len() => {
-            insert(word_start as u32, "rule ", format!("write `rule {start} ...`"))
+            Some(insert(word_start as u32, "rule ", format!("write `rule {start} ...`")))
         }
         _ => None,
     }

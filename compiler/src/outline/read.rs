@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use super::{BodyKind, Kind, Lexeme, Outline, Role, RuleOutline, Statement, StatementKind};
 use crate::lexer::{self, Token, plain_name};
-use crate::primitive::primitive;
+use crate::primitive::{Primitive, primitive};
 use crate::slip;
 use crate::source::Span;
 
@@ -230,7 +230,7 @@ impl<'a> Reader<'a> {
         let rule = &self.outline.rules[self.outline.rules.len() - 1];
         let mut declared: IndexMap<&str, usize> = IndexMap::new();
         for (index, statement) in rule.statements.iter().enumerate() {
-            let is_function = primitive(&statement.name).is_some_and(|row| row.is_function());
+            let is_function = primitive(&statement.name).is_some_and(Primitive::is_function);
             if statement.declares() && !is_function {
                 declared.entry(&statement.name).or_insert(index);
             }
