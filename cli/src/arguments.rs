@@ -105,6 +105,13 @@ pub(crate) enum Command {
     Rules(RulesArguments),
     /// List the names, functions and tokens of the language
     Language,
+    /// A language server for editors
+    ///
+    /// Problems as you type, fixes, completion, what a rule is, renaming, formatting. An editor starts it and speaks
+    /// the Language Server Protocol over standard input and output: docs/editors/README.md says how to set up
+    /// VS Code, Neovim, Helix, Emacs, Sublime Text and Kate
+    #[cfg(feature = "lsp")]
+    Lsp(crate::lsp::LspArguments),
 }
 
 #[derive(Debug, Args)]

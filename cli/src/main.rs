@@ -33,6 +33,8 @@ mod sample;
 mod dedup;
 mod rules;
 mod language;
+#[cfg(feature = "lsp")]
+mod lsp;
 mod interrupt;
 mod output;
 mod error;
@@ -82,6 +84,8 @@ fn main() -> ExitCode {
         Command::Dedup(arguments) => dedup::dedup(arguments, colour),
         Command::Rules(arguments) => rules::rules(arguments),
         Command::Language => language::language(),
+        #[cfg(feature = "lsp")]
+        Command::Lsp(arguments) => lsp::lsp(arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -29,6 +29,7 @@ mod tokens;
 mod formula;
 mod check;
 mod file;
+pub mod outline;
 pub mod line;
 pub mod plain;
 #[cfg(feature = "render")]

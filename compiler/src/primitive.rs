@@ -350,6 +350,32 @@ impl Comparison {
     }
 }
 
+/// A word that has a meaning by its place: at the start of a rule or statement, and after the name of a state.
+#[derive(Debug, Clone, Copy)]
+pub struct Keyword {
+    /// As written.
+    pub name: &'static str,
+    /// What it stands in.
+    pub usage: &'static str,
+    /// One line for people.
+    pub about: &'static str,
+}
+
+const fn keyword(name: &'static str, usage: &'static str, about: &'static str) -> Keyword {
+    Keyword { name, usage, about }
+}
+
+/// Every keyword: that of a rule, then those of a block.
+pub const KEYWORDS: &[Keyword] = &[
+    keyword("rule", "rule NAME = FORMULA or rule NAME { ... }", "a rule of the file"),
+    keyword("param", "param NAME = CONSTANT", "a hyper-parameter and its default"),
+    keyword("let", "let NAME = FORMULA", "a name for a formula"),
+    keyword("state", "state NAME = FORMULA", "memory that is updated once a step, 0 at the start"),
+    keyword("init", "state NAME init START = FORMULA", "where a state starts"),
+    keyword("update", "update = FORMULA", "what is subtracted, times lr * schedule; exactly one"),
+    keyword("schedule", "schedule = FORMULA", "a factor that is the same for all elements"),
+];
+
 /// Operand tokens of the paper's space that are plain names with a formula; `%k`, `cd_N` and `rd_N`
 /// are read by their form.
 pub const OPERAND_TOKENS: &[&str] = &[

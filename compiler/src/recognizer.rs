@@ -66,9 +66,12 @@ pub(crate) fn find(text: &str, tokens: Tokens<'_>, at: usize, in_block: bool) ->
     }
 }
 
+/// The first words of statements.
+pub(crate) const STATEMENTS: [&str; 5] = ["param", "let", "state", "update", "schedule"];
+
 /// The keyword of a statement that a word most likely means.
 pub(crate) fn keyword(word: &str) -> Option<&'static str> {
-    nearest(word, ["param", "let", "state", "update", "schedule"].into_iter())
+    nearest(word, STATEMENTS.into_iter())
 }
 
 /// Whether a statement of a block starts here; no formula can go on so.

@@ -1,4 +1,5 @@
-//! Any bytes give rules or problems, and every problem has a place inside the text, also as a terminal shows it.
+//! Any bytes give rules or problems, and every problem has a place inside the text, also as a terminal shows it. An outline of
+//! the text is in order, and so are fixes.
 
 #![no_main]
 

@@ -8,11 +8,18 @@ mod compile;
 mod convert;
 mod cuda;
 mod dedup;
+#[cfg(feature = "lsp")]
+mod editor;
 mod eq;
 #[cfg(feature = "search")]
 mod evaluate;
 mod explain;
 mod fmt;
+mod grammar;
+#[cfg(feature = "lsp")]
+mod lsp;
+#[cfg(feature = "lsp")]
+mod lsp_robust;
 #[cfg(all(feature = "nats", unix))]
 mod queue;
 mod run;

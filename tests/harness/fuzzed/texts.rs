@@ -1,6 +1,7 @@
 //! Texts that people and other programs write: rules, token strings, schedules, search spaces.
 
 use nosc_compiler::canonical::{Canonicalizer, Level};
+use nosc_compiler::outline::Outline;
 use nosc_compiler::plain::plain;
 use nosc_compiler::problem::Problem;
 use nosc_compiler::space::{Constraints, SampleError, Sampler, SearchSpace, SpaceProblem};
@@ -14,14 +15,22 @@ const STRINGS: usize = 8;
 /// Longer strings are not drawn: they cost time and show no more.
 const MOST_GROUPS: usize = 4;
 
-/// Any bytes give rules or problems, and every problem has a place inside the text, also as a terminal shows it.
+/// Any bytes give rules or problems, and every problem has a place inside the text, also as a terminal shows it. An outline
+/// of the text is in order, and what mends a problem lies inside the text.
 pub fn parse_never_panics(bytes: &[u8]) -> bool {
     let file = RuleFile::from_bytes("fuzz", bytes);
     assert!(!file.rules.is_empty() || file.has_errors());
     assert_eq!(plain(&file.text).len(), file.text.len());
+    let outline = Outline::new(&file.text);
+    assert!(outline.lexemes.is_sorted_by(|a, b| a.at.end <= b.at.start));
+    assert!(outline.lexemes.iter().all(|lexeme| file.text.get(lexeme.at.range()).is_some()));
     for problem in &file.problems {
         assert!(file.text.get(problem.span().range()).is_some(), "{problem:?}");
         drop((problem.to_string(), problem.help(), problem.label()));
+        outline.related(problem);
+        for edit in outline.fix(&file.text, problem).into_iter().flat_map(|fix| fix.edits) {
+            assert!(file.text.get(edit.at.range()).is_some(), "{problem:?} {edit:?}");
+        }
     }
     for rule in &file.rules {
         drop((rule.to_text(), rule.to_tokens()));
