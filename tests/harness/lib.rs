@@ -9,6 +9,7 @@
 //!     ├─► optimizer  run        steps over many tensors with fixed gradients
 //!     │            └ golden     values computed elsewhere
 //!     └─► workspace             the folder itself, for the house rules
+//!                  └ documents  its documents, and the commands they show
 //! nats                          a server for searches on several machines, and what breaks on the way to it
 //! ```
 //!
@@ -25,6 +26,7 @@
 )]
 
 pub mod cuda;
+pub mod documents;
 pub mod exported;
 pub mod nats;
 pub mod ptx;
