@@ -35,6 +35,7 @@ mod ptx_machine;
 
 // The optimizer.
 mod cases;
+mod cookbook;
 mod cuda_devices;
 mod cuda_optimizer;
 mod cuda_options;
@@ -42,6 +43,7 @@ mod cuda_stateless;
 mod draws;
 mod non_finite;
 mod refusals;
+mod choices;
 mod schedules;
 mod settings;
 mod slots;
@@ -55,4 +57,6 @@ mod damaged_checkpoint;
 mod sharing;
 
 // The house.
+mod manual;
+mod primitives;
 mod tidy;
