@@ -32,8 +32,13 @@ pub fn documents() -> Vec<Document> {
         ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]
             .map(str::to_owned)
             .into();
-    paths.extend(files_below("docs").into_iter().filter(|path| path.ends_with(".md")));
+    paths.extend(files_below("docs").into_iter().filter(|path| is_page(path)));
     paths.into_iter().map(|path| Document { text: read(&path), path }).collect()
+}
+
+/// Whether a path is that of a page in Markdown.
+pub fn is_page(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|ending| ending == "md")
 }
 
 /// All files in a folder and below, by their paths from the root, sorted. What a build of the book has left is not.

@@ -4,7 +4,7 @@ use nosc_compiler::Rule;
 use nosc_compiler::format::format;
 use nosc_runtime::{Backend, Settings};
 use nosc_tests::documents::Document;
-use nosc_tests::{Run, read};
+use nosc_tests::{Run, read, rule};
 
 /// One step of one element: from (t counted from 1, w, g) and memory that starts at 0 to the new w.
 type Step = fn(f64, f64, f64, &mut [f64; 6]) -> f64;
@@ -183,7 +183,7 @@ fn recipes() -> Vec<(String, String, Rule)> {
     let document = Document { text: read(&path), path };
     let blocks = document.blocks().into_iter().filter(|block| block.info == "nos");
     let recipe = |text: String| {
-        let rule = Rule::parse(&text).unwrap_or_else(|errors| panic!("{text}\n{errors}"));
+        let rule = rule(&text);
         let name = text.split("rule ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
         (name.to_owned(), text, rule)
     };

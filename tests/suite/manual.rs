@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use nosc_tests::documents::{Document, documents, files_below};
+use nosc_tests::documents::{Document, documents, files_below, is_page};
 use nosc_tests::{read, root};
 
 /// All documents, those of the book as the book shows them: with what they include.
@@ -82,7 +82,7 @@ fn every_page_is_a_chapter_and_every_chapter_a_page() {
     assert_eq!(chapters.len(), count, "a page is a chapter twice");
     let pages = files_below("docs").into_iter();
     let pages: Vec<String> =
-        pages.filter(|path| path.ends_with(".md") && path != "docs/SUMMARY.md").collect();
+        pages.filter(|path| is_page(path) && path != "docs/SUMMARY.md").collect();
     assert_eq!(chapters, pages, "docs/SUMMARY.md and the pages in docs/ differ");
 }
 
@@ -143,6 +143,16 @@ fn no_link_leaves_the_book() {
         faults.extend(out.map(|(line, file, _)| format!("{}:{line}: {file}", page.path)));
     }
     assert_none(&faults, "links that leave docs/");
+}
+
+/// mdBook makes them index.html, and leaves links to them as they are.
+#[test]
+fn pages_named_readme_are_found_in_the_book() {
+    let book = read("docs/book.toml");
+    for page in files_below("docs").iter().filter(|path| path.ends_with("/README.md")) {
+        let made = page.trim_start_matches("docs").replace(".md", ".html");
+        assert!(book.contains(&format!("\"{made}\" = \"index.html\"")), "{made}: no redirect");
+    }
 }
 
 #[test]

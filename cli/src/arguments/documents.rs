@@ -46,12 +46,10 @@ fn lines(document: &Document) -> Vec<(usize, Vec<String>, bool)> {
         if !["", "text", "sh", "bash", "console"].contains(&block.info.as_str()) {
             continue;
         }
-        let is_console = block.info == "console";
-        let of_console = |line: &str| line.strip_prefix("$ ").map(|line| format!("{line}\n"));
-        let text = match is_console {
-            true => block.text.lines().filter_map(of_console).collect(),
-            false => block.text.clone(),
-        };
+        // With prompts there are outputs too.
+        let prompted = block.text.lines().filter_map(|line| line.strip_prefix("$ "));
+        let prompted = prompted.collect::<Vec<_>>().join("\n");
+        let text = if prompted.is_empty() { block.text } else { prompted };
         let text = text.replace("cargo run --release -- ", "nosc ");
         lines.extend(commands(&text).into_iter().map(|words| (block.line, words, true)));
     }

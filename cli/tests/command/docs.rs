@@ -11,6 +11,8 @@
 //!
 //! `NOSC_UPDATE=docs` writes what is printed into the documents.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -63,6 +65,12 @@ fn strangers(command: &str) -> Vec<String> {
     // What a command before has made is known.
     let is_known = |name: &str| name == "nosc" || name.starts_with("./") || KNOWN.contains(&name);
     programs.filter(|name| !is_known(name)).collect()
+}
+
+/// Whether a command needs a compiler for C, and there is none.
+fn lacks_compiler(command: &str) -> bool {
+    let needs = commands(command).iter().any(|words| words[0] == "cc");
+    needs && Command::new("cc").arg("--version").output().is_err()
 }
 
 /// Whether an output line is the one that is shown.
@@ -148,7 +156,9 @@ fn flatten(value: &serde_json::Value, depth: usize, shape: &mut Vec<u64>, values
         Some(list) => {
             shape.resize(shape.len().max(depth + 1), 0);
             shape[depth] = list.len() as u64;
-            list.iter().for_each(|inner| flatten(inner, depth + 1, shape, values));
+            for inner in list {
+                flatten(inner, depth + 1, shape, values);
+            }
         }
         None => values.push(value.as_f64().unwrap() as f32),
     }
@@ -177,7 +187,8 @@ fn check(document: &Document) -> (usize, Vec<(Shown, Vec<String>)>) {
         if block.info == "console" {
             for shown in shown(&block) {
                 let command = shown.command.replace("cargo run --release -- ", "nosc ");
-                if ELSEWHERE.iter().any(|(beginning, _)| command.starts_with(beginning)) {
+                let is_elsewhere = |(beginning, _): &(&str, &str)| command.starts_with(beginning);
+                if ELSEWHERE.iter().any(is_elsewhere) || lacks_compiler(&command) {
                     continue;
                 }
                 let strangers = strangers(&command);
