@@ -1,5 +1,7 @@
 //! The command line: what can be asked, and how it is written.
 
+#[cfg(all(test, feature = "search"))]
+mod documents;
 #[cfg(feature = "search")]
 mod queue;
 #[cfg(feature = "search")]

@@ -9,6 +9,7 @@
 //!     ├─► optimizer  run        steps over many tensors with fixed gradients
 //!     │            └ golden     values computed elsewhere
 //!     └─► workspace             the folder itself, for the house rules
+//!                  └ documents  its documents, and the commands they show
 //! fuzzed                        what the fuzz targets hold, as functions of bytes
 //! nats                          a server for searches on several machines, and what breaks on the way to it
 //! ```
@@ -27,6 +28,7 @@
 #![expect(clippy::disallowed_methods, reason = "references are computed by other means")]
 
 pub mod cuda;
+pub mod documents;
 pub mod exported;
 pub mod fuzzed;
 pub mod nats;

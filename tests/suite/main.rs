@@ -36,6 +36,7 @@ mod ptx_machine;
 
 // The optimizer.
 mod cases;
+mod cookbook;
 mod cuda_devices;
 mod cuda_optimizer;
 mod cuda_options;
@@ -43,6 +44,7 @@ mod cuda_stateless;
 mod draws;
 mod non_finite;
 mod refusals;
+mod choices;
 mod schedules;
 mod settings;
 mod slots;
@@ -57,4 +59,6 @@ mod sharing;
 mod corpora;
 
 // The house.
+mod manual;
+mod primitives;
 mod tidy;

@@ -8,6 +8,8 @@ mod compile;
 mod convert;
 mod cuda;
 mod dedup;
+#[cfg(all(unix, feature = "cuda", feature = "search"))]
+mod docs;
 #[cfg(feature = "lsp")]
 mod editor;
 mod eq;

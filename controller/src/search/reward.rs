@@ -79,7 +79,7 @@ fn why(children: &[Trained]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{LOWEST, judged};
+    use super::{LOWEST, judged, reward};
     use crate::outcome::{Cost, Divergence, DivergenceReason, End, Outcome, Stage, Trained};
     use crate::search::record::TrialState;
 
@@ -117,6 +117,15 @@ mod tests {
         let full = [(0.1, 0.5), (1.0, 0.75)]
             .map(|(rate, accuracy)| child(Stage::Training, rate, 1, Some(accuracy)));
         assert_eq!(judged(full.to_vec(), 1.0).result.unwrap().learning_rate, 1.0);
+    }
+
+    #[test]
+    fn without_accuracies_a_smaller_loss_is_a_higher_reward() {
+        let mut outcome = child(Stage::Training, 0.1, 1, Some(0.5)).outcome;
+        outcome.validation_accuracy = None;
+        assert_eq!(reward(&outcome), 1.0 / 1.5);
+        outcome.final_loss = Some(-1.0);
+        assert_eq!(reward(&outcome), LOWEST);
     }
 
     #[test]
