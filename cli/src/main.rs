@@ -10,6 +10,11 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod help;
+mod names;
+mod version;
+mod completions;
+mod man;
 mod source;
 mod check;
 mod explain;
@@ -39,13 +44,17 @@ mod error;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches;
 
 use arguments::{Arguments, Command};
 use error::CliError;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let matches = help::command().get_matches();
+    let arguments = match Arguments::from_arg_matches(&matches) {
+        Ok(arguments) => arguments,
+        Err(error) => error.format(&mut help::command()).exit(),
+    };
     let colour = arguments.color;
     let result = match &arguments.command {
         Command::Check(arguments) => check::check(arguments, colour),
@@ -82,6 +91,8 @@ fn main() -> ExitCode {
         Command::Dedup(arguments) => dedup::dedup(arguments, colour),
         Command::Rules(arguments) => rules::rules(arguments),
         Command::Language => language::language(),
+        Command::Completions(arguments) => completions::completions(arguments),
+        Command::Man(arguments) => man::man(arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
