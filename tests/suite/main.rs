@@ -55,4 +55,5 @@ mod damaged_checkpoint;
 mod sharing;
 
 // The house.
+mod release;
 mod tidy;
