@@ -103,7 +103,7 @@ pub fn apply(node: Node, value: impl Fn(NodeId) -> Option<f64>) -> Option<f64> {
 }
 
 /// The value of a node that is made of constants only.
-pub fn constant_value(tree: &Tree, root: NodeId) -> Option<f64> {
+pub(crate) fn constant_value(tree: &Tree, root: NodeId) -> Option<f64> {
     let mut values: Vec<Option<f64>> = Vec::with_capacity(root.index() + 1);
     for (id, node) in tree.iter().take(root.index() + 1) {
         debug_assert_eq!(id.index(), values.len());

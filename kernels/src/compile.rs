@@ -37,21 +37,25 @@ impl fmt::Display for Backend {
     }
 }
 
-impl FromStr for Backend {
-    type Err = String;
+/// A word that names no back end.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown back end `{0}`, expected auto, wide, cranelift or interpreter")]
+pub struct UnknownBackend(pub String);
 
-    fn from_str(text: &str) -> Result<Backend, String> {
+impl FromStr for Backend {
+    type Err = UnknownBackend;
+
+    fn from_str(text: &str) -> Result<Backend, UnknownBackend> {
         [Backend::Auto, Backend::Wide, Backend::Cranelift, Backend::Interpreter]
             .into_iter()
             .find(|backend| backend.to_string() == text)
-            .ok_or_else(|| {
-                format!("unknown back end `{text}`, expected auto, wide, cranelift or interpreter")
-            })
+            .ok_or_else(|| UnknownBackend(text.to_owned()))
     }
 }
 
 /// A kernel and how it came about.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Compiled {
     /// What runs.
     pub kernel: Arc<dyn Kernel>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use nosc_compiler::line::one_line;
 use nosc_kernels::Edges;
 use nosc_runtime::explain::plan_text;
-use nosc_runtime::{Backend, CompiledRule, export};
+use nosc_runtime::{Backend, CompiledRule, UnknownBackend, export};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -110,7 +110,9 @@ impl PyCompiledRule {
 #[pyfunction]
 #[pyo3(signature = (rule, *, backend="auto"))]
 fn compile(rule: &Bound<'_, PyAny>, backend: &str) -> PyResult<PyCompiledRule> {
-    let asked: Backend = backend.parse().map_err(PyValueError::new_err)?;
+    let asked: Backend = backend
+        .parse()
+        .map_err(|error: UnknownBackend| PyValueError::new_err(error.to_string()))?;
     let parts = rule_of(rule)?;
     let compiled = compiled(rule.py(), &parts, asked)?;
     Ok(PyCompiledRule { parts, asked, compiled })

@@ -25,6 +25,7 @@ const UNIFORM: &str = "uniform";
 
 /// What a checkpoint says about itself.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Checkpoint {
     /// Canonical text of the rule.
     pub rule: String,

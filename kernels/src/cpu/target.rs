@@ -6,7 +6,7 @@ use target_lexicon::{Architecture, Triple};
 
 use super::error::CpuError;
 use super::lower::Strategy;
-use super::options::{CpuOptions, Optimization, Target};
+use super::options::{CpuOptions, Optimization};
 
 /// Features of every x86-64 processor with a fused multiply-add, by Cranelift's names.
 const X86_WITH_FMA: [&str; 7] =
@@ -37,9 +37,9 @@ pub(super) fn instruction_set(
     effort: Effort,
     placement: Placement,
 ) -> Result<OwnedTargetIsa, CpuError> {
-    let builder = match &options.target {
-        Target::Host => cranelift_native::builder().map_err(CpuError::Host)?,
-        Target::Triple(triple) => cross_builder(triple, options.fma)?,
+    let builder = match &options.target.0 {
+        None => cranelift_native::builder().map_err(CpuError::Host)?,
+        Some(triple) => cross_builder(triple, options.fma)?,
     };
     Ok(builder.finish(flags(effort, placement)?)?)
 }
@@ -72,7 +72,7 @@ fn has_fma(isa: &dyn TargetIsa) -> bool {
 
 fn cross_builder(triple: &Triple, fma: Option<bool>) -> Result<isa::Builder, CpuError> {
     let mut builder = isa::lookup(triple.clone())
-        .map_err(|source| CpuError::Target { triple: triple.to_string(), source })?;
+        .map_err(|error| CpuError::Target { triple: triple.to_string(), source: error.into() })?;
     if triple.architecture == Architecture::X86_64 && fma == Some(true) {
         X86_WITH_FMA.iter().try_for_each(|feature| builder.enable(feature))?;
     }

@@ -32,18 +32,23 @@ impl fmt::Display for Architecture {
     }
 }
 
+/// A word that names no architecture.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no architecture, expected one such as sm_90")]
+pub struct UnknownArchitecture(pub String);
+
 impl FromStr for Architecture {
-    type Err = String;
+    type Err = UnknownArchitecture;
 
     /// Takes `sm_90`, `compute_90` and `90`.
-    fn from_str(text: &str) -> Result<Architecture, String> {
+    fn from_str(text: &str) -> Result<Architecture, UnknownArchitecture> {
         let digits = text.strip_prefix("sm_").or_else(|| text.strip_prefix("compute_"));
         let digits = digits.unwrap_or(text);
         let number = digits.parse().ok().filter(|number| (10..1000).contains(number));
         number
             .filter(|_| digits.bytes().all(|digit| digit.is_ascii_digit()))
             .map(Architecture)
-            .ok_or_else(|| format!("`{text}` is no architecture, expected one such as sm_90"))
+            .ok_or_else(|| UnknownArchitecture(text.to_owned()))
     }
 }
 

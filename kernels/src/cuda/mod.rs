@@ -21,7 +21,7 @@ mod disassembly;
 #[cfg(feature = "cuda")]
 mod device;
 
-pub use architecture::{Architecture, Choice};
+pub use architecture::{Architecture, Choice, UnknownArchitecture};
 #[cfg(feature = "cuda")]
 pub use device::{
     Allotment, CACHE_VARIABLE, CudaKernel, Current, Device, DeviceTensor, GradientChecks, Graph,
