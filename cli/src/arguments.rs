@@ -10,17 +10,17 @@ mod training;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use nosc_kernels::Backend;
 use nosc_kernels::cuda::Architecture;
 use nosc_runtime::{ElementType, NonFinite, Placement, Rounding};
 
 use crate::error::CliError;
+use crate::{names, version};
+#[cfg(feature = "nats")]
+pub(crate) use queue::{AddressArguments, QueueCommand};
 #[cfg(feature = "search")]
-pub(crate) use queue::{
-    AddressArguments, CredentialArguments, QueueArguments, QueueBenchArguments, QueueCommand,
-    WorkerArguments,
-};
+pub(crate) use queue::{CredentialArguments, QueueArguments, QueueBenchArguments, WorkerArguments};
 #[cfg(feature = "search")]
 pub(crate) use search::{
     BestArguments, EvaluateArguments, ExportArguments, ExportFormat, LimitArguments, Preset,
@@ -33,7 +33,7 @@ pub(crate) use training::{
 
 /// Compile, explain, run and train with update rules for neural-network optimizers.
 #[derive(Debug, Parser)]
-#[command(name = "nosc", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "nosc", version, long_version = version::long(), propagate_version = true, max_term_width = 100)]
 pub(crate) struct Arguments {
     /// When to colour messages; `NO_COLOR` is honoured
     #[arg(long, global = true, value_enum, default_value_t = Colour::Auto)]
@@ -62,7 +62,9 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Train a small model with rules and compare them
     Train(TrainArguments),
-    /// Judge rules on what they were not searched on, beside tuned baselines
+    /// Judge rules on other nets and data, beside tuned baselines
+    ///
+    /// What rules were not searched on: a deeper net, a residual net, text.
     Transfer(TransferArguments),
     /// Search for rules
     #[cfg(feature = "search")]
@@ -73,13 +75,15 @@ pub(crate) enum Command {
     /// List the best rules of a search, or write them as rule files
     #[cfg(feature = "search")]
     Best(BestArguments),
-    /// Judge the best rules of a search again: other seeds, tuned baselines, longer training, larger children
+    /// Judge the best rules of a search again, by new seeds and baselines
+    ///
+    /// Other seeds than those of the search, tuned baselines, and on request longer training and larger children.
     #[cfg(feature = "search")]
     Evaluate(EvaluateArguments),
     /// Write a search as a table, or for other programs
     #[cfg(feature = "search")]
     Export(ExportArguments),
-    /// Carry out trials of searches on other machines, which a NATS server holds
+    /// Carry out trials that a NATS server holds, of any search
     #[cfg(feature = "search")]
     Worker(WorkerArguments),
     /// Show or clear what a NATS server holds of searches
@@ -93,7 +97,7 @@ pub(crate) enum Command {
     Bench(crate::bench::BenchArguments),
     /// Print canonical forms and keys
     Canon(crate::canon::CanonArguments),
-    /// Compare two rules at every level, with a counterexample where they differ
+    /// Compare two rules, with a counterexample where they differ
     Eq(crate::eq::EqArguments),
     /// Turn formulas into token strings and back
     Convert(crate::convert::ConvertArguments),
@@ -114,12 +118,16 @@ pub(crate) enum Command {
     /// VS Code, Neovim, Helix, Emacs, Sublime Text and Kate
     #[cfg(feature = "lsp")]
     Lsp(crate::lsp::LspArguments),
+    /// Print completions for a shell
+    Completions(crate::completions::CompletionsArguments),
+    /// Print manual pages, or write them as files
+    Man(crate::man::ManArguments),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
     /// Rule files; `-` is standard input
-    #[arg(required = true)]
+    #[arg(required = true, value_hint = ValueHint::FilePath)]
     pub(crate) files: Vec<String>,
     /// Print a JSON list of problems
     #[arg(long)]
@@ -131,6 +139,7 @@ pub(crate) struct CheckArguments {
 #[group(multiple = false)]
 pub(crate) struct RuleSource {
     /// `FILE`, `FILE:NAME`, the name of a standard rule, or `-` for standard input
+    #[arg(value_parser = names::RULE, hide_possible_values = true)]
     pub(crate) rule: Option<String>,
     /// A formula, block or bracketed token string
     #[arg(short, long, allow_hyphen_values = true)]
@@ -329,6 +338,7 @@ impl BackendArguments {
 #[derive(Debug, Args)]
 pub(crate) struct RulesArguments {
     /// Rules whose text to show; all names if left out
+    #[arg(value_parser = names::RULE, hide_possible_values = true)]
     pub(crate) names: Vec<String>,
 }
 

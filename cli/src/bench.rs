@@ -44,7 +44,7 @@ pub(crate) struct BenchArguments {
     source: RuleSource,
     /// Rules to time, with commas: standard names, `FILE` or `FILE:NAME`; if no rule is given, those of the
     /// paper that draw no random numbers
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',', value_parser = crate::names::RULE, hide_possible_values = true)]
     rules: Vec<String>,
     /// Numbers of parameters, with commas
     #[arg(

@@ -39,7 +39,7 @@ pub(crate) struct ConvertArguments {
     #[arg(long, value_enum)]
     pub(crate) to: Option<Form>,
     /// A search space, `paper`, `small` or a space file, whose tokens are read after --tokens and in lines
-    #[arg(long)]
+    #[arg(long, value_parser = crate::names::SPACE, hide_possible_values = true)]
     pub(crate) space: Option<String>,
     /// Print a JSON list
     #[arg(long)]

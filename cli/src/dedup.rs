@@ -31,7 +31,7 @@ use listing::{Listing, Representatives};
 #[derive(Debug, Args)]
 pub(crate) struct DedupArguments {
     /// Lists of rules, one a line; `-` is standard input
-    #[arg(required = true)]
+    #[arg(required = true, value_hint = clap::ValueHint::FilePath)]
     files: Vec<String>,
     #[command(flatten)]
     list: ListArguments,

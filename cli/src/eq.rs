@@ -16,10 +16,10 @@ use crate::source::select_named;
 #[derive(Debug, Args)]
 pub(crate) struct EqArguments {
     /// `FILE`, `FILE:NAME`, the name of a standard rule, a formula, or a token string
-    #[arg(allow_hyphen_values = true)]
+    #[arg(allow_hyphen_values = true, value_parser = crate::names::RULE, hide_possible_values = true)]
     a: String,
     /// The other rule
-    #[arg(allow_hyphen_values = true)]
+    #[arg(allow_hyphen_values = true, value_parser = crate::names::RULE, hide_possible_values = true)]
     b: String,
     /// Read both as token strings, such as 'g m id sign mul'
     #[arg(long)]

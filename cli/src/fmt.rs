@@ -20,7 +20,7 @@ const REPORT: &str = "the file was left as it is; please report this, with the f
 #[derive(Debug, Args)]
 pub(crate) struct FmtArguments {
     /// Rule files, which are changed in place; `-` formats standard input to standard output
-    #[arg(required = true)]
+    #[arg(required = true, value_hint = clap::ValueHint::FilePath)]
     pub(crate) files: Vec<String>,
     /// Change nothing; print the names of files that are not formatted, and fail if there are any
     #[arg(long)]
@@ -100,7 +100,7 @@ fn formatted(file: &RuleFile, name: &str, colour: Colour) -> Option<String> {
             show_problems(file, name, colour);
             None
         }
-        Err(error @ FormatError::Damaged) => {
+        Err(error) => {
             message(&format!("error: `{name}`: {error}\n  help: {REPORT}"));
             None
         }

@@ -10,6 +10,11 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod help;
+mod names;
+mod version;
+mod completions;
+mod man;
 mod source;
 mod check;
 mod explain;
@@ -41,13 +46,17 @@ mod error;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches;
 
 use arguments::{Arguments, Command};
 use error::CliError;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let matches = help::command().get_matches();
+    let arguments = match Arguments::from_arg_matches(&matches) {
+        Ok(arguments) => arguments,
+        Err(error) => error.format(&mut help::command()).exit(),
+    };
     let colour = arguments.color;
     let result = match &arguments.command {
         Command::Check(arguments) => check::check(arguments, colour),
@@ -86,6 +95,8 @@ fn main() -> ExitCode {
         Command::Language => language::language(),
         #[cfg(feature = "lsp")]
         Command::Lsp(arguments) => lsp::lsp(arguments),
+        Command::Completions(arguments) => completions::completions(arguments),
+        Command::Man(arguments) => man::man(arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -115,7 +115,7 @@ fn finish(
             "key": optimizer.compiled().key().to_string(),
             "backend": match optimizer.placement() {
                 Placement::Cpu => optimizer.compiled().compiled().backend.to_string(),
-                device @ Placement::Cuda(_) => device.to_string(),
+                device => device.to_string(),
             },
             "steps": steps,
             "steps_in_all": optimizer.steps(),

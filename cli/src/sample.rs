@@ -18,7 +18,7 @@ const PIECE: usize = 1 << 16;
 #[derive(Debug, Args)]
 pub(crate) struct SampleArguments {
     /// `paper`, `small`, or a space file
-    #[arg(long, default_value = "paper")]
+    #[arg(long, default_value = "paper", value_parser = crate::names::SPACE, hide_possible_values = true)]
     pub(crate) space: String,
     /// Groups of a string: N, or N..M with both ends, each length equally likely
     #[arg(short = 'n', long, value_parser = space::groups, value_name = "N[..M]")]
@@ -87,7 +87,7 @@ fn with_way_out(error: &SampleError) -> String {
                 "{error}; give fewer with `--constraints`, or another number of groups with `-n`"
             )
         }
-        SampleError::Groups { .. } => error.to_string(),
+        _ => error.to_string(),
     }
 }
 

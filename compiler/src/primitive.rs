@@ -137,6 +137,7 @@ pub enum Form {
 
 /// One row of the table.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Primitive {
     /// As written.
     pub name: &'static str,

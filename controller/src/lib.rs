@@ -54,6 +54,17 @@
 //! ```
 //!
 //! Start reading at [`task::Task`], then `task/rosenbrock.rs`, the smallest one.
+//!
+//! # Features
+//!
+//! * `search` (default): samplers, the ledger (`SQLite`, compiled in), the queue of trials, what comes out of a run.
+//! * `nats`: trials over a NATS server.
+//! * `parquet`: tables of a run as Parquet files.
+//!
+//! # What may change
+//!
+//! Errors, events and what is told of a run are `non_exhaustive`. Settings may get more fields: end a literal with what
+//! the type has for the others.
 
 #![warn(clippy::self_named_module_files)]
 #![cfg_attr(test, expect(clippy::disallowed_methods, reason = "references of tests are computed by other means"))]

@@ -20,6 +20,7 @@ pub struct Point {
 /// Why a child was given up.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum DivergenceReason {
     /// The loss is infinite or not a number.
     #[error("the loss is {loss}")]

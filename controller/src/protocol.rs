@@ -50,6 +50,7 @@ pub enum Goal {
 
 /// What came of a rule.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Trial {
     /// The children of the sweep, one a learning rate; fewer if it was interrupted.
     pub sweep: Vec<Trained>,

@@ -51,6 +51,7 @@ pub struct Conditions {
 
 /// What came of a rule on a task. Only settings of which every seed came to its end are judged.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Judged {
     /// The rule.
     pub name: String,
@@ -68,6 +69,7 @@ pub struct Judged {
 
 /// Everything on one task.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Judgement {
     /// In the order of the entries; shorter if the run ended before its end.
     pub rules: Vec<Judged>,

@@ -45,6 +45,7 @@ pub trait Watch: Sync {
 
 /// What came of a run.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Run {
     /// One for each candidate, in their order. After a failure or an interruption children are
     /// missing.

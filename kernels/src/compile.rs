@@ -58,6 +58,7 @@ impl FromStr for Backend {
 
 /// A kernel and how it came about.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Compiled {
     /// What runs.
     pub kernel: Arc<dyn Kernel>,

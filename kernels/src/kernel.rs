@@ -48,6 +48,7 @@ pub trait Kernel: fmt::Debug + Send + Sync {
 
 /// Why a kernel was not run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CallError {
     /// Two arrays differ in length.
     #[error("`{array}` has {found} elements, expected {expected}")]

@@ -7,7 +7,33 @@
 //!
 //! [`plan`] is the one program that every back end sees; [`math`] writes `exp`, `log` and the
 //! others in its operations; [`kernel`] is what a caller runs. Kernels know arrays: of parameters and schedule they
-//! get the numbers of a step, and nothing of tasks and rewards.
+//! get the numbers of a step, and nothing of tasks and rewards. Most programs want `nosc-runtime`, which keeps the state.
+//!
+//! # Example
+//!
+//! ```
+//! use nosc_compiler::{Rule, canonical::CanonicalRule};
+//! use nosc_kernels::{Backend, LoweredRule, compile};
+//!
+//! let lowered = LoweredRule::new(CanonicalRule::new(&Rule::parse("clip(g, 0.1)")?))?;
+//! let compiled = compile(&lowered, Backend::Auto)?;
+//! assert_ne!(compiled.backend, Backend::Auto); // what runs it here
+//! let source = nosc_kernels::cuda::source(&lowered); // text for NVIDIA's compiler, which is not needed for it
+//! assert!(source.text.contains(&source.symbol));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Features
+//!
+//! * `cuda` (default): compiles and launches CUDA. NVIDIA's libraries are loaded when they are first used, and are not
+//!   needed to build.
+//!
+//! * `cross`: code and objects for other machines too, x86-64 and aarch64.
+//!
+//! # What may change
+//!
+//! Errors and what is told of a compilation are `non_exhaustive`. [`plan`] and [`scalars::Scalar`] are not, since a back
+//! end has to know every instruction: a new one is a new major version.
 
 #![warn(clippy::self_named_module_files)]
 #![cfg_attr(

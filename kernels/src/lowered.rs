@@ -19,6 +19,7 @@ pub const MAX_PLAN: usize = 65_536;
 
 /// What every back end needs of a rule.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct LoweredRule {
     /// The rule.
     pub canonical: CanonicalRule,
@@ -34,6 +35,7 @@ pub struct LoweredRule {
 
 /// Why a rule has no plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum LowerError {
     /// The plan would be too long.
     #[error("the rule needs a plan of more than {limit} instructions")]
@@ -328,7 +330,7 @@ impl Lowering<'_> {
     }
 
     fn site(&self, id: NodeId) -> u32 {
-        self.canonical.draws.get(&id).copied().unwrap_or_default()
+        self.canonical.draws.site(id).unwrap_or_default()
     }
 
     fn place(&mut self) -> Place<Value, ()> {

@@ -79,6 +79,7 @@ pub struct StepScalars {
 
 /// Why there are no scalars for a step.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ScalarError {
     /// A decay or `T` without a total.
     #[error("the rule uses a decay or T and needs the total number of steps")]
@@ -346,7 +347,7 @@ impl ScalarProgram {
     ) -> f64 {
         let rule = &canonical.rule;
         let (step, total) = (inputs.step as f64, inputs.total_steps.unwrap_or(0) as f64);
-        let draw = || canonical.schedule_draws.get(&id).copied().filter(|_| in_schedule);
+        let draw = || canonical.schedule_draws.site(id).filter(|_| in_schedule);
         match node {
             Node::Operand(Operand::LearningRate) => inputs.learning_rate,
             Node::Operand(Operand::Step) => step,
@@ -423,22 +424,22 @@ pub fn schedule_draws(canonical: &CanonicalRule) -> Plan {
         block: [zero, zero],
         lane: (),
     };
-    for (id, site) in &canonical.schedule_draws {
-        let draw = match canonical.rule.tree.node(*id) {
+    for (id, site) in canonical.schedule_draws.iter() {
+        let draw = match canonical.rule.tree.node(id) {
             Node::Drop(_, _, p) => {
                 let p = plan.float(p.value() as f32);
-                let dropped = drop_mask(&mut plan, &place, *site, p);
+                let dropped = drop_mask(&mut plan, &place, site, p);
                 let (zero, one) = (plan.float(0.0), plan.float(1.0));
                 plan.select(dropped, zero, one)
             }
             node => {
                 let decays = node == Node::Operand(Operand::DecayingNoise);
                 let scale = if decays { plan.scalar(0) } else { plan.float(NOISE_SCALE) };
-                let normal = normal_draw(&mut plan, &place, *site);
+                let normal = normal_draw(&mut plan, &place, site);
                 plan.mul(normal, scale)
             }
         };
-        plan.store(Array::State(*site as u16), draw);
+        plan.store(Array::State(site as u16), draw);
     }
     plan.finish()
 }

@@ -151,7 +151,7 @@ fn with_way_out(error: &SampleError) -> String {
         SampleError::Empty { .. } => {
             format!("{error}; give fewer with `constraints`, or another number of groups with `n`")
         }
-        SampleError::Groups { .. } => error.to_string(),
+        _ => error.to_string(),
     }
 }
 

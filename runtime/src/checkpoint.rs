@@ -33,6 +33,7 @@ const ABOUT_BYTES: u64 = 32 << 20;
 
 /// What a checkpoint says about itself.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Checkpoint {
     /// Canonical text of the rule.
     pub rule: String,

@@ -12,6 +12,7 @@ use crate::error::RuntimeError;
 
 /// A state slot: one f32 array for each tensor.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Slot {
     /// Stable name: `m`, `v`, `gamma`, else `ema1`, `s1`, ...
     pub name: String,

@@ -10,6 +10,7 @@ use nosc_kernels::scalars::ScalarError;
 
 /// Why an optimizer was not made or a step did not happen. After any of these nothing has changed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RuntimeError {
     /// The rule is too large for a kernel.
     #[error(transparent)]
@@ -138,6 +139,7 @@ fn listed(names: &[String]) -> String {
 
 /// Why a checkpoint was not written or not taken. The optimizer, and a file that was there, are as before.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CheckpointError {
     /// The file could not be read or written.
     #[error("{action} `{}`", .path.display())]

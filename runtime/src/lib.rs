@@ -25,6 +25,16 @@
 //! assert_eq!(w[1], 2.0); // sign(0) is 0, and 0 times exp(0) is 0
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Features
+//!
+//! * `cuda` (default): optimizers on GPUs. NVIDIA's libraries are loaded when they are first used, and are not needed to
+//!   build.
+//!
+//! # What may change
+//!
+//! [`Settings`] and [`StepOptions`] may get more fields: end a literal with `..Settings::default()` or
+//! `..StepOptions::new(learning_rate)`. Errors and outcomes are `non_exhaustive`.
 
 #![forbid(unsafe_code)]
 #![warn(clippy::self_named_module_files)]
@@ -69,10 +79,10 @@ pub use guard::NonFinite;
 #[cfg(feature = "cuda")]
 pub use nosc_kernels::cuda::{CudaError, Device, DeviceTensor, Graph, Stream, device_count};
 pub use nosc_kernels::floats::{Floats, FloatsMut, bf16, f16};
-pub use nosc_kernels::{Backend, ElementType, FloatVec, Rounding};
+pub use nosc_kernels::{Backend, ElementType, FloatVec, Rounding, UnknownBackend};
 pub use optimizer::Optimizer;
 pub use options::{Settings, StepOptions, StepOutcome, WeightDecay};
-pub use placed::{PlacedOptimizer, Placement};
+pub use placed::{PlacedOptimizer, Placement, UnknownPlacement};
 pub use stateless::{Lists, Moment, StatelessOptimizer};
 pub use states::StateArena;
 pub use step::TensorPlace;

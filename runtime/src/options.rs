@@ -51,6 +51,7 @@ pub struct StepOptions {
 /// A decay of the parameters that is added to whatever the rule does; its strength, here `d`, is finite and at
 /// least 0. With another kind than before, the rule is compiled once more; with another strength, it is not.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[non_exhaustive]
 pub enum WeightDecay {
     /// None.
     #[default]

@@ -18,6 +18,7 @@ use nosc_kernels::cuda::{Device, DeviceTensor};
 
 /// Where an optimizer computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Placement {
     /// On the processor.
     #[default]
@@ -35,11 +36,16 @@ impl fmt::Display for Placement {
     }
 }
 
+/// A word that names no device.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no device, expected cpu or cuda:0")]
+pub struct UnknownPlacement(pub String);
+
 impl FromStr for Placement {
-    type Err = String;
+    type Err = UnknownPlacement;
 
     /// Takes `cpu`, `cuda` and `cuda:0`.
-    fn from_str(text: &str) -> Result<Placement, String> {
+    fn from_str(text: &str) -> Result<Placement, UnknownPlacement> {
         // `parse` takes a plus sign too.
         let is_number = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
         let number = |text: &str| Some(text).filter(is_number).and_then(|text| text.parse().ok());
@@ -48,7 +54,7 @@ impl FromStr for Placement {
             "cuda" => Some(Placement::Cuda(0)),
             _ => text.strip_prefix("cuda:").and_then(number).map(Placement::Cuda),
         }
-        .ok_or_else(|| format!("`{text}` is no device, expected cpu or cuda:0"))
+        .ok_or_else(|| UnknownPlacement(text.to_owned()))
     }
 }
 

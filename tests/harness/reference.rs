@@ -168,7 +168,7 @@ impl<'a> Scalars<'a> {
         let place = Place::of_element(key(SEED, SCHEDULE_TENSOR), self.step as u32, 0);
         let site = || {
             assert!(self.in_schedule, "a draw in a step scalar");
-            self.reference.canonical.unwrap().schedule_draws[&id]
+            self.reference.canonical.unwrap().schedule_draws.site(id).unwrap()
         };
         match node {
             Node::Parameter(parameter) => self.reference.rule.parameters[parameter.index()].default,
@@ -296,7 +296,7 @@ impl Element<'_> {
     }
 
     fn site(&self, id: NodeId) -> u32 {
-        self.reference.canonical.unwrap().draws[&id]
+        self.reference.canonical.unwrap().draws.site(id).unwrap()
     }
 }
 

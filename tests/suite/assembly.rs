@@ -5,7 +5,7 @@ use nosc_runtime::library;
 use nosc_tests::lowered;
 
 fn aarch64() -> CpuOptions {
-    let target = Target::parse("aarch64-unknown-linux-gnu").unwrap();
+    let target: Target = "aarch64-unknown-linux-gnu".parse().unwrap();
     CpuOptions { target, ..CpuOptions::default() }
 }
 

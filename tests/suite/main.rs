@@ -61,4 +61,5 @@ mod corpora;
 // The house.
 mod manual;
 mod primitives;
+mod release;
 mod tidy;

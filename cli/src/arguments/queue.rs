@@ -138,6 +138,7 @@ pub(crate) struct QueueBenchArguments {
     pub(crate) json: bool,
 }
 
+#[cfg(feature = "nats")]
 impl QueueBenchArguments {
     /// Time that a task takes.
     pub(crate) fn time(&self) -> Duration {

@@ -4,30 +4,31 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 use nosc_compiler::canonical::Level;
 use nosc_compiler::space::Constraints;
 
 use super::queue::CredentialArguments;
 use super::{ChildArguments, DataArguments};
-use crate::space;
+use crate::{names, space};
 
 #[derive(Debug, Args)]
 #[command(group(clap::ArgGroup::new("folder").required(true).args(["run", "resume"])))]
 pub(crate) struct SearchArguments {
     /// `paper`, `small`, or a space file; `paper` if left out
+    #[arg(value_parser = names::SPACE, hide_possible_values = true)]
     pub(crate) space: Option<String>,
     /// Begin a run in this folder, which is made
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) run: Option<PathBuf>,
     /// Go on with the run of this folder: its settings are those it was begun with
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["space", "preset", "task"])]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with_all = ["space", "preset", "task"])]
     pub(crate) resume: Option<PathBuf>,
     /// Settings for all that is left out: `quick` takes less than two minutes, `paper` are those of the paper
     #[arg(long, value_enum, value_name = "NAME")]
     pub(crate) preset: Option<Preset>,
     /// What children are trained on: digits, shapes, cifar10, text, rosenbrock or quadratic
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = names::TASK, hide_possible_values = true)]
     pub(crate) task: Option<String>,
     #[command(flatten)]
     pub(crate) limits: LimitArguments,
@@ -64,12 +65,13 @@ pub(crate) struct SearchArguments {
 #[derive(Debug, Args)]
 pub(crate) struct BestArguments {
     /// Folder of the run
+    #[arg(value_hint = ValueHint::DirPath)]
     pub(crate) folder: PathBuf,
     /// How many rules
     #[arg(short = 'n', long, default_value_t = 10, value_parser = count)]
     pub(crate) count: usize,
     /// Write each as a rule file into this folder, which is made
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) emit: Option<PathBuf>,
     /// Print a JSON list
     #[arg(long)]
@@ -79,6 +81,7 @@ pub(crate) struct BestArguments {
 #[derive(Debug, Args)]
 pub(crate) struct EvaluateArguments {
     /// Folder of the run; no search may be under way in it
+    #[arg(value_hint = ValueHint::DirPath)]
     pub(crate) folder: PathBuf,
     /// How many rules, the best of the search
     #[arg(long, value_name = "RULES", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
@@ -138,6 +141,7 @@ pub(crate) enum ExportFormat {
 #[derive(Debug, Args)]
 pub(crate) struct ExportArguments {
     /// Folder of the run
+    #[arg(value_hint = ValueHint::DirPath)]
     pub(crate) folder: PathBuf,
     /// What to write
     #[arg(long, value_enum, default_value_t = ExportFormat::Csv)]
@@ -156,6 +160,7 @@ pub(crate) struct ExportArguments {
 #[derive(Debug, Args)]
 pub(crate) struct ReportArguments {
     /// Folder of the run
+    #[arg(value_hint = ValueHint::DirPath)]
     pub(crate) folder: PathBuf,
     /// The page; `report.html` in the folder of the run if left out
     #[arg(short, long, value_name = "FILE.html")]

@@ -7,13 +7,15 @@ use clap::{Args, ValueEnum};
 use nosc_controller::child::net::Path as ChildPath;
 
 use super::BackendArguments;
+use crate::names;
 
 #[derive(Debug, Args)]
 pub(crate) struct TrainArguments {
     /// rosenbrock, quadratic, digits, shapes, cifar10 or text
+    #[arg(value_parser = names::TASK, hide_possible_values = true)]
     pub(crate) task: String,
     /// Rules to compare, with commas: standard names, `FILE` or `FILE:NAME`
-    #[arg(long, required = true, value_delimiter = ',')]
+    #[arg(long, required = true, value_delimiter = ',', value_parser = names::RULE, hide_possible_values = true)]
     pub(crate) rules: Vec<String>,
     /// Sets a parameter of every rule that has it; each of several values is tried
     #[arg(long = "set", value_name = "NAME=VALUE[,VALUE]", value_parser = values, allow_hyphen_values = true)]
@@ -133,7 +135,7 @@ pub(crate) struct ProtocolArguments {
 #[derive(Debug, Args)]
 pub(crate) struct TransferArguments {
     /// Rules that were found, with commas: standard names, `FILE` or `FILE:NAME`
-    #[arg(required = true, value_delimiter = ',')]
+    #[arg(required = true, value_delimiter = ',', value_parser = names::RULE, hide_possible_values = true)]
     pub(crate) rules: Vec<String>,
     /// What the rules were searched on: digits, shapes or cifar10
     #[arg(long, value_name = "TASK", default_value = "digits")]

@@ -1,7 +1,7 @@
 //! What the processor's back ends make of a rule.
 
 use nosc_compiler::tree::Rule;
-use nosc_kernels::cpu::{CpuError, CpuOptions, emit, header};
+use nosc_kernels::cpu::{CpuError, CpuOptions, UnknownTriple, emit, header};
 use nosc_kernels::plan::Plan;
 use nosc_kernels::{Backend, LoweredRule};
 use nosc_runtime::explain::scalars;
@@ -28,9 +28,8 @@ pub(super) fn options(arguments: &CompileArguments, emits: &[Emit]) -> Result<Op
     }
     let mut cranelift = CpuOptions::default();
     if let Some(triple) = &arguments.triple {
-        cranelift.target = nosc_kernels::cpu::Target::parse(triple).map_err(|reason| {
-            CliError::Usage(format!("`{triple}` is no target triple: {reason}"))
-        })?;
+        cranelift.target =
+            triple.parse().map_err(|error: UnknownTriple| CliError::Usage(error.to_string()))?;
     }
     let wide = match arguments.backend.unwrap_or_default() {
         Backend::Auto => arguments.triple.is_none() && has_wide_vectors(),

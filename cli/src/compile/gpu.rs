@@ -58,6 +58,7 @@ impl Compiler {
             loads,
             stores,
             other_accesses,
+            ..
         } = resources;
         let widths = |widths: &std::collections::BTreeMap<u32, u32>| -> Vec<Value> {
             let list = widths.iter().rev();

@@ -32,8 +32,17 @@ pub(crate) fn queue(arguments: &QueueArguments) -> Result<(), CliError> {
 }
 
 fn text(status: &QueueStatus) -> String {
-    let QueueStatus { server, version, queue, lease, in_training, waiting_workers, bytes, runs } =
-        status;
+    let QueueStatus {
+        server,
+        version,
+        queue,
+        lease,
+        in_training,
+        waiting_workers,
+        bytes,
+        runs,
+        ..
+    } = status;
     let mut text = format!(
         "queue {queue} on {server} (nats-server {version})\n\
          {in_training} in training, {}, a lease of {lease} s, {:.1} MB\n",

@@ -90,6 +90,7 @@ fn said(event: &WorkerEvent, server: &str, quiet: bool) {
             format!("the connection to {server} is lost; it is made again as soon as that can be"),
             true,
         ),
+        _ => return,
     };
     if is_trouble || !quiet {
         message(&text);
@@ -97,7 +98,7 @@ fn said(event: &WorkerEvent, server: &str, quiet: bool) {
 }
 
 fn summary(counts: WorkerCounts) -> String {
-    let WorkerCounts { done, failed, returned, rejected } = counts;
+    let WorkerCounts { done, failed, returned, rejected, .. } = counts;
     let done = counted(&done.to_string(), "task", "tasks");
     let mut text = format!("{done} done");
     for (count, what) in [(failed, "failed"), (returned, "given back"), (rejected, "thrown away")] {

@@ -172,6 +172,7 @@ impl Bar {
                 }
                 last = Some(step).zip(loss);
             }
+            _ => {}
         }
         // Steps of small children are shorter than it takes to write a line.
         if let Some((step, loss)) = last

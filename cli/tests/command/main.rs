@@ -28,5 +28,6 @@ mod run;
 mod sample;
 mod search;
 mod session;
+mod shells;
 mod train;
 mod transfer;

@@ -11,6 +11,7 @@ use super::{CanonicalRule, Key, Level};
 /// At `real` and `scale` a few rules are written in their `exact` form instead: those with states of their own
 /// (`state x = ...`), and those whose form is too large to be read. [`Canonical::is_normal`] tells.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Canonical {
     /// The level of the key.
     pub level: Level,

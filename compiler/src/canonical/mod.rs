@@ -31,25 +31,25 @@ mod key;
 mod level;
 mod real;
 mod canonicalizer;
+mod sites;
 
-use indexmap::IndexMap;
-
-use crate::tree::{NodeId, Rule};
+use crate::tree::Rule;
 
 pub use canonicalizer::{Canonical, Canonicalizer, canonicalize, equivalent};
 pub use key::{FORM_VERSION, Key};
 pub use level::{Level, UnknownLevel};
-pub use rewriter::Rewriter;
+pub use sites::Draws;
 
 /// A rule in canonical form, at the level `exact`.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct CanonicalRule {
     /// The canonical tree, with the name of the rule it was made from.
     pub rule: Rule,
-    /// Draws of the update and the states: the node (a `drop`, `eps` or `eps_t`) and its site.
-    pub draws: IndexMap<NodeId, u32>,
+    /// Draws of the update and the states.
+    pub draws: Draws,
     /// Draws of the schedule, numbered apart.
-    pub schedule_draws: IndexMap<NodeId, u32>,
+    pub schedule_draws: Draws,
     /// Equal keys mean equal bits.
     pub key: Key,
 }

@@ -8,7 +8,7 @@ use crate::tree::{
 };
 
 use super::states::Rebuilt;
-use super::{CanonicalRule, key};
+use super::{CanonicalRule, Draws, key};
 
 struct Numbering<'a> {
     source: &'a Rule,
@@ -138,8 +138,8 @@ impl Numbering<'_> {
 }
 
 /// Draws of the update and of all states, by first visit in pre-order from the update.
-fn draws(rule: &Rule, root: NodeId, with_states: bool) -> IndexMap<NodeId, u32> {
-    let mut draws = IndexMap::new();
+fn draws(rule: &Rule, root: NodeId, with_states: bool) -> Draws {
+    let mut draws = Draws::default();
     let mut seen = vec![false; rule.tree.len()];
     let mut seen_states = vec![!with_states; rule.states.len()];
     let mut open = vec![root];
@@ -158,7 +158,7 @@ fn draws(rule: &Rule, root: NodeId, with_states: bool) -> IndexMap<NodeId, u32> 
         let drawn =
             matches!(node, Node::Drop(..) | Node::Operand(Operand::Noise | Operand::DecayingNoise));
         if drawn {
-            draws.insert(id, draws.len() as u32);
+            draws.add(id);
         }
         if let Node::State(s) | Node::Debias(s) | Node::Previous(s) = node
             && !std::mem::replace(&mut seen_states[s.index()], true)
@@ -171,6 +171,6 @@ fn draws(rule: &Rule, root: NodeId, with_states: bool) -> IndexMap<NodeId, u32> 
 }
 
 /// A schedule draws once a step; the states it reads are of the update.
-fn draws_of_schedule(rule: &Rule, root: NodeId) -> IndexMap<NodeId, u32> {
+fn draws_of_schedule(rule: &Rule, root: NodeId) -> Draws {
     draws(rule, root, false)
 }

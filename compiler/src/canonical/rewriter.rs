@@ -24,7 +24,7 @@ pub(super) struct Colours {
 
 /// An arena of canonical nodes under construction.
 #[derive(Debug)]
-pub struct Rewriter<'a> {
+pub(crate) struct Rewriter<'a> {
     rule: &'a Rule,
     tree: Tree,
     facts: Vec<Facts>,
@@ -57,7 +57,7 @@ impl<'a> Rewriter<'a> {
     }
 
     /// The canonical node that has the same bits as `node`, whose operands are canonical.
-    pub fn make(&mut self, node: Node) -> NodeId {
+    pub(crate) fn make(&mut self, node: Node) -> NodeId {
         let node = self.with_constants(node);
         let mut constant = self.constant_of(node).map(|value| self.constant(value));
         let rewritten = if self.depth < MAX_DEPTH {

@@ -46,6 +46,7 @@ pub enum Outcome {
 
 /// A place where two rules were evaluated.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Place {
     /// Values of what the rules read, by name: `t`, `T` and `lr` where states are followed, else all.
     pub inputs: Vec<(String, f64)>,
@@ -59,6 +60,7 @@ pub struct Place {
 
 /// A proof that two rules differ.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Counterexample {
     /// What differs.
     pub what: What,

@@ -98,6 +98,7 @@ pub struct Class {
 /// Two sets of different levels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("keys of level `{other}` cannot go into a set of level `{own}`")]
+#[non_exhaustive]
 pub struct OtherLevel {
     /// The level of the set.
     pub own: Level,

@@ -31,6 +31,7 @@ const RECORDS: usize = 2048;
 
 /// Why bytes are not taken as a set.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LoadError {
     /// The source failed.
     #[error("could not read the saved set: {0}")]

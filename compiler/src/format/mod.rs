@@ -26,6 +26,7 @@ const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// Why a text was not formatted.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum FormatError {
     /// It cannot be read; names that are unknown are no reason.
     #[error(transparent)]

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use super::{BodyKind, Kind, Lexeme, Outline, Role, RuleOutline, Statement, StatementKind};
 use crate::lexer::{self, Token, plain_name};
 use crate::primitive::{Primitive, primitive};
-use crate::slip;
+use crate::recognizer;
 use crate::source::Span;
 
 pub(super) fn read(text: &str) -> Outline {
@@ -54,7 +54,7 @@ impl<'a> Reader<'a> {
         if self.starts_rule() {
             return self.rule();
         }
-        if self.in_block && slip::is_statement(self.text, self.tokens, self.at) {
+        if self.in_block && recognizer::is_statement(self.text, self.tokens, self.at) {
             return self.statement();
         }
         match token {
@@ -200,7 +200,7 @@ impl<'a> Reader<'a> {
         let opens = self.before().is_some_and(|token| {
             matches!(token, Token::Newline | Token::Semicolon | Token::OpenBrace)
         });
-        if self.in_block && opens && slip::STATEMENTS.contains(&text) {
+        if self.in_block && opens && recognizer::STATEMENTS.contains(&text) {
             // The first word of a statement that is not finished.
             return self.push(Kind::Keyword);
         }

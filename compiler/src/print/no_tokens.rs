@@ -11,6 +11,7 @@ const MAX_FORMULA: usize = 72;
 /// A rule that no token string means.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("no tokens mean `{formula}`: {why}")]
+#[non_exhaustive]
 pub struct NoTokens {
     /// The smallest part of the rule at fault, shortened if it is long.
     pub formula: String,
@@ -20,6 +21,7 @@ pub struct NoTokens {
 
 /// What no tokens can say.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum WhyNot {
     /// A `schedule`.
     Schedule,

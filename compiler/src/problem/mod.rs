@@ -24,6 +24,7 @@ pub enum Severity {
 /// One problem, with the place where it can be fixed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[expect(missing_docs, reason = "the message of each variant says what its fields are")]
+#[non_exhaustive]
 pub enum Problem {
     #[error("the text is not UTF-8")]
     NotUtf8 { at: Span },

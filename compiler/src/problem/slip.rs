@@ -9,6 +9,7 @@ pub(super) const TOKENS: &str = "put the tokens in `[ ]`";
 
 /// A common slip behind [`Problem::Expected`](super::Problem::Expected); it displays as the way out.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Slip {
     /// `2g` or `(g)(m)`: the two factors.
     Product(String, String),

@@ -36,6 +36,7 @@ pub struct Constraints {
 /// A name that is no constraint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown constraint `{name}`")]
+#[non_exhaustive]
 pub struct UnknownConstraint {
     /// As written.
     pub name: String,

@@ -6,7 +6,7 @@
 
 use num_bigint::BigUint;
 
-use super::{Constraints, SearchSpace};
+use super::{Constraints, SearchSpace, StringCount};
 
 /// What the operands of a group are chosen from. Where no constraint asks for it, every result counts as
 /// used.
@@ -173,14 +173,14 @@ impl SearchSpace {
     /// assert_eq!(space.size(2, Constraints::NONE).to_string(), "51840000");
     /// assert_eq!(space.size(2, Constraints::PAPER).to_string(), "6720000");
     /// ```
-    pub fn size(&self, groups: usize, constraints: Constraints) -> BigUint {
+    pub fn size(&self, groups: usize, constraints: Constraints) -> StringCount {
         if groups == 0 || groups > super::MAX_GROUPS {
-            return BigUint::ZERO;
+            return StringCount::default();
         }
         let ways = Ways::new(self.operands().len(), groups, constraints);
         let unary = BigUint::from(self.unary().len()).pow(2 * groups as u32);
         let binary = BigUint::from(self.binary().len()).pow(groups as u32 - 1);
-        ways.total() * unary * binary * self.last_binary(constraints).len()
+        StringCount(ways.total() * unary * binary * self.last_binary(constraints).len())
     }
 
     /// Binary functions of the last group, by their places.

@@ -24,6 +24,7 @@ mod problem;
 mod read;
 mod definition;
 mod meaning;
+mod string_count;
 mod count;
 mod philox;
 mod sampler;
@@ -41,6 +42,7 @@ use crate::primitive::{BINARY_TOKENS, OPERAND_TOKENS, UNARY_TOKENS};
 pub use constraints::{Constraints, UnknownConstraint};
 pub use problem::{SpaceErrors, SpaceProblem, SpaceReport};
 pub use sampler::{SampleError, Sampler};
+pub use string_count::StringCount;
 pub use vocabulary::Vocabulary;
 
 use definition::Definition;

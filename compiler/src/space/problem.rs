@@ -7,6 +7,7 @@ use crate::source::Span;
 /// One mistake in a space file, with its place.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[expect(missing_docs, reason = "the message of each variant says what its fields are")]
+#[non_exhaustive]
 pub enum SpaceProblem {
     #[error("this is not TOML: {message}")]
     NotToml { message: String, at: Span },
@@ -201,6 +202,7 @@ fn example_formula(kind: Kind) -> &'static str {
 /// All mistakes of a space file.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{}", headline(.problems.iter()))]
+#[non_exhaustive]
 pub struct SpaceErrors {
     /// The text that the places point into.
     pub text: String,

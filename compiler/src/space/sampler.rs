@@ -13,6 +13,7 @@ use super::{Constraints, MAX_GROUPS, SearchSpace};
 
 /// Why nothing can be sampled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SampleError {
     /// Lengths outside 1 to [`MAX_GROUPS`], or an empty range.
     #[error("expected 1 to {MAX_GROUPS} groups, found {}", range(*.first, *.last))]

@@ -56,7 +56,7 @@ impl Vocabulary {
         if groups == 0 || groups > MAX_GROUPS {
             return Err(SampleError::Groups { first: groups, last: groups });
         }
-        if space.size(groups, constraints) == BigUint::ZERO {
+        if space.size(groups, constraints).is_zero() {
             return Err(SampleError::Empty { groups, constraints });
         }
         let ways = Ways::new(space.operands().len(), groups, constraints);

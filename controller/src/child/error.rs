@@ -4,6 +4,7 @@ use super::net::Path;
 
 /// A size, an array or a path that does not fit a child.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ChildError {
     /// Both poolings halve the side.
     #[error("an image side of {side} is not a multiple of 4")]

@@ -35,6 +35,7 @@ const SPLIT_SEED: u64 = 0;
 
 /// Why the data are not usable. It takes a damaged build to see one.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DigitsError {
     /// Not a whole number of images, or not 1,797.
     #[error("expected {} bytes, found {found}", IMAGES * RECORD_LENGTH)]

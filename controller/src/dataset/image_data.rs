@@ -57,6 +57,7 @@ pub struct ImageData {
 
 /// Why images are no data set.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ImageDataError {
     /// A size outside of its limits.
     #[error("{what} is {value}, expected 1 to {most}")]

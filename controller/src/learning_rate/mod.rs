@@ -75,6 +75,7 @@ impl LearningRate {
 
 /// Why a text is no stepwise decay.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum LearningRateError {
     /// It does not read `step(...)`.
     #[error(

@@ -52,6 +52,7 @@ pub enum Style {
 
 /// Why there is nothing to draw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PlotError {
     /// No line has a finite point (positive, on a logarithmic scale).
     #[error("nothing to plot: no line has a point that can be drawn")]

@@ -42,6 +42,7 @@ pub mod about {
 
 /// Why a run cannot be begun or taken up.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RunError {
     /// The ledger refuses.
     #[error(transparent)]

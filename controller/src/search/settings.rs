@@ -75,6 +75,7 @@ pub enum SamplerSettings {
 
 /// Why settings cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SettingsError {
     /// The space cannot be read.
     #[error("the search space `{name}` cannot be read: {reason}")]

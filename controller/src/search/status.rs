@@ -5,6 +5,7 @@ use super::sampler::Update;
 
 /// Counts of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Status {
     /// Samples that have been looked at.
     pub samples: u64,
@@ -32,6 +33,7 @@ pub struct Status {
 
 /// Something that happened.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub enum Event<'a> {
     /// A worker begins a trial.
     Began {

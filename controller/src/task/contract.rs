@@ -132,6 +132,7 @@ pub struct Description {
 
 /// Why a child could not be trained.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TaskError {
     /// No task has this name.
     #[error("unknown task `{name}`; the tasks are {}", super::NAMES.join(", "))]

@@ -16,6 +16,7 @@ use crate::stepper::{MakeStepper, Stepper, StepperSettings};
 
 /// What is seen of a child while it trains.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum Event<'a> {
     /// A step is done.
     Step {

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     fn options_for(triple: &str) -> CpuOptions {
-        let target = Target::Triple(triple.parse().unwrap());
+        let target: Target = triple.parse().unwrap();
         CpuOptions { target, ..CpuOptions::default() }
     }
 

@@ -2,12 +2,17 @@
 
 use cranelift_codegen::CodegenError;
 use cranelift_codegen::isa::LookupError;
+use cranelift_codegen::settings::SetError;
 use cranelift_module::ModuleError;
 use target_lexicon::{Architecture, Triple};
+
+/// What a library says that is not part of this interface.
+type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why a plan was not compiled. The interpreter takes every verified plan, so a caller may fall back
 /// to it after any of these.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CpuError {
     /// The plan is longer than [`super::MAX_INSTRUCTIONS`].
     #[error("the plan has {found} instructions, the CPU back end takes at most {limit}")]
@@ -29,7 +34,7 @@ pub enum CpuError {
         /// The triple as asked for.
         triple: String,
         /// Cranelift's reason.
-        source: LookupError,
+        source: Cause,
     },
     /// There is a code generator for the triple's architecture, but not in this build.
     #[error("no code generator for `{triple}` in this build: it is part of the feature `cross`")]
@@ -39,7 +44,7 @@ pub enum CpuError {
     },
     /// A setting that the target does not know.
     #[error("the code generator refused a setting")]
-    Setting(#[from] cranelift_codegen::settings::SetError),
+    Setting(#[source] Cause),
     /// Fused multiply-add was asked for, and the target has none.
     #[error("the target has no fused multiply-add")]
     NoFusedMultiplyAdd,
@@ -48,13 +53,13 @@ pub enum CpuError {
     ForeignTarget(String),
     /// Cranelift gave up.
     #[error("code generation failed")]
-    Codegen(#[source] Box<CodegenError>),
+    Codegen(#[source] Cause),
     /// Cranelift's module refused the function.
     #[error("the code could not be placed in a module")]
-    Module(#[source] Box<ModuleError>),
+    Module(#[source] Cause),
     /// The system gave no memory for code, or did not let it become executable.
     #[error("the system refused executable memory")]
-    ExecutableMemory(#[source] Box<dyn std::error::Error + Send + Sync>),
+    ExecutableMemory(#[source] Cause),
     /// The processor lacks what the wide back end asks for.
     #[error("the processor has no {}, which wide vectors need; use `auto` or `cranelift`", missing.join(", "))]
     MissingFeatures {
@@ -99,11 +104,12 @@ impl CpuError {
         let triple = triple.to_string();
         match source {
             LookupError::SupportDisabled if is_of_cross => CpuError::NotInThisBuild { triple },
-            source => CpuError::Target { triple, source },
+            source => CpuError::Target { triple, source: source.into() },
         }
     }
 }
 
+#[doc(hidden)]
 impl From<ModuleError> for CpuError {
     fn from(error: ModuleError) -> CpuError {
         match error {
@@ -116,6 +122,14 @@ impl From<ModuleError> for CpuError {
     }
 }
 
+#[doc(hidden)]
+impl From<SetError> for CpuError {
+    fn from(error: SetError) -> CpuError {
+        CpuError::Setting(Box::new(error))
+    }
+}
+
+#[doc(hidden)]
 impl From<CodegenError> for CpuError {
     fn from(error: CodegenError) -> CpuError {
         CpuError::Codegen(Box::new(error))

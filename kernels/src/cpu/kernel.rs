@@ -5,7 +5,7 @@ use std::thread;
 
 use super::code_memory::KernelCode;
 use super::error::CpuError;
-use super::options::{CpuOptions, Target};
+use super::options::CpuOptions;
 use super::target::{self, Effort, Placement};
 use crate::kernel::{CallError, Elements, Kernel, Uniforms};
 use crate::plan::Plan;
@@ -32,7 +32,7 @@ impl CpuKernel {
     /// [`CpuError`] if the plan is not valid or too long, if the target is not the host, or if the
     /// system refuses executable memory. The interpreter is the way out.
     pub fn compile(plan: &Plan, options: &CpuOptions) -> Result<CpuKernel, CpuError> {
-        if let Target::Triple(triple) = &options.target {
+        if let Some(triple) = &options.target.0 {
             return Err(CpuError::ForeignTarget(triple.to_string()));
         }
         let isa = target::instruction_set(options, effort(plan, options), Placement::Memory)?;
@@ -85,7 +85,7 @@ pub(super) fn with_stack_for<T: Send>(
 mod tests {
     use super::super::testing::{after_momentum, chain, momentum, parameters_after};
     use super::*;
-    use crate::cpu::{MAX_INSTRUCTIONS, Optimization};
+    use crate::cpu::{MAX_INSTRUCTIONS, Optimization, Target};
     use crate::interpreter::Interpreter;
     use crate::math::Ops;
     use crate::plan::{Array, PlanBuilder};
@@ -133,7 +133,7 @@ mod tests {
         plan.store(Array::Parameter, value);
         let plan = plan.finish();
         check_equals_interpreter(&plan, &CpuOptions::default());
-        let aarch64 = Target::Triple("aarch64-unknown-linux-gnu".parse().unwrap());
+        let aarch64: Target = "aarch64-unknown-linux-gnu".parse().unwrap();
         let options = CpuOptions { target: aarch64, ..CpuOptions::default() };
         let text = crate::cpu::emit::assembly(&plan, &options).unwrap();
         assert!(text.lines().count() < 100, "{text}");
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_kernel_for_another_machine_is_refused() {
-        let target = Target::Triple("aarch64-unknown-linux-gnu".parse().unwrap());
+        let target: Target = "aarch64-unknown-linux-gnu".parse().unwrap();
         let options = CpuOptions { target, ..CpuOptions::default() };
         let error = CpuKernel::compile(&momentum(), &options).unwrap_err();
         assert!(matches!(error, CpuError::ForeignTarget(_)), "{error}");

@@ -176,7 +176,7 @@ fn variants_link_into_a_shared_library() {
 #[test]
 fn variants_are_refused_for_other_machines() {
     for triple in ["aarch64-unknown-linux-gnu", "x86_64-pc-windows-msvc"] {
-        let target = Target::Triple(triple.parse().unwrap());
+        let target: Target = triple.parse().unwrap();
         let options = CpuOptions { target, ..CpuOptions::default() };
         let error = multiversion(&momentum(), &options, "nosc_momentum").unwrap_err();
         assert!(error.to_string().contains(triple), "{error}");
@@ -196,7 +196,7 @@ fn a_c_program_gets_the_bits_of_the_interpreter() {
     ways.push(CpuOptions { fma: Some(false), ..CpuOptions::default() });
     if cfg!(all(target_arch = "x86_64", target_os = "linux")) {
         // The oldest machine: SSE2 and no fused multiply-add.
-        let target = Target::Triple("x86_64-unknown-linux-gnu".parse().unwrap());
+        let target: Target = "x86_64-unknown-linux-gnu".parse().unwrap();
         ways.push(CpuOptions { target, ..CpuOptions::default() });
     }
     for options in ways {

@@ -32,4 +32,4 @@ pub use header::header;
 pub use kernel::CpuKernel;
 #[cfg(target_arch = "x86_64")]
 pub use multiversion::multiversion;
-pub use options::{CpuOptions, MAX_INSTRUCTIONS, Optimization, Target};
+pub use options::{CpuOptions, MAX_INSTRUCTIONS, Optimization, Target, UnknownTriple};

@@ -30,16 +30,13 @@ use crate::plan::Plan;
 /// calling convention of System V.
 pub fn multiversion(plan: &Plan, options: &CpuOptions, symbol: &str) -> Result<Vec<u8>, CpuError> {
     check_symbol(symbol)?;
-    let triple = match &options.target {
-        Target::Triple(triple) => triple.clone(),
-        Target::Host => Triple::host(),
-    };
+    let triple = options.target.0.clone().unwrap_or_else(Triple::host);
     let convention = triple.default_calling_convention();
     if triple.architecture != Architecture::X86_64 || convention != Ok(CallingConvention::SystemV) {
         return Err(CpuError::Multiversion(triple.to_string()));
     }
     // The oldest processor of the target, not the one at hand.
-    let options = CpuOptions { target: Target::Triple(triple), ..options.clone() };
+    let options = CpuOptions { target: Target(Some(triple)), ..options.clone() };
     let isa = target::instruction_set(&options, effort(plan, &options), Placement::Object)?;
     let strategy = target::strategy(&options, isa.as_ref())?;
     with_stack_for(plan, || {

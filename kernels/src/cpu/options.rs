@@ -1,28 +1,50 @@
 //! What the caller of the compiler may choose.
 
-use target_lexicon::{ParseError, Triple};
+use std::str::FromStr;
+
+use target_lexicon::Triple;
 
 /// The longest plan that is compiled. Register allocation takes memory in proportion to it.
 pub const MAX_INSTRUCTIONS: usize = 65_536;
 
-/// Which machine the code is for.
+/// Which machine the code is for: the one that we run on, with all that it can do, if nothing else is said.
+///
+/// ```
+/// use nosc_kernels::cpu::Target;
+///
+/// let target: Target = "aarch64-unknown-linux-gnu".parse()?;
+/// assert_ne!(target, Target::HOST);
+/// # Ok::<(), nosc_kernels::cpu::UnknownTriple>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Target {
-    /// The machine that we run on, with all that it can do.
-    #[default]
-    Host,
-    /// The oldest machine of a triple, such as `x86_64-unknown-linux-gnu`; for emission only.
-    Triple(Triple),
-}
+pub struct Target(pub(super) Option<Triple>);
 
 impl Target {
-    /// The target of a triple such as `aarch64-unknown-linux-gnu`.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with the triple.
-    pub fn parse(triple: &str) -> Result<Target, ParseError> {
-        triple.parse().map(Target::Triple)
+    /// The machine that we run on.
+    pub const HOST: Target = Target(None);
+}
+
+/// A text that is no target triple.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{triple}` is no target triple: {reason}")]
+#[non_exhaustive]
+pub struct UnknownTriple {
+    /// The text.
+    pub triple: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl FromStr for Target {
+    type Err = UnknownTriple;
+
+    /// The oldest machine of a triple such as `x86_64-unknown-linux-gnu`; for emission only.
+    fn from_str(text: &str) -> Result<Target, UnknownTriple> {
+        let unknown = |error: target_lexicon::ParseError| UnknownTriple {
+            triple: text.to_owned(),
+            reason: error.to_string(),
+        };
+        text.parse().map(|triple| Target(Some(triple))).map_err(unknown)
     }
 }
 
@@ -56,7 +78,7 @@ pub struct CpuOptions {
 impl Default for CpuOptions {
     fn default() -> CpuOptions {
         CpuOptions {
-            target: Target::Host,
+            target: Target::HOST,
             simd: true,
             fma: None,
             optimization: Optimization::default(),

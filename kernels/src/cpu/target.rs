@@ -6,7 +6,7 @@ use target_lexicon::{Architecture, Triple};
 
 use super::error::CpuError;
 use super::lower::Strategy;
-use super::options::{CpuOptions, Optimization, Target};
+use super::options::{CpuOptions, Optimization};
 
 /// Features of every x86-64 processor with a fused multiply-add, by Cranelift's names.
 const X86_WITH_FMA: [&str; 7] =
@@ -37,9 +37,9 @@ pub(super) fn instruction_set(
     effort: Effort,
     placement: Placement,
 ) -> Result<OwnedTargetIsa, CpuError> {
-    let builder = match &options.target {
-        Target::Host => cranelift_native::builder().map_err(CpuError::Host)?,
-        Target::Triple(triple) => cross_builder(triple, options.fma)?,
+    let builder = match &options.target.0 {
+        None => cranelift_native::builder().map_err(CpuError::Host)?,
+        Some(triple) => cross_builder(triple, options.fma)?,
     };
     Ok(builder.finish(flags(effort, placement)?)?)
 }

@@ -5,6 +5,7 @@ use std::fmt;
 
 /// What a kernel needs, as the assembler and the intermediate code tell it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Resources {
     /// Registers of 32 bits a thread.
     pub registers: u32,

@@ -370,7 +370,7 @@ impl<L: Language> Walk<'_, L> {
             Place::Schedule => &self.canonical.schedule_draws,
             Place::Update | Place::Start => &self.canonical.draws,
         };
-        draws.get(&id).copied().unwrap_or_default()
+        draws.site(id).unwrap_or_default()
     }
 
     fn slot(&self, state: StateId) -> String {

@@ -55,7 +55,7 @@ pub(crate) fn registers(scope: Scope) -> Found {
     let found: Vec<(String, Allotment)> = rules.par_iter().map(allotted).collect();
     // 64 leave room for four blocks of 256 threads at once on most devices.
     let most = if device.architecture() == Architecture::new(9, 0) { 64 } else { 96 };
-    for (name, Allotment { registers, local_bytes, most_threads }) in &found {
+    for (name, Allotment { registers, local_bytes, most_threads, .. }) in &found {
         assert_eq!(*local_bytes, 0, "{name} has memory beside its registers");
         assert!((1..=most).contains(registers), "{name} has {registers} registers");
         assert!(*most_threads >= 256, "{name} runs at most {most_threads} threads");

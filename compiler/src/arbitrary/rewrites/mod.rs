@@ -79,6 +79,7 @@ impl Kind {
 
 /// Two token strings with one value at every point.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Pair {
     /// What was started from.
     pub tokens: String,

@@ -6,6 +6,7 @@
 
 /// A pair of formulas that are not the same bits.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Rejected {
     /// One side.
     pub left: &'static str,

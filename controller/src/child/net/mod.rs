@@ -71,7 +71,7 @@ mod tests;
 
 pub use batch_norm::Running;
 pub use model::ConvNetModel;
-pub use path::Path;
+pub use path::{Path, UnknownPath};
 pub use prepared::Prepared;
 pub use shape::{FILTERS, MAX_BATCH, MAX_CHANNELS, MAX_CLASSES, MAX_SIDE, Shape, Tensor};
 

@@ -60,12 +60,17 @@ impl Path {
     }
 }
 
-impl FromStr for Path {
-    type Err = String;
+/// A word that names no path.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no path, expected avx512, avx2 or gemm")]
+pub struct UnknownPath(pub String);
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for Path {
+    type Err = UnknownPath;
+
+    fn from_str(text: &str) -> Result<Self, UnknownPath> {
         let named = Self::ALL.into_iter().find(|path| path.name() == text);
-        named.ok_or_else(|| format!("`{text}` is no path, expected avx512, avx2 or gemm"))
+        named.ok_or_else(|| UnknownPath(text.to_owned()))
     }
 }
 

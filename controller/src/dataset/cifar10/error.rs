@@ -9,6 +9,7 @@ use crate::dataset::ImageDataError;
 
 /// Why CIFAR-10 cannot be read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CifarError {
     /// The path cannot be looked at.
     #[error(

@@ -46,6 +46,7 @@ pub struct Shapes {
 
 /// Why such a data set cannot be drawn.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ShapesError {
     /// A side that pooling cannot halve twice, or beyond the limits.
     #[error("images of side {side}: expected a multiple of 4, 8 to 64")]

@@ -59,6 +59,7 @@ pub struct TextPart {
 
 /// Why bytes are no text to learn.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TextError {
     /// Too short to be split, or too long.
     #[error("a text has {MIN_LENGTH} to {MAX_LENGTH} characters, not {length}")]

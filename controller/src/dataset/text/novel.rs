@@ -22,6 +22,7 @@ const LENGTH: usize = 680_738;
 
 /// Why the text is not usable. It takes a damaged build to see one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NovelError {
     /// Not a zlib stream.
     #[error("the compiled-in text cannot be unpacked: {reason}")]

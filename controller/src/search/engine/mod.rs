@@ -68,6 +68,7 @@ pub enum Ending {
 
 /// Why a search cannot go on.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SearchError {
     /// The ledger refuses.
     #[error(transparent)]

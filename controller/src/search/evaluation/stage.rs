@@ -16,6 +16,7 @@ use crate::transfer::Runner;
 
 /// Why rules cannot be judged.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum EvaluationError {
     /// A rule cannot be trained.
     #[error(transparent)]
@@ -36,6 +37,7 @@ pub enum Effort {
 
 /// What came of a stage.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Stage {
     /// Rules and baselines that are complete, the best first.
     pub judged: Vec<Judged>,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 /// Why a ledger cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LedgerError {
     /// There is a run already.
     #[error("{} holds a run already; go on with it by `nosc search --resume {}`, or name another folder", .folder.display(), .folder.display())]
@@ -73,5 +74,12 @@ pub enum LedgerError {
     },
     /// The database refuses; a full disk is one reason.
     #[error("the ledger cannot be read or written: {0}; what it holds so far is kept")]
-    Database(#[from] rusqlite::Error),
+    Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+#[doc(hidden)]
+impl From<rusqlite::Error> for LedgerError {
+    fn from(error: rusqlite::Error) -> LedgerError {
+        LedgerError::Database(Box::new(error))
+    }
 }

@@ -397,9 +397,7 @@ pub(super) fn unsigned(number: i64) -> u64 {
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String, LedgerError> {
-    serde_json::to_string(value).map_err(|error| {
-        LedgerError::Database(rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
-    })
+    serde_json::to_string(value).map_err(|error| LedgerError::Database(Box::new(error)))
 }
 
 /// All that is compared of two runs that should be the same: everything but times and processes.

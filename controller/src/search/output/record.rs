@@ -29,6 +29,7 @@ pub struct RunRecord {
 
 /// What is shown of a task.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TaskFacts {
     /// Its title.
     pub title: String,

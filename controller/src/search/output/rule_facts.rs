@@ -8,6 +8,7 @@ const STATE_BYTES: u64 = 4;
 
 /// What is shown of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RuleFacts {
     /// Its formula, or its block in braces; the text as it is where that does not parse.
     pub formula: String,

@@ -87,6 +87,7 @@ pub trait Queue: Debug {
 
 /// Why no trial can be carried out.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum QueueError {
     /// The program of workers cannot be started.
     #[error("cannot start a worker, {program}")]

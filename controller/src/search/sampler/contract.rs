@@ -85,6 +85,7 @@ pub struct Update {
 
 /// Why a sampler cannot go on.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SamplerError {
     /// No string meets the constraints, or the number of groups is out of range.
     #[error(transparent)]

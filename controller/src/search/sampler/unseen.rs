@@ -28,7 +28,7 @@ impl Unseen {
         seed: u64,
     ) -> Result<Unseen, SampleError> {
         let strings = Strings::new(space, groups.clone(), constraints, seed)?;
-        let size = groups.map(|groups| u64::try_from(space.size(groups, constraints)).ok());
+        let size = groups.map(|groups| space.size(groups, constraints).to_u64());
         let size = size.reduce(|sum, size| sum?.checked_add(size?)).flatten();
         Ok(Unseen { strings, seen: BTreeSet::new(), size })
     }

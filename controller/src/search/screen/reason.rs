@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Why a rule is not worth a child.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Reason {
     /// The gradient does not stand in the update, or changes nothing.
     #[error("the update does not depend on the gradient")]

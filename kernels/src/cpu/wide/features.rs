@@ -4,6 +4,7 @@ use super::program::Width;
 
 /// A feature of x86-64 processors that the wide back end asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Feature {
     /// 256-bit vectors of integers.
     Avx2,

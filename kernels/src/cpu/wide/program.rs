@@ -45,7 +45,7 @@ impl Width {
     }
 
     /// What a C name of a variant ends in: `avx2` or `avx512`.
-    pub fn suffix(self) -> &'static str {
+    pub(crate) fn suffix(self) -> &'static str {
         match self {
             Width::Avx2 => "avx2",
             Width::Avx512 => "avx512",

@@ -28,6 +28,7 @@ pub struct CudaKernel {
 
 /// What a driver gives a thread of a loaded kernel, whoever translated it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Allotment {
     /// Registers of 32 bits.
     pub registers: u32,

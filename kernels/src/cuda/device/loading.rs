@@ -9,6 +9,7 @@ use crate::cuda::{Choice, CudaError, CudaSource, Image, Nvrtc};
 
 /// Where the code of a kernel came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Origin {
     /// It was compiled.
     Compiled,

@@ -47,6 +47,7 @@ struct Loaded {
 
 /// A compiled kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Image {
     /// What it is for.
     pub architecture: Architecture,

@@ -23,6 +23,7 @@ use functions::Functions;
 
 /// CUDA C source with one kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CudaSource {
     /// Name of the kernel: `nosc_`, the rule's key in hex, types of parameters and gradients, and how they are
     /// rounded, guarded or decayed where that makes a difference.

@@ -60,6 +60,7 @@ pub enum Order {
 
 /// Why there is no such table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TableError {
     /// No column has this name.
     #[error("unknown column `{name}`; {}", hint(*nearest))]

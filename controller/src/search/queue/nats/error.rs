@@ -2,6 +2,7 @@
 
 /// Why a queue on a server cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NatsError {
     /// An address that is none.
     #[error(

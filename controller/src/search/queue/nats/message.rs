@@ -97,6 +97,7 @@ pub struct Task {
 
 /// Why a message is not read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Refusal {
     /// Another version of nosc may read it.
     #[error("it has version {0}, which this version of nosc does not read")]

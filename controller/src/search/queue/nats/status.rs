@@ -18,6 +18,7 @@ const NOT_FOUND: &str = "not found";
 
 /// A queue at a moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct QueueStatus {
     /// Its server, without what is secret.
     pub server: String,
@@ -39,6 +40,7 @@ pub struct QueueStatus {
 
 /// What a queue has of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct RunStatus {
     /// Its name.
     pub run: String,

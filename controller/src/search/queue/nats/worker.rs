@@ -49,6 +49,7 @@ pub struct WorkerOptions {
 
 /// What is asked of a worker that works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Stop {
     /// Nothing: it goes on.
     No,
@@ -60,6 +61,7 @@ pub enum Stop {
 
 /// Something that happened to a worker.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum WorkerEvent {
     /// It has the queue, with this lease.
     Connected {
@@ -113,6 +115,7 @@ pub enum WorkerEvent {
 
 /// What a worker has done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct WorkerCounts {
     /// Tasks with a result.
     pub done: u64,

@@ -68,6 +68,7 @@ pub struct Rehearsal {
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Rehearsed {
     /// Tasks a second that ended, from the first that was submitted to the last end.
     pub tasks_per_second: f64,
