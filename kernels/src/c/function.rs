@@ -11,7 +11,7 @@ use crate::plan::{
 /// ([`crate::cpu::header`]).
 pub fn step(plan: &Plan, symbol: &str) -> String {
     let lines = Lines::new(plan);
-    let [w, g] = [plan.parameter, plan.gradient].map(element);
+    let [w, g] = [plan.parameter, plan.gradient].map(|of| element_type(Dialect::C99, of));
     let mut out = format!(
         "void {symbol}({w} *parameters, const {g} *gradients, float *const *states,
     const float *scalars, const uint32_t *words, uint64_t first_element, uint64_t count)

@@ -43,6 +43,16 @@ fn end_product(a: f64, b: f64) -> f64 {
     if a == 0.0 || b == 0.0 { 0.0 } else { a * b }
 }
 
+/// A power of an end, and how far off it may be because the exponent is rounded: halves are exact.
+fn power(end: f64, exponent: f64) -> (f64, f64) {
+    let power = libm::pow(end, exponent);
+    let exact = (2.0 * exponent).fract() == 0.0 || end == 0.0 || end == 1.0;
+    if exact || end.is_infinite() || power.is_infinite() {
+        return (power, 0.0);
+    }
+    (power, power * libm::fabs(exponent * libm::log(end)) * f64::EPSILON)
+}
+
 impl Interval {
     /// All real numbers.
     pub(crate) const REAL: Interval =
@@ -161,16 +171,14 @@ impl Interval {
         if exponent == 1.0 {
             return self;
         }
-        let (lo, hi) = (libm::pow(self.lo.max(0.0), exponent), libm::pow(self.hi, exponent));
+        let [(least, below_it), (most, above_it)] =
+            [self.lo.max(0.0), self.hi].map(|end| power(end, exponent));
         let powers = if exponent < 0.0 {
-            Interval {
-                lo: hi,
-                hi: lo,
-                lo_open: self.hi_open,
-                hi_open: self.lo_open || lo.is_infinite(),
-            }
+            let hi_open = self.lo_open || least.is_infinite();
+            let (lo, hi) = (most - above_it, least + below_it);
+            Interval { lo, hi, lo_open: self.hi_open, hi_open }
         } else {
-            Interval { lo, hi, ..self }
+            Interval { lo: least - below_it, hi: most + above_it, ..self }
         };
         // A power that underflowed to 0, or sank to it at infinity, was above it.
         let exact = |end: f64| end == 0.0 || end == 1.0;
@@ -254,6 +262,9 @@ mod tests {
         assert!(log.lo < -9.536_747_711_538_9e-7 && log.hi > 9.536_738_616_591_883e-7);
         let root = Interval::closed(2.0, 3.0).powf(0.5);
         assert!(root.lo < std::f64::consts::SQRT_2 && root.hi > 1.732_050_807_568_877_3);
+        // A third, rounded down, makes the power of a large number smaller by far more than one unit.
+        let cube = Interval::closed(1e300, 1e300).powf(1.0 / 3.0);
+        assert!(cube.lo < 1e100 && cube.hi > 1e100);
         let exp = Interval::closed(-745.0, 1.0).exp();
         assert!(exp.lo == 0.0 && exp.is_positive() && exp.hi > std::f64::consts::E);
     }

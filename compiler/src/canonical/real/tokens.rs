@@ -196,6 +196,9 @@ mod tests {
         let keys = ["g m id id mul %0 v id id add", "g m id id mul, %0 v id id add"]
             .map(|tokens| canonicalizer.key_of_tokens(tokens).unwrap());
         assert_eq!(keys[0], keys[1]);
+        let zeros = canonicalizer.key_of_tokens("g m id id mul %00 v id id add").unwrap();
+        assert_eq!(keys[0], zeros);
+        assert!(canonicalizer.key_of_tokens("g m id id mul %+0 v id id add").is_err());
         for text in ["g m id id mul,", "g, m id id mul", "g m id id mul,, g m id id add"] {
             let is_rule = Rule::from_tokens(text).is_ok();
             assert_eq!(canonicalizer.key_of_tokens(text).is_ok(), is_rule, "{text:?}");
