@@ -84,3 +84,6 @@ pub mod transfer;
 pub mod plot;
 #[cfg(feature = "search")]
 pub mod search;
+
+/// Rules and optimizers, whose types stand in signatures.
+pub use {nosc_compiler, nosc_runtime};

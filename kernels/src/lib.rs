@@ -58,6 +58,9 @@ pub mod c;
 pub mod cuda;
 mod compile;
 
+/// Rules, whose types stand in signatures.
+pub use nosc_compiler;
+
 pub use compile::{Backend, Compiled, KernelCache, UnknownBackend, compile};
 pub use edges::{DecayKind, Edges, GradientGuard, ROUNDING_SITE, Rounding};
 pub use float_vec::FloatVec;

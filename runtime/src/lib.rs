@@ -67,6 +67,9 @@ pub mod explain;
 pub mod compare;
 mod error;
 
+/// Rules and kernels, whose types stand in signatures.
+pub use {nosc_compiler, nosc_kernels};
+
 pub use checkpoint::Checkpoint;
 pub use compiled::{CompiledRule, Slot};
 #[cfg(feature = "cuda")]
