@@ -262,7 +262,7 @@ impl<'a> Literal<'a> {
         known.ok_or_else(|| {
             let found = found.map_or(start.trim_start(), |code| code);
             let found: String = found.chars().take(40).collect();
-            NpyError::Type { found: format!("`{}`", found.trim_end()) }
+            NpyError::Type { found: format!("'{}'", found.trim_end()) }
         })
     }
 
@@ -402,7 +402,7 @@ mod tests {
         }
         for descr in ["'<i4'", "'|O'", "'é'", "''", "[('a', '<f4')]", "1"] {
             let header = format!("{{'descr': {descr}, 'fortran_order': False, 'shape': (0,)}}");
-            assert!(error(&header, b"").starts_with("holds `"), "{header}");
+            assert!(error(&header, b"").starts_with("holds '"), "{header}");
         }
     }
 
