@@ -160,9 +160,29 @@ mod tests {
         }
     }
 
+    const PARTS: [&str; 10] =
+        ["rule a = g", "\n", "\r\n", "é", "𝛽", "", "{ let x = m̂\n}", "\t", "\r", "end"];
+
+    /// A random change, done to the model.
+    fn edit(
+        model: &mut Model,
+        encoding: Encoding,
+        random: &mut impl FnMut(usize) -> usize,
+    ) -> TextDocumentContentChangeEvent {
+        let new = format!("{}{}", PARTS[random(10)], PARTS[random(10)]);
+        if random(12) == 0 {
+            model.0 = new.chars().collect();
+            return change(None, &new);
+        }
+        let (a, b) = (model.cursor(random(1000)), model.cursor(random(1000)));
+        let (start, end) = (a.min(b), a.max(b));
+        let range = Range { start: model.place(start, encoding), end: model.place(end, encoding) };
+        model.0.splice(start..end, new.chars());
+        change(Some(range), &new)
+    }
+
     #[test]
     fn after_any_edits_the_text_is_the_clients() {
-        let parts = ["rule a = g", "\n", "\r\n", "é", "𝛽", "", "{ let x = m̂\n}", "\t", "\r", "end"];
         for seed in 0..200_u64 {
             let encoding = [Encoding::Utf8, Encoding::Utf16, Encoding::Utf32][(seed % 3) as usize];
             let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
@@ -172,24 +192,10 @@ mod tests {
                 state ^= state << 17;
                 (state >> 11) as usize % below
             };
-            let mut model = Model(Vec::new());
-            let mut document = document("");
+            let (mut model, mut document) = (Model(Vec::new()), document(""));
             for version in 1..30 {
-                let changes = (0..=random(3)).map(|_| {
-                    let new = format!("{}{}", parts[random(10)], parts[random(10)]);
-                    if random(12) == 0 {
-                        model.0 = new.chars().collect();
-                        return change(None, &new);
-                    }
-                    let (a, b) = (model.cursor(random(1000)), model.cursor(random(1000)));
-                    let (start, end) = (a.min(b), a.max(b));
-                    let range = Range {
-                        start: model.place(start, encoding),
-                        end: model.place(end, encoding),
-                    };
-                    model.0.splice(start..end, new.chars());
-                    change(Some(range), &new)
-                });
+                let count = random(4);
+                let changes = (0..count).map(|_| edit(&mut model, encoding, &mut random));
                 let changes = changes.collect();
                 document.apply(version, changes, encoding);
                 assert_eq!(document.text, model.text(), "seed {seed}, version {version}");

@@ -4,7 +4,7 @@
 use lsp_types::{Hover, HoverContents, MarkupContent, MarkupKind, Position};
 use nosc_compiler::Rule;
 use nosc_compiler::outline::{Kind, Lexeme, Role, RuleOutline, Statement, StatementKind};
-use nosc_compiler::primitive::{KEYWORDS, Meaning, Primitive};
+use nosc_compiler::primitive::{KEYWORDS, Meaning, Primitive, primitive};
 use nosc_compiler::print::number;
 use nosc_compiler::scalar::constant_value;
 use nosc_compiler::source::Span;
@@ -166,10 +166,11 @@ fn token(view: View<'_>, lexeme: &Lexeme, place: usize) -> Option<Shown> {
         return Some(Shown::new(view.slice(*at), format!("The result of group {group}.")));
     }
     let meaning = meaning_of_token(word, place)?;
+    let about = primitive(word).map(|row| format!(": {}", row.about)).unwrap_or_default();
     let words = match place {
-        0 | 1 => "An operand token.",
-        2 | 3 => "A unary token, here of `g`.",
-        _ => "A binary token, here of `g` and `m`.",
+        0 | 1 => format!("An operand token{about}."),
+        2 | 3 => "A unary token, here of `g`.".to_owned(),
+        _ => "A binary token, here of `g` and `m`.".to_owned(),
     };
     Some(Shown::new(meaning, words))
 }

@@ -163,33 +163,39 @@ mod tests {
         assert_eq!(LineIndex::new("").position("", 0, Encoding::Utf16), at(0, 0));
     }
 
+    fn width(c: char, encoding: Encoding) -> u32 {
+        let width = match encoding {
+            Encoding::Utf8 => c.len_utf8(),
+            Encoding::Utf16 => c.len_utf16(),
+            Encoding::Utf32 => 1,
+        };
+        width as u32
+    }
+
     /// Beside a count character by character.
+    fn check_every_byte(text: &str, encoding: Encoding) {
+        let index = LineIndex::new(text);
+        let mut place = at(0, 0);
+        for (offset, c) in text.char_indices() {
+            // Between CR and LF is no place.
+            if !(c == '\n' && text[..offset].ends_with('\r')) {
+                assert_eq!(index.position(text, offset, encoding), place, "{text:?} {offset}");
+                assert_eq!(index.offset(text, place, encoding), offset, "{text:?}");
+            }
+            if c == '\n' || (c == '\r' && !text[offset..].starts_with("\r\n")) {
+                place = at(place.line + 1, 0);
+            } else {
+                place.character += width(c, encoding);
+            }
+        }
+    }
+
     #[test]
     fn every_byte_has_its_place_and_back() {
         let parts = ["a", "é", "𝛽", "\t", "\n", "\r\n", "\r", "γ\u{302}", "\u{feff}"];
         for seed in 0..300_usize {
             let text: String = (0..seed % 24).map(|i| parts[(seed * 7 + i * i * 5) % 9]).collect();
-            let index = LineIndex::new(&text);
-            for encoding in ALL {
-                let (mut line, mut character) = (0, 0);
-                for (offset, c) in text.char_indices() {
-                    let is_inside = c == '\n' && text[..offset].ends_with('\r');
-                    if !is_inside {
-                        let position = index.position(&text, offset, encoding);
-                        assert_eq!(position, at(line, character), "{text:?} {offset}");
-                        assert_eq!(index.offset(&text, position, encoding), offset, "{text:?}");
-                    }
-                    if c == '\n' || (c == '\r' && !text[offset..].starts_with("\r\n")) {
-                        (line, character) = (line + 1, 0);
-                    } else {
-                        character += match encoding {
-                            Encoding::Utf8 => c.len_utf8(),
-                            Encoding::Utf16 => c.len_utf16(),
-                            Encoding::Utf32 => 1,
-                        } as u32;
-                    }
-                }
-            }
+            ALL.into_iter().for_each(|encoding| check_every_byte(&text, encoding));
         }
     }
 }

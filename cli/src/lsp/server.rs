@@ -306,8 +306,8 @@ pub(super) fn not_open(uri: &str) -> Failure {
 mod tests {
     use super::*;
 
-    fn incoming(message: &Value) -> Read {
-        Ok(Some(Incoming::Body(message.to_string().into_bytes())))
+    fn incoming(message: &Value) -> Incoming {
+        Incoming::Body(message.to_string().into_bytes())
     }
 
     /// What has been sent, without headers.
@@ -328,13 +328,13 @@ mod tests {
         let mut queue = VecDeque::new();
         for id in [json!("a"), json!(7)] {
             let request = json!({ "id": id, "method": "textDocument/hover", "params": {} });
-            server.take(incoming(&request), &mut queue).unwrap();
+            server.take(Ok(Some(incoming(&request))), &mut queue).unwrap();
         }
         let cancel = |id| json!({ "method": "$/cancelRequest", "params": { "id": id } });
-        server.take(incoming(&cancel(json!(7))), &mut queue).unwrap();
+        server.take(Ok(Some(incoming(&cancel(json!(7))))), &mut queue).unwrap();
         assert_eq!(queue.len(), 1);
         assert!(sent(&server).contains("\"id\":7,\"error\":{\"code\":-32800"));
-        server.take(incoming(&cancel(json!("late"))), &mut queue).unwrap();
+        server.take(Ok(Some(incoming(&cancel(json!("late"))))), &mut queue).unwrap();
         assert_eq!(queue.len(), 1, "one that is answered already is left alone");
     }
 

@@ -99,6 +99,13 @@ fn what_stands_at_a_place_is_told() {
     assert!(name.contains("4 bytes of state"), "{name}");
     assert!(told("upd|ate").contains("update = FORMULA"));
     assert_eq!(told("# Signs| that"), "");
+    editor.open_text("[m v id sqrt div]");
+    let mut told = |marked: &str| {
+        let hover = editor.at("hover", marked, &Value::Null).unwrap();
+        hover["contents"]["value"].as_str().unwrap_or_default().to_owned()
+    };
+    assert!(told("[|m").contains("debias(ema(g, beta1))"));
+    assert!(told("sq|rt").contains("sqrt(abs(g))") && told("di|v").contains("g / (m + delta)"));
     assert_eq!(editor.leave(), 0);
 }
 
