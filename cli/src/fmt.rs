@@ -1,12 +1,13 @@
 //! `nosc fmt`: rule files in one format.
 
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::path::Path;
 
 use clap::Args;
 use nosc_compiler::RuleFile;
 use nosc_compiler::format::{FormatError, format};
 use nosc_compiler::problem::Problem;
+use nosc_runtime::files::NewFile;
 use similar::TextDiff;
 
 use crate::arguments::Colour;
@@ -112,25 +113,10 @@ fn difference(before: &str, after: &str, name: &str) -> String {
     diff.unified_diff().header(name, &format!("{name} (formatted)")).to_string()
 }
 
-/// Puts the text in the file's place at once, with the file's permissions. A link stays one.
+/// Puts the text in the file's place at once.
 fn replace(path: &Path, text: &str) -> Result<(), CliError> {
-    let fail = |source: std::io::Error| {
-        let source = source.kind().into();
-        CliError::Write { path: path.to_owned(), source }
-    };
-    let target = path.canonicalize().map_err(fail)?;
-    let metadata = target.metadata().map_err(fail)?;
-    if metadata.permissions().readonly() {
-        return Err(fail(ErrorKind::PermissionDenied.into()));
-    }
-    if !metadata.is_file() {
-        // A device or a pipe is written to, not replaced.
-        return std::fs::write(&target, text).map_err(fail);
-    }
-    let folder = target.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(fail)?;
+    let fail = |source| CliError::Write { path: path.to_owned(), source };
+    let mut file = NewFile::create(path).map_err(fail)?;
     file.write_all(text.as_bytes()).map_err(fail)?;
-    file.as_file().set_permissions(metadata.permissions()).map_err(fail)?;
-    file.persist(&target).map_err(|error| fail(error.error))?;
-    Ok(())
+    file.put().map_err(fail)
 }

@@ -12,6 +12,7 @@ use safetensors::{Dtype, SafeTensors, View};
 use serde_json::{Value, json};
 
 use crate::error::CheckpointError;
+use crate::files::NewFile;
 use crate::host::{Host, Progress};
 use crate::optimizer::Optimizer;
 use crate::states::States;
@@ -206,31 +207,13 @@ impl Host {
     }
 }
 
-/// Writes a file beside its place and renames it into it.
+/// Writes a file whole, or leaves what was there.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
-    // Errors of the file beside it would name that file: their kind is what matters.
-    let fail = |source: std::io::Error| CheckpointError::Io {
-        action: "could not write",
-        path: path.to_owned(),
-        source: source.kind().into(),
-    };
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    // What an ordinary new file has, before the umask.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder).map_err(fail)?;
+    let fail =
+        |source| CheckpointError::Io { action: "could not write", path: path.to_owned(), source };
+    let mut file = NewFile::create(path).map_err(fail)?;
     file.write_all(bytes).map_err(fail)?;
-    file.as_file().sync_all().map_err(fail)?;
-    file.persist(path).map_err(|error| fail(error.error))?;
-    // The new name is on the disk when its folder is; not every system can say so of a folder.
-    if let Ok(folder) = std::fs::File::open(folder) {
-        drop(folder.sync_all());
-    }
-    Ok(())
+    file.put().map_err(fail)
 }
 
 /// A file's bytes.
