@@ -23,14 +23,12 @@ use std::thread::available_parallelism;
 use clap::Args;
 #[cfg(feature = "search")]
 use clap::Subcommand;
-use nosc_runtime::{Backend, ElementType, Placement};
+use nosc_runtime::{Backend, ElementType, MOST_THREADS, Placement};
 
 use crate::arguments::{Colour, RuleSource, element_type};
 use crate::error::CliError;
 use crate::output::{check_writable, print, print_json, write_file};
 
-/// More threads than any machine has cores.
-const MAX_THREADS: usize = 1024;
 /// More rounds than anybody waits for.
 const MAX_ROUNDS: usize = 1_000_000;
 
@@ -107,7 +105,7 @@ pub(crate) enum BenchError {
     #[error("size {0}: expected at least 1 parameter")]
     Size(u64),
     /// A number of threads out of range.
-    #[error("{0} threads: expected 1 to {MAX_THREADS}")]
+    #[error("{0} threads: expected 1 to {MOST_THREADS}")]
     Threads(usize),
     /// A number of rounds out of range.
     #[error("{0} rounds: expected 1 to {MAX_ROUNDS}")]
@@ -225,7 +223,7 @@ fn plan(arguments: &BenchArguments) -> Result<Plan, CliError> {
         let cores = available_parallelism().map_or(1, NonZero::get);
         threads = (1..=cores.min(2)).collect();
     }
-    if let Some(count) = threads.iter().find(|count| !(1..=MAX_THREADS).contains(*count)) {
+    if let Some(count) = threads.iter().find(|count| !(1..=MOST_THREADS).contains(*count)) {
         return Err(BenchError::Threads(*count).into());
     }
     if !(1..=MAX_ROUNDS).contains(&arguments.rounds) {

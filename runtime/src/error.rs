@@ -111,6 +111,14 @@ pub enum RuntimeError {
     /// More tensors than a draw can name.
     #[error("{0} tensors, expected fewer than 4294967295")]
     TooManyTensors(usize),
+    /// A number of threads out of range.
+    #[error("{found} threads, expected 1 to {most}")]
+    ThreadCount {
+        /// The number.
+        found: usize,
+        /// The largest that is taken.
+        most: usize,
+    },
     /// The threads could not be started.
     #[error("the threads could not be started: {0}")]
     Threads(String),

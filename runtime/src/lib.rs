@@ -41,6 +41,7 @@ mod pool;
 mod guard;
 mod step;
 mod engine;
+pub mod files;
 mod checkpoint;
 #[cfg(feature = "cuda")]
 mod cuda_launches;
@@ -71,6 +72,7 @@ pub use nosc_kernels::{Backend, ElementType, FloatVec, Rounding};
 pub use optimizer::Optimizer;
 pub use options::{Settings, StepOptions, StepOutcome, WeightDecay};
 pub use placed::{PlacedOptimizer, Placement};
+pub use pool::MOST_THREADS;
 pub use stateless::{Lists, Moment, StatelessOptimizer};
 pub use states::StateArena;
 pub use step::TensorPlace;
