@@ -209,7 +209,7 @@ fn queue(
         return crate::queue::of_search(url, folder, arguments, ledger, settings);
     }
     let assignment = run::assignment(&ledger.rows(), settings)?;
-    let command = worker_command(folder.join(LOG), arguments.lease.map(Duration::from_secs))?;
+    let command = worker_command(Some(folder.join(LOG)), arguments.lease.map(Duration::from_secs))?;
     let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
     let jobs = arguments.jobs.map_or_else(cores, usize::from);
     Ok(Box::new(Processes::new(command, assignment, jobs)))
@@ -217,7 +217,7 @@ fn queue(
 
 /// How workers are started as processes of this program.
 pub(crate) fn worker_command(
-    log: PathBuf,
+    log: Option<PathBuf>,
     lease: Option<Duration>,
 ) -> Result<WorkerCommand, CliError> {
     let (program, arguments) = (program()?, vec![WORKER.to_owned()]);

@@ -14,9 +14,6 @@ use crate::interrupt;
 use crate::output::{counted, message};
 use crate::search::{processor, worker_command};
 
-/// What becomes of the words of processes that nobody wants to hear.
-const NOWHERE: &str = "/dev/null";
-
 pub(crate) fn worker(arguments: &WorkerArguments) -> Result<(), CliError> {
     let address = find(&arguments.address)?;
     for path in &arguments.data {
@@ -26,11 +23,10 @@ pub(crate) fn worker(arguments: &WorkerArguments) -> Result<(), CliError> {
         let opened = std::fs::OpenOptions::new().create(true).append(true).open(path);
         opened.map_err(|source| CliError::Write { path: path.clone(), source })?;
     }
-    let log = arguments.log.clone().unwrap_or_else(|| NOWHERE.into());
     let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
     let jobs = arguments.jobs.map_or_else(cores, usize::from);
     let carrier = || -> Result<Box<dyn Carrier>, CliError> {
-        let command = worker_command(log.clone(), None)?;
+        let command = worker_command(arguments.log.clone(), None)?;
         Ok(Box::new(InSubprocess::new(command, arguments.data.clone())))
     };
     let carriers = (0..jobs).map(|_| carrier()).collect::<Result<Vec<_>, _>>()?;

@@ -4,7 +4,9 @@ use nosc_compiler::canonical::Level;
 use nosc_compiler::nearest;
 use nosc_compiler::space::Constraints;
 use nosc_controller::protocol::{Goal, Protocol};
-use nosc_controller::search::sampler::{EvolutionSettings, PolicySettings};
+use nosc_controller::search::sampler::{
+    Evolution, EvolutionSettings, PolicySampler, PolicySettings,
+};
 use nosc_controller::search::screen::Screen;
 use nosc_controller::search::settings::{SamplerSettings, SearchSettings};
 use nosc_controller::task::{Task, check_options};
@@ -177,9 +179,11 @@ fn sampler(arguments: &SearchArguments) -> Result<SamplerSettings, CliError> {
     let with: Vec<(&str, &str)> =
         given(arguments).filter(|(name, _)| !name.starts_with(SCREEN)).collect();
     Ok(match name {
-        SamplerName::Ppo => SamplerSettings::Ppo(set(&policy(arguments), &with, "ppo")?),
+        SamplerName::Ppo => {
+            SamplerSettings::Ppo(set(&policy(arguments), &with, PolicySampler::NAME)?)
+        }
         SamplerName::Evolution => {
-            SamplerSettings::Evolution(set(&EvolutionSettings::default(), &with, "evolution")?)
+            SamplerSettings::Evolution(set(&EvolutionSettings::default(), &with, Evolution::NAME)?)
         }
         SamplerName::Random => match with.first() {
             None => SamplerSettings::Random,

@@ -116,7 +116,7 @@ impl Task for Supervised {
             batch_size: self.batch_size,
             examples: Some(SplitSizes { train, validation, test }),
             data_digest: Some(self.words.digest.clone()),
-            path: self.model.child().path(),
+            path: self.model.path(),
         }
     }
 
@@ -159,7 +159,7 @@ impl Task for Supervised {
         let mut pupil = Pupil { child: self.model.child(), parameters, gradients };
         let lengths = [pupil.parameters.len()];
         let mut training =
-            Training::begin(maker, budget, &lengths, progress)?.with_path(pupil.child.path());
+            Training::begin(maker, budget, &lengths, progress)?.with_path(self.model.path());
         let all = self.model.examples(Part::Train);
         let examples = budget.examples.map_or(all, |examples| examples.min(all));
         let result = training.epochs(&mut pupil, (examples, self.batch_size), step, record);

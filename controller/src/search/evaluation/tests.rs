@@ -131,6 +131,14 @@ fn seeds_are_the_smallest_that_no_trial_has() {
     }
     assert_eq!(unused_seeds(&trials, 1, 4), [1, 3, 4, 5]);
     assert_eq!(unused_seeds(&trials, 2, 3), [4, 5, 6]);
+    // No list of them is ever made.
+    assert_eq!(
+        unused_seeds(&trials, 1 << 40, 2),
+        [(1 << 40) + (1 << 32), (1 << 40) + (1 << 32) + 1]
+    );
+    trials[0].seed = u64::MAX;
+    assert_eq!(unused_seeds(&trials, 2, 3), [1, 4, 5]);
+    assert_eq!(unused_seeds(&trials, 0, 2), [0, 1]);
 }
 
 #[test]
