@@ -104,7 +104,7 @@ fn stream(arguments: &CanonArguments, list: &str) -> Result<(), CliError> {
     let progress =
         if out.is_terminal() { Progress::hidden() } else { Progress::new(source.bytes()) };
     let worker = || Printer {
-        reader: Reader::new(Canonicalizer::new(options.level), options.format()),
+        reader: Reader::new(options.level, options.format()),
         shape: match (arguments.tsv, arguments.json) {
             (true, _) => Shape::Line,
             (_, true) => Shape::Json,
@@ -132,7 +132,7 @@ enum Shape {
 }
 
 struct Printer {
-    reader: Reader<Canonicalizer>,
+    reader: Reader,
     shape: Shape,
 }
 

@@ -17,7 +17,7 @@ pub(crate) enum CliError {
     /// Arguments that clap lets through but that do not go together.
     #[error("{0}")]
     Usage(String),
-    /// Problems that have been shown already.
+    /// The last word on problems that have been shown already.
     #[error("{0}")]
     Problems(String),
     /// Problems that have been shown and counted already.

@@ -79,7 +79,7 @@ fn main() -> ExitCode {
         Command::Convert(arguments) => convert::convert(arguments, colour),
         Command::Fmt(arguments) => fmt::fmt(arguments, colour),
         Command::Sample(arguments) => sample::sample(arguments, colour),
-        Command::Dedup(arguments) => dedup::dedup(arguments, colour),
+        Command::Dedup(arguments) => dedup::dedup(arguments),
         Command::Rules(arguments) => rules::rules(arguments),
         Command::Language => language::language(),
     };
