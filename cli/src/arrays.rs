@@ -1,13 +1,16 @@
 //! Arrays in files: `.npy` holds one, `.safetensors` any number by name.
 
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use nosc_runtime::{ElementType, FloatVec};
 use npyz::{AutoSerialize, DType, NpyFile, Order, TypeChar, WriterBuilder};
-use safetensors::{Dtype, SafeTensors, View};
+use safetensors::{Dtype, SafeTensorError, SafeTensors, View};
 
 use crate::error::CliError;
-use crate::output::write_file;
+
+/// What every `.npy` file begins with.
+const MAGIC: &[u8] = b"\x93NUMPY";
 
 /// The format of a file, by its ending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +18,10 @@ pub(crate) enum Format {
     Npy,
     SafeTensors,
 }
+
+/// What is wrong with a file that ends before its arrays do.
+const CUT_SHORT: &str =
+    "the file is cut short, or has more than belongs to it: copy or write it again";
 
 /// One array in C order.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,31 +53,35 @@ pub(crate) fn check_fits(path: &Path, count: usize) -> Result<(), CliError> {
 /// All arrays of a file, by name in order.
 pub(crate) fn read(path: &Path) -> Result<Vec<Tensor>, CliError> {
     let format = format(path)?;
-    let bytes =
-        std::fs::read(path).map_err(|source| CliError::Read { path: path.to_owned(), source })?;
+    let fail = |source| CliError::Read { path: path.to_owned(), source };
+    // A file that is something else may be large.
+    let mut file = std::fs::File::open(path).map_err(fail)?;
+    let mut bytes = Vec::new();
+    (&mut file).take(MAGIC.len() as u64).read_to_end(&mut bytes).map_err(fail)?;
+    if format == Format::Npy && bytes != MAGIC {
+        let what = if bytes.is_empty() { "the file is empty" } else { "it does not begin as one" };
+        return Err(problem(path, &format!("not a .npy file: {what}; `numpy.save` writes one")));
+    }
+    file.read_to_end(&mut bytes).map_err(fail)?;
     match format {
         Format::Npy => Ok(vec![read_npy(path, &bytes)?]),
         Format::SafeTensors => read_safetensors(path, &bytes),
     }
 }
 
-/// Writes arrays in the format of the file's ending.
-pub(crate) fn write(path: &Path, tensors: &[Tensor]) -> Result<(), CliError> {
-    let bytes = match (format(path)?, tensors) {
-        (Format::Npy, [one]) => npy(one).map_err(|error| problem(path, &error.to_string()))?,
-        (Format::Npy, _) => {
-            return check_fits(path, tensors.len());
-        }
+/// Arrays in the format of the file's ending.
+pub(crate) fn bytes(path: &Path, tensors: &[Tensor]) -> Result<Vec<u8>, CliError> {
+    match (format(path)?, tensors) {
+        (Format::Npy, [one]) => npy(one).map_err(|error| problem(path, &error.to_string())),
+        (Format::Npy, _) => check_fits(path, tensors.len()).map(|()| Vec::new()),
         (Format::SafeTensors, _) => {
             let views = tensors.iter().map(|tensor| {
                 let name = if tensor.name.is_empty() { "w" } else { &tensor.name };
                 (name.to_owned(), Bytes::of(tensor))
             });
-            safetensors::serialize(views, None)
-                .map_err(|error| problem(path, &error.to_string()))?
+            safetensors::serialize(views, None).map_err(|error| problem(path, &error.to_string()))
         }
-    };
-    write_file(path, &bytes)
+    }
 }
 
 fn problem(path: &Path, what: &str) -> CliError {
@@ -78,7 +89,12 @@ fn problem(path: &Path, what: &str) -> CliError {
 }
 
 fn read_npy(path: &Path, bytes: &[u8]) -> Result<Tensor, CliError> {
-    let broken = |error: std::io::Error| problem(path, &format!("not a .npy file: {error}"));
+    let broken = |error: std::io::Error| match error.kind() {
+        ErrorKind::UnexpectedEof => {
+            problem(path, "the file ends before its values do: copy or write it again")
+        }
+        _ => problem(path, &format!("not a .npy file: {error}")),
+    };
     let file = NpyFile::new(bytes).map_err(broken)?;
     let shape: Vec<usize> = file.shape().iter().map(|length| *length as usize).collect();
     let count = shape.iter().try_fold(1usize, |count, length| count.checked_mul(*length));
@@ -152,9 +168,20 @@ fn npy(tensor: &Tensor) -> std::io::Result<Vec<u8>> {
     }
 }
 
+fn not_safetensors(error: &SafeTensorError) -> String {
+    use SafeTensorError as E;
+    match error {
+        E::InvalidHeaderLength | E::MetadataIncompleteBuffer => CUT_SHORT.to_owned(),
+        E::HeaderTooSmall | E::HeaderTooLarge | E::InvalidHeader(_) => {
+            "not a safetensors file: it does not begin as one".to_owned()
+        }
+        other => format!("not a safetensors file: {other}"),
+    }
+}
+
 fn read_safetensors(path: &Path, bytes: &[u8]) -> Result<Vec<Tensor>, CliError> {
-    let file = SafeTensors::deserialize(bytes)
-        .map_err(|error| problem(path, &format!("not a safetensors file: {error}")))?;
+    let file =
+        SafeTensors::deserialize(bytes).map_err(|error| problem(path, &not_safetensors(&error)))?;
     let mut tensors = Vec::new();
     for (name, view) in file.tensors() {
         let Some((of, _)) = DTYPES.into_iter().find(|(_, dtype)| *dtype == view.dtype()) else {

@@ -99,10 +99,14 @@ fn standard_rule_near(text: &str) -> Option<String> {
 
 fn parsed(text: &str, shown: &str, colour: Colour) -> Result<Rule, CliError> {
     let file = RuleFile::parse("expression", text);
-    show_problems(&file, shown, colour);
+    let near = standard_rule_near(shown).filter(|_| file.has_errors());
+    // A misspelt name of a rule is no formula with a mistake in it.
+    if near.is_none() {
+        show_problems(&file, shown, colour);
+    }
     let wrong = |what: &str| Err(CliError::Problems(format!("`{shown}` {what}")));
     if file.has_errors() {
-        let hint = standard_rule_near(shown)
+        let hint = near
             .map_or_else(String::new, |name| format!("; did you mean the standard rule `{name}`?"));
         return wrong(&format!("is no rule file, standard rule, formula or token string{hint}"));
     }

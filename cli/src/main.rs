@@ -10,7 +10,9 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod hints;
 mod source;
+mod system;
 mod check;
 mod explain;
 mod compile;
@@ -45,7 +47,16 @@ use arguments::{Arguments, Command};
 use error::CliError;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let words: Vec<_> = std::env::args_os().collect();
+    let arguments = match Arguments::try_parse_from(&words) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let error = hints::with_tip(error, &words);
+            // There is no place left to say that a message could not be written.
+            drop(error.print());
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
     let colour = arguments.color;
     let result = match &arguments.command {
         Command::Check(arguments) => check::check(arguments, colour),

@@ -9,6 +9,7 @@ use nosc_compiler::RuleFile;
 use nosc_compiler::problem::{Problem, Report};
 use nosc_compiler::render::Renderer;
 use nosc_compiler::source::Span;
+use tempfile::NamedTempFile;
 
 use crate::arguments::Colour;
 use crate::error::CliError;
@@ -108,16 +109,43 @@ pub(crate) fn write_with(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
-    // Errors of the file beside it would name that file: their kind is what matters.
-    let fail = |source: io::Error| {
-        let source = source.kind().into();
-        CliError::Write { path: path.to_owned(), source }
-    };
+    prepare_with(path, write)?.put()
+}
+
+/// A file that is written, but not in its place yet.
+#[must_use]
+pub(crate) struct Prepared<'a> {
+    path: &'a Path,
+    /// `None` for a device or a pipe, which is written to, not replaced.
+    file: Option<NamedTempFile>,
+}
+
+impl Prepared<'_> {
+    /// Puts it in its place, where an old file goes.
+    pub(crate) fn put(self) -> Result<(), CliError> {
+        let Some(file) = self.file else { return Ok(()) };
+        file.persist(self.path).map_err(|error| unwritten(self.path, &error.error))?;
+        message(&format!("wrote `{}`", self.path.display()));
+        Ok(())
+    }
+}
+
+/// Writes a file beside its place, so that whatever may fail has been done.
+pub(crate) fn prepare<'a>(path: &'a Path, bytes: &[u8]) -> Result<Prepared<'a>, CliError> {
+    let fail = |source| CliError::Write { path: path.to_owned(), source };
+    prepare_with(path, |out| out.write_all(bytes).map_err(fail))
+}
+
+fn prepare_with(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), CliError>,
+) -> Result<Prepared<'_>, CliError> {
+    let fail = |error: io::Error| unwritten(path, &error);
     if path.exists() && !path.is_file() {
-        // A device or a pipe is written to, not replaced.
         let mut out = BufWriter::new(File::create(path).map_err(fail)?);
         write(&mut out)?;
-        return out.flush().map_err(fail);
+        out.flush().map_err(fail)?;
+        return Ok(Prepared { path, file: None });
     }
     let mut builder = tempfile::Builder::new();
     // What an ordinary new file has, before the umask.
@@ -126,9 +154,32 @@ pub(crate) fn write_with(
     let mut out = BufWriter::new(builder.tempfile_in(folder_of(path)).map_err(fail)?);
     write(&mut out)?;
     let file = out.into_inner().map_err(|error| fail(error.into_error()))?;
-    file.persist(path).map_err(|error| fail(error.error))?;
-    message(&format!("wrote `{}`", path.display()));
-    Ok(())
+    Ok(Prepared { path, file: Some(file) })
+}
+
+/// A failure at the file beside a path. It would name that file: its kind is what matters.
+fn unwritten(path: &Path, error: &io::Error) -> CliError {
+    let folder = folder_of(path);
+    let source = match error.kind() {
+        io::ErrorKind::NotFound if !folder.is_dir() => no_folder(folder),
+        kind => kind.into(),
+    };
+    CliError::Write { path: path.to_owned(), source }
+}
+
+fn no_folder(folder: &Path) -> io::Error {
+    let text = format!("there is no folder `{}`", folder.display());
+    io::Error::new(io::ErrorKind::NotFound, text)
+}
+
+/// Makes a folder that several files are written into.
+pub(crate) fn make_folder(path: &Path) -> Result<(), CliError> {
+    let source = match std::fs::create_dir_all(path) {
+        Ok(()) => return Ok(()),
+        Err(_) if path.is_file() => io::Error::other("it is a file, and a folder is needed"),
+        Err(source) => source,
+    };
+    Err(CliError::Write { path: path.to_owned(), source })
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -144,8 +195,7 @@ pub(crate) fn check_writable(path: &Path) -> Result<(), CliError> {
     let source = if path.is_dir() {
         io::ErrorKind::IsADirectory.into()
     } else if !folder.is_dir() {
-        let text = format!("there is no folder `{}`", folder.display());
-        io::Error::new(io::ErrorKind::NotFound, text)
+        no_folder(folder)
     } else if path.exists() && !path.is_file() {
         // A device or a pipe.
         return Ok(());

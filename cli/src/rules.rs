@@ -1,7 +1,9 @@
 //! `nosc rules`: the standard rules.
 
-use nosc_compiler::Rule;
+use std::path::Path;
+
 use nosc_compiler::canonical::CanonicalRule;
+use nosc_compiler::{Rule, nearest};
 use nosc_runtime::library;
 
 use crate::arguments::RulesArguments;
@@ -16,6 +18,18 @@ fn about(rule: &Rule) -> String {
         Some(comment) => comment.trim().to_owned(),
         None => CanonicalRule::new(rule).text(),
     }
+}
+
+fn no_such_rule(name: &str) -> String {
+    let names: Vec<String> = library::rules().into_iter().map(|rule| rule.name).collect();
+    let hint = match nearest(name, names.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if Path::new(name).is_file() => {
+            "`nosc explain FILE` says what the rules of a file are".to_owned()
+        }
+        None => "`nosc rules` lists them".to_owned(),
+    };
+    format!("no standard rule is named `{name}`; {hint}")
 }
 
 pub(crate) fn rules(arguments: &RulesArguments) -> Result<(), CliError> {
@@ -33,11 +47,7 @@ pub(crate) fn rules(arguments: &RulesArguments) -> Result<(), CliError> {
         return print(&out);
     }
     for name in &arguments.names {
-        let rule = library::rule(name).ok_or_else(|| {
-            CliError::NoSuchRule(format!(
-                "no standard rule is named `{name}`; `nosc rules` lists them"
-            ))
-        })?;
+        let rule = library::rule(name).ok_or_else(|| CliError::NoSuchRule(no_such_rule(name)))?;
         let file = library::files().iter().find(|(file, _)| file == name);
         match file {
             Some((_, text)) => print(text)?,

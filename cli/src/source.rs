@@ -12,6 +12,7 @@ use nosc_runtime::library;
 use crate::arguments::{Colour, RuleSource};
 use crate::error::CliError;
 use crate::output::{errors, message, show_problems};
+use crate::system::near;
 
 /// Rules that a command is about.
 pub(crate) struct Selected {
@@ -85,6 +86,10 @@ pub(crate) fn select_named(
         let single = file.rules.len() == 1;
         return all_rules(file, "<stdin>", settings, colour, single);
     }
+    if text.is_empty() {
+        let message = "the name of a rule is empty: is there a comma too many?";
+        return Err(CliError::Usage(message.to_owned()));
+    }
     if !Path::new(text).exists() {
         if let Some((rule, settings)) = library::find(text, settings) {
             if rule.name != text {
@@ -118,17 +123,22 @@ fn is_file_name(text: &str) -> bool {
 }
 
 fn no_such_rule(text: &str) -> String {
-    let hint = if text.contains(|c: char| !c.is_alphanumeric() && c != '_') {
-        "; write a formula after `-e`"
-    } else {
-        "; `nosc rules` lists the standard rules"
-    };
     let names: Vec<String> = library::rules().into_iter().map(|rule| rule.name).collect();
-    let hint = match nearest(text, names.iter().map(String::as_str)) {
-        Some(name) => format!("; did you mean `{name}`?"),
-        None => hint.to_owned(),
+    let is_task = || nosc_controller::task::NAMES.contains(&text);
+    let is_formula = || {
+        text.contains(|c: char| !c.is_alphanumeric() && c != '_')
+            || !RuleFile::parse("formula", text).has_errors()
     };
-    format!("no file and no standard rule is named `{text}`{hint}")
+    let hint = match nearest(text, names.iter().map(String::as_str)) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => match near(Path::new("."), text) {
+            Some(file) if has_rule_ending(&file) => format!("did you mean the file `{file}`?"),
+            _ if is_task() => format!("`{text}` is a task: `nosc train {text} --rules sgd`"),
+            _ if is_formula() => "write a formula after `-e`".to_owned(),
+            _ => "`nosc rules` lists the standard rules".to_owned(),
+        },
+    };
+    format!("no file and no standard rule is named `{text}`; {hint}")
 }
 
 /// A list of bare token strings, one a line, as rules `line1`, `line2`, ...; `None` for any other text.

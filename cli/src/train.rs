@@ -11,7 +11,7 @@ use std::num::NonZero;
 use nosc_controller::outcome::Outcome;
 use nosc_controller::plot::training_curves;
 use nosc_controller::protocol::{Goal, Protocol, Trial};
-use nosc_controller::task::{Probe, Task, TaskOptions, open_with};
+use nosc_controller::task::{Probe, Task, TaskOptions, check_options, open_with};
 use nosc_controller::trials::{Candidate, Run, run};
 
 use crate::arguments::{
@@ -26,9 +26,12 @@ use watch::Screen;
 
 pub(crate) fn train(arguments: &TrainArguments, colour: Colour) -> Result<(), CliError> {
     let files = Files::checked(&arguments.output)?;
+    check_steps(&arguments.protocol.children)?;
     // Rules are read first: data can take minutes.
+    let options = options(&arguments.data);
+    check_options(&arguments.task, &options)?;
     let mut makers = makers::makers(arguments, colour)?;
-    let task = open_with(&arguments.task, &options(&arguments.data))?;
+    let task = open_with(&arguments.task, &options)?;
     for named in &mut makers {
         named.clip_as(task.as_ref());
     }
@@ -181,6 +184,15 @@ pub(crate) fn probe(arguments: &ChildArguments, usual: Option<Probe>) -> Option<
         examples: arguments.sweep_examples.map_or(usual.examples, NonZero::get),
         epochs: arguments.sweep_epochs.map_or(usual.epochs, NonZero::get),
     })
+}
+
+/// A child has to learn something.
+pub(crate) fn check_steps(arguments: &ChildArguments) -> Result<(), CliError> {
+    if arguments.steps == Some(0) || arguments.epochs == Some(0) {
+        let message = "a child of 0 steps learns nothing; give it 1 or more";
+        return Err(CliError::Usage(message.to_owned()));
+    }
+    Ok(())
 }
 
 pub(crate) fn steps(arguments: &ChildArguments, task: &dyn Task) -> u64 {

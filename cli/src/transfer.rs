@@ -19,7 +19,8 @@ use crate::output::{check_writable, message, print, print_json, write_file};
 use crate::source::{select_named, warn};
 use crate::train::makers::{NamedMaker, Over};
 use crate::train::{
-    distinct as numbers, end, ended, image_options, jobs, probe, run_watched, seeds, steps,
+    check_steps, distinct as numbers, end, ended, image_options, jobs, probe, run_watched, seeds,
+    steps,
 };
 
 /// A rule with an optimizer for each weight decay.
@@ -36,6 +37,7 @@ impl Rule {
 
 pub(crate) fn transfer(arguments: &TransferArguments, colour: Colour) -> Result<(), CliError> {
     check(arguments)?;
+    check_steps(&arguments.protocol.children)?;
     // Before anything is said: who reads it may stop it.
     interrupt::listen();
     let rules = rules(arguments, colour)?;

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::io::Write;
 use std::path::Path;
 
-use safetensors::{Dtype, SafeTensors, View};
+use safetensors::{Dtype, SafeTensorError, SafeTensors, View};
 use serde_json::{Value, json};
 
 use crate::error::CheckpointError;
@@ -216,13 +216,15 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
     file.put().map_err(fail)
 }
 
-/// A file's bytes.
+/// A file's bytes. A device may never end.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, CheckpointError> {
-    std::fs::read(path).map_err(|source| CheckpointError::Io {
-        action: "could not read",
-        path: path.to_owned(),
-        source,
-    })
+    let fail =
+        |source| CheckpointError::Io { action: "could not read", path: path.to_owned(), source };
+    let about = std::fs::metadata(path).map_err(fail)?;
+    if !about.is_file() {
+        return Err(fail(std::io::Error::other("it is no file")));
+    }
+    std::fs::read(path).map_err(fail)
 }
 
 impl Checkpoint {
@@ -234,7 +236,7 @@ impl Checkpoint {
     pub fn read(bytes: &[u8]) -> Result<Checkpoint, CheckpointError> {
         let format = |what: &str| CheckpointError::Format(what.to_owned());
         let (_, metadata) = SafeTensors::read_metadata(bytes)
-            .map_err(|error| CheckpointError::Format(error.to_string()))?;
+            .map_err(|error| CheckpointError::Format(broken(&error)))?;
         let text = metadata.metadata().as_ref().and_then(|m| m.get(ENTRY));
         let text = text.ok_or_else(|| format("the safetensors file has no `nosc` metadata"))?;
         let about: Value =
@@ -274,7 +276,21 @@ impl Checkpoint {
 }
 
 fn parsed(bytes: &[u8]) -> Result<SafeTensors<'_>, CheckpointError> {
-    SafeTensors::deserialize(bytes).map_err(|error| CheckpointError::Format(error.to_string()))
+    SafeTensors::deserialize(bytes).map_err(|error| CheckpointError::Format(broken(&error)))
+}
+
+/// What is wrong with a file, in the words of whoever has it.
+fn broken(error: &SafeTensorError) -> String {
+    use SafeTensorError as E;
+    match error {
+        E::InvalidHeaderLength | E::MetadataIncompleteBuffer => {
+            "the file is cut short, or has more than belongs to it".to_owned()
+        }
+        E::HeaderTooSmall | E::HeaderTooLarge | E::InvalidHeader(_) => {
+            "it does not begin as one does".to_owned()
+        }
+        other => other.to_string(),
+    }
 }
 
 fn bytes_of<'a>(

@@ -162,7 +162,8 @@ pub enum CheckpointError {
     Format(String),
     /// The checkpoint of another rule.
     #[error(
-        "the checkpoint is of another rule: {found_text} (key {found}), expected key {expected}"
+        "the checkpoint is of another rule: {} (key {found}), expected key {expected}",
+        nosc_compiler::line::one_line(.found_text)
     )]
     OtherRule {
         /// Key in the file.

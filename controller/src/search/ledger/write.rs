@@ -92,9 +92,7 @@ impl Ledger {
     ///
     /// [`LedgerError`] if there is none, another process works on it, or the file is not a whole ledger.
     pub fn open(folder: &Path) -> Result<Self, LedgerError> {
-        if !folder::file(folder).is_file() {
-            return Err(LedgerError::Absent { folder: folder.to_owned() });
-        }
+        folder::existing(folder)?;
         let lock = folder::lock(folder)?;
         let connection = open(folder, OpenFlags::empty())?;
         if let Ok(true) = schema::is_blank(&connection) {
