@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use crate::arguments::{CheckArguments, Colour};
 use crate::error::CliError;
 use crate::output::{message, print_json, print_line, show_problems};
-use crate::source::{read, standard_input};
+use crate::source::{check_input_once, read, standard_input};
 
 pub(crate) fn check(arguments: &CheckArguments, colour: Colour) -> Result<(), CliError> {
+    check_input_once(&arguments.files)?;
     let mut list = Vec::new();
     let mut errors = 0;
     for name in &arguments.files {
@@ -32,6 +33,8 @@ pub(crate) fn check(arguments: &CheckArguments, colour: Colour) -> Result<(), Cl
                     "help": null,
                     "severity": "error",
                     "file": shown,
+                    "end_line": null,
+                    "end_column": null,
                 }));
                 message(&format!("error: {error}"));
                 continue;

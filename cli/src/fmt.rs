@@ -13,7 +13,7 @@ use similar::TextDiff;
 use crate::arguments::Colour;
 use crate::error::CliError;
 use crate::output::{message, print, print_line, show_problems};
-use crate::source::{read, standard_input};
+use crate::source::{check_input_once, read, standard_input};
 
 /// What a file that cannot be formatted has by way of help.
 const REPORT: &str = "the file was left as it is; please report this, with the file";
@@ -40,9 +40,7 @@ enum Found {
 }
 
 pub(crate) fn fmt(arguments: &FmtArguments, colour: Colour) -> Result<(), CliError> {
-    if arguments.files.iter().filter(|name| *name == "-").count() > 1 {
-        return Err(CliError::Usage("`-` can be given once: it is read to its end".to_owned()));
-    }
+    check_input_once(&arguments.files)?;
     let only_look = arguments.check || arguments.diff;
     let mut failed = false;
     for name in &arguments.files {

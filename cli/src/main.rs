@@ -37,6 +37,7 @@ mod rules;
 mod language;
 mod interrupt;
 mod output;
+mod common;
 mod error;
 
 use std::process::ExitCode;

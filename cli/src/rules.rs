@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use nosc_compiler::Rule;
 use nosc_compiler::canonical::CanonicalRule;
-use nosc_compiler::{Rule, nearest};
 use nosc_runtime::library;
 
 use crate::arguments::RulesArguments;
@@ -21,8 +21,7 @@ fn about(rule: &Rule) -> String {
 }
 
 fn no_such_rule(name: &str) -> String {
-    let names: Vec<String> = library::rules().into_iter().map(|rule| rule.name).collect();
-    let hint = match nearest(name, names.iter().map(String::as_str)) {
+    let hint = match library::nearest(name) {
         Some(near) => format!("did you mean `{near}`?"),
         None if Path::new(name).is_file() => {
             "`nosc explain FILE` says what the rules of a file are".to_owned()
@@ -48,11 +47,7 @@ pub(crate) fn rules(arguments: &RulesArguments) -> Result<(), CliError> {
     }
     for name in &arguments.names {
         let rule = library::rule(name).ok_or_else(|| CliError::NoSuchRule(no_such_rule(name)))?;
-        let file = library::files().iter().find(|(file, _)| file == name);
-        match file {
-            Some((_, text)) => print(text)?,
-            None => print_line(&rule.to_text())?,
-        }
+        print_line(library::text(&rule).trim_end())?;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use nosc_compiler::{CompileErrors, Rule, RuleFile, nearest};
 use nosc_runtime::library;
 
 use crate::arguments::{Colour, RuleSource};
+use crate::common::has_ending;
 use crate::error::CliError;
 use crate::output::{errors, message, show_problems};
 use crate::system::near;
@@ -111,7 +112,7 @@ pub(crate) fn select_named(
 }
 
 fn has_rule_ending(path: &str) -> bool {
-    Path::new(path).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("nos"))
+    has_ending(Path::new(path), "nos")
 }
 
 /// Whether a text can only be meant as a file: it has folders in it, or an ending.
@@ -123,13 +124,12 @@ fn is_file_name(text: &str) -> bool {
 }
 
 fn no_such_rule(text: &str) -> String {
-    let names: Vec<String> = library::rules().into_iter().map(|rule| rule.name).collect();
     let is_task = || nosc_controller::task::NAMES.contains(&text);
     let is_formula = || {
         text.contains(|c: char| !c.is_alphanumeric() && c != '_')
             || !RuleFile::parse("formula", text).has_errors()
     };
-    let hint = match nearest(text, names.iter().map(String::as_str)) {
+    let hint = match library::nearest(text) {
         Some(name) => format!("did you mean `{name}`?"),
         None => match near(Path::new("."), text) {
             Some(file) if has_rule_ending(&file) => format!("did you mean the file `{file}`?"),
@@ -169,6 +169,16 @@ pub(crate) fn read(path: &Path) -> Result<RuleFile, CliError> {
     file.take(MAX_SOURCE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(fail)?;
     let name = path.file_stem().map_or_else(|| "rule".into(), |stem| stem.to_string_lossy());
     Ok(RuleFile::from_bytes(&name, &bytes))
+}
+
+/// Refuses names of files of which two are standard input.
+pub(crate) fn check_input_once<'a>(
+    names: impl IntoIterator<Item = &'a String>,
+) -> Result<(), CliError> {
+    if names.into_iter().filter(|name| *name == "-").count() > 1 {
+        return Err(CliError::Usage("`-` can be given once: it is read to its end".to_owned()));
+    }
+    Ok(())
 }
 
 /// All of standard input, up to the limit on files.

@@ -18,6 +18,7 @@ use crate::arguments::{
     BackendArguments, ChildArguments, Colour, DataArguments, ImageArguments, ProtocolArguments,
     RateArguments, TrainArguments,
 };
+use crate::common::{cores, distinct};
 use crate::error::CliError;
 use crate::interrupt;
 use crate::output::{message, print, print_json};
@@ -114,7 +115,6 @@ pub(crate) fn jobs(
     backend: &BackendArguments,
 ) -> Result<usize, CliError> {
     let is_device = backend.placement()? != nosc_runtime::Placement::Cpu;
-    let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
     let usual = || if is_device { 1 } else { cores() };
     Ok(protocol.jobs.map_or_else(usual, usize::from))
 }
@@ -160,17 +160,6 @@ fn protocol(
         patience: children.give_up_after.map_or(usual.patience, |patience| patience.0),
         goal: Goal::Children,
     })
-}
-
-/// The numbers without those that came before.
-pub(crate) fn distinct(numbers: Vec<f64>) -> Vec<f64> {
-    let mut distinct: Vec<f64> = Vec::new();
-    for number in numbers {
-        if !distinct.contains(&number) {
-            distinct.push(number);
-        }
-    }
-    distinct
 }
 
 fn is_probe_given(arguments: &ChildArguments) -> bool {

@@ -61,6 +61,11 @@ impl NewFile {
         Ok(NewFile(Place::Beside { out: BufWriter::new(file), target }))
     }
 
+    /// Whether it will be a file, rather than what a device or a pipe was told.
+    pub fn is_file(&self) -> bool {
+        matches!(self.0, Place::Beside { .. })
+    }
+
     /// Puts the file in its place. After this it is on the disk, whatever happens to the machine.
     ///
     /// # Errors

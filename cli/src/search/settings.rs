@@ -15,9 +15,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::arguments::{ChildArguments, Colour, Preset, SamplerName, ScreenName, SearchArguments};
+use crate::common::distinct;
 use crate::error::CliError;
 use crate::space;
-use crate::train::{distinct, options, probe, steps};
+use crate::train::{options, probe, steps};
 
 /// The paper's batch (section 4.2).
 const PAPER_BATCH: usize = 5;

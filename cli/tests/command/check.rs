@@ -29,6 +29,23 @@ fn problems_are_a_json_list_with_places() {
 }
 
 #[test]
+fn standard_input_is_read_once() {
+    let session = Session::new();
+    let outcome = session.nosc_reading(&["check", "-", "-"], b"rule a = g\n");
+    assert!(outcome.fails(2).contains("`-` can be given once"));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_has_the_fields_of_the_others() {
+    let session = Session::new();
+    session.file("bad.nos", "rule a = sgn(g)\n");
+    let list = session.nosc(&["check", "--json", "none.nos", "bad.nos"]).json();
+    let fields = |at: usize| list[at].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(fields(0), fields(1));
+    assert_eq!(list[0]["code"], "nosc::unreadable");
+}
+
+#[test]
 fn a_good_file_has_an_empty_list_and_exit_code_0() {
     let session = Session::new();
     session.file("good.nos", "g");
