@@ -15,6 +15,7 @@ const FILES: &[(&str, &str)] = &[
     ("adamax", include_str!("rules/adamax.nos")),
     ("adamw", include_str!("rules/adamw.nos")),
     ("amsgrad", include_str!("rules/amsgrad.nos")),
+    ("amsgradw", include_str!("rules/amsgradw.nos")),
     ("lion", include_str!("rules/lion.nos")),
     ("momentum", include_str!("rules/momentum.nos")),
     ("nadam", include_str!("rules/nadam.nos")),
