@@ -13,7 +13,7 @@ use crate::outcome::Trained;
 use crate::stepper::MakeStepper;
 
 /// The paper's sweep: one pass over 10,000 examples.
-const PROBE: Probe = Probe { examples: 10_000, epochs: 1 };
+pub(crate) const PROBE: Probe = Probe { examples: 10_000, epochs: 1 };
 /// Steps after which a child above its start is given up: half of the paper's sweep.
 const PATIENCE: u64 = 50;
 

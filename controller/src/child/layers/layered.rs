@@ -42,6 +42,7 @@ impl Layered {
     }
 
     /// The kernels that compute it.
+    #[cfg(test)]
     pub(super) fn path(&self) -> Path {
         self.vectors.path()
     }

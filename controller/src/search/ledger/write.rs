@@ -10,7 +10,7 @@ use super::folder::{self, Lock};
 use super::read::Rows;
 use super::{LedgerError, schema};
 use crate::outcome::Trained;
-use crate::search::record::{SampleRow, TrialRow, TrialState, UpdateRow};
+use crate::search::record::{TrialRow, TrialState};
 use crate::search::sampler::{Proposal, Update};
 
 /// A run that this process works on.

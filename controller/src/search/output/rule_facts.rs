@@ -1,8 +1,7 @@
 //! What the text of a rule tells: its formula and the memory that it takes.
 
 use nosc_compiler::Rule;
-use nosc_compiler::canonical::CanonicalRule;
-use nosc_kernels::LoweredRule;
+use nosc_runtime::{Backend, CompiledRule};
 
 /// What is shown of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +19,8 @@ impl RuleFacts {
         let Ok(rule) = Rule::parse(text) else {
             return RuleFacts { formula: text.trim().to_owned(), bytes_per_parameter: None };
         };
-        let lowered = LoweredRule::new(CanonicalRule::new(&rule)).ok();
-        let bytes = lowered.map(|lowered| lowered.bytes_per_parameter() as u64);
+        let compiled = CompiledRule::new(&rule, Backend::Interpreter).ok();
+        let bytes = compiled.map(|compiled| compiled.lowered().bytes_per_parameter() as u64);
         RuleFacts { formula: rule.body_text(), bytes_per_parameter: bytes }
     }
 }

@@ -41,19 +41,17 @@ const fn number(name: &'static str, about: &'static str, value: fn(&Source<'_>) 
     Column { name, kind: Kind::Number, about, value, reads_rule: false }
 }
 
-/// A column of what the text of the rule tells.
-const fn of_rule(column: Column) -> Column {
-    Column { reads_rule: true, ..column }
-}
-
 /// Every column, in the order in which they are written when none is chosen.
 pub static COLUMNS: [Column; 22] = [
     whole("trial", "number of the trial, counted from 0", |s| Cell::Integer(s.trial.number)),
     text("kind", "`sampled` or `baseline`", |s| Cell::Text(s.trial.kind.name().to_owned())),
     text("name", "name of a baseline", |s| some_text(s.trial.name.as_deref())),
-    of_rule(text("formula", "the rule as a formula, or as a block in braces", |s| {
-        some_text(s.facts.map(|facts| facts.formula.as_str()))
-    })),
+    Column {
+        reads_rule: true,
+        ..text("formula", "the rule as a formula, or as a block in braces", |s| {
+            some_text(s.facts.map(|facts| facts.formula.as_str()))
+        })
+    },
     text("rule", "the rule that was trained, as text that parses", |s| {
         Cell::Text(s.trial.rule.clone())
     }),
@@ -96,9 +94,12 @@ pub static COLUMNS: [Column; 22] = [
     number("seconds", "wall time of the attempt that ended it, seconds", |s| {
         some_number(s.trial.seconds)
     }),
-    of_rule(whole("bytes_per_parameter", "bytes of the rule's states for each parameter", |s| {
-        some_integer(s.facts.and_then(|facts| facts.bytes_per_parameter))
-    })),
+    Column {
+        reads_rule: true,
+        ..whole("bytes_per_parameter", "bytes of the rule's states for each parameter", |s| {
+            some_integer(s.facts.and_then(|facts| facts.bytes_per_parameter))
+        })
+    },
     whole("duplicates", "later samples of the same rule", |s| Cell::Integer(s.duplicates)),
 ];
 
