@@ -292,7 +292,7 @@ def test_making_one():
     with pytest.raises(nosc.OptimizerError, match="no memory for"):
         nosc.Optimizer("m", [2**62])
     for threads in (0, 1025):
-        with pytest.raises(ValueError, match=f"{threads} threads, expected 1 to 1024"):
+        with pytest.raises(ValueError, match=f"{threads} threads: expected 1 to 1024"):
             nosc.Optimizer("g", [4], threads=threads)
     with pytest.raises(nosc.MissingTotalSteps):
         once(np.ones(2, "f4"), np.ones(2, "f4"), "ld * g")

@@ -112,7 +112,7 @@ pub enum RuntimeError {
     #[error("{0} tensors, expected fewer than 4294967295")]
     TooManyTensors(usize),
     /// A number of threads out of range.
-    #[error("{found} threads, expected 1 to {most}")]
+    #[error("{found} threads: expected 1 to {most}")]
     ThreadCount {
         /// The number.
         found: usize,

@@ -197,7 +197,7 @@ mod tests {
     fn threads_out_of_range_are_refused() {
         for count in [0, MOST_THREADS + 1] {
             let error = Pool::new(Some(count)).unwrap_err().to_string();
-            assert_eq!(error, format!("{count} threads, expected 1 to 1024"));
+            assert_eq!(error, format!("{count} threads: expected 1 to 1024"));
         }
     }
 
