@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::{CheckArguments, Colour};
 use crate::error::CliError;
-use crate::output::{message, print_json, print_line, show_problems};
+use crate::output::{print_json, print_line, show_problems};
 use crate::source::{read, standard_input};
 
 pub(crate) fn check(arguments: &CheckArguments, colour: Colour) -> Result<(), CliError> {
@@ -29,11 +29,11 @@ pub(crate) fn check(arguments: &CheckArguments, colour: Colour) -> Result<(), Cl
                     "message": error.to_string(),
                     "line": null,
                     "column": null,
-                    "help": null,
+                    "help": error.help(),
                     "severity": "error",
                     "file": shown,
                 }));
-                message(&format!("error: {error}"));
+                error.tell();
                 continue;
             }
         };
