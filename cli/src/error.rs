@@ -5,12 +5,15 @@ use std::path::PathBuf;
 
 use nosc_controller::learning_rate::LearningRateError;
 use nosc_controller::plot::PlotError;
+#[cfg(feature = "search")]
+use nosc_controller::search::{ledger::LedgerError, run::RunError};
 use nosc_controller::task::TaskError;
 use nosc_kernels::LowerError;
 use nosc_kernels::cpu::CpuError;
 use nosc_runtime::{CheckpointError, RuntimeError};
 
 use crate::bench::BenchError;
+use crate::output::message;
 use crate::system::{meant, reason};
 
 /// Why a command failed.
@@ -75,7 +78,7 @@ pub(crate) enum CliError {
     /// A run that cannot be begun, taken up or read.
     #[cfg(feature = "search")]
     #[error(transparent)]
-    Run(#[from] nosc_controller::search::run::RunError),
+    Run(#[from] RunError),
     /// Ctrl-C, before there was anything to show.
     #[error("interrupted in the sweep of learning rates; no rule is judged yet")]
     InterruptedEarly,
@@ -131,7 +134,7 @@ impl CliError {
             #[cfg(feature = "nats")]
             CliError::Stopped => crate::interrupt::EXIT_CODE,
             #[cfg(feature = "search")]
-            CliError::Run(nosc_controller::search::run::RunError::Settings(_)) => 2,
+            CliError::Run(RunError::Settings(_)) => 2,
             CliError::Cpu(error) => of_cpu(error),
             CliError::Bench(BenchError::Array { .. } | BenchError::Pool(_)) => 3,
             _ => match self.runtime() {
@@ -192,9 +195,16 @@ impl CliError {
                 RuntimeError::NonFiniteGradient { .. } => {
                     "use `--non-finite skip` to leave such steps out, or `propagate` to let them pass"
                 }
+                RuntimeError::LearningRate(_) => {
+                    "an update is subtracted: a positive learning rate goes down"
+                }
                 RuntimeError::Compile(_) => "use `--backend interpreter`",
                 _ => return None,
             },
+            #[cfg(feature = "search")]
+            CliError::Run(RunError::Ledger(LedgerError::NoFolder { folder })) => {
+                return meant(folder);
+            }
             CliError::Task(TaskError::UnknownTask { name })
                 if nosc_runtime::library::rule(name).is_some() =>
             {
@@ -225,8 +235,19 @@ impl CliError {
         Some(text.to_owned())
     }
 
+    /// Says it on standard error, with its causes and the way out.
+    pub(crate) fn tell(&self) {
+        message(&format!("error: {self}"));
+        for cause in self.causes() {
+            message(&format!("  because: {cause}"));
+        }
+        if let Some(help) = self.help() {
+            message(&format!("  help: {help}"));
+        }
+    }
+
     /// The chain of causes that the message does not contain.
-    pub(crate) fn causes(&self) -> Vec<String> {
+    fn causes(&self) -> Vec<String> {
         let mut causes = Vec::new();
         let mut source = std::error::Error::source(self);
         let mut last = self.to_string();

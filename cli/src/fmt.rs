@@ -48,7 +48,7 @@ pub(crate) fn fmt(arguments: &FmtArguments, colour: Colour) -> Result<(), CliErr
             Ok(found) => found,
             Err(error @ CliError::Output(_)) => return Err(error),
             Err(error) => {
-                message(&format!("error: {error}"));
+                error.tell();
                 Found::Broken
             }
         };

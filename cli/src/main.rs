@@ -100,13 +100,7 @@ fn main() -> ExitCode {
         Err(error) if error.is_closed_output() => ExitCode::SUCCESS,
         Err(error @ CliError::Shown) => ExitCode::from(error.exit_code()),
         Err(error) => {
-            output::message(&format!("error: {error}"));
-            for cause in error.causes() {
-                output::message(&format!("  because: {cause}"));
-            }
-            if let Some(help) = error.help() {
-                output::message(&format!("  help: {help}"));
-            }
+            error.tell();
             ExitCode::from(error.exit_code())
         }
     }

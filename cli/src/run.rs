@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use nosc_runtime::{
-    CompiledRule, FloatVec, Floats, FloatsMut, PlacedOptimizer, Placement, Settings, StepOptions,
-    StepOutcome,
+    CheckpointError, CompiledRule, FloatVec, Floats, FloatsMut, PlacedOptimizer, Placement,
+    RuntimeError, Settings, StepOptions, StepOutcome,
 };
 use serde_json::json;
 
@@ -42,8 +42,7 @@ pub(crate) fn run(arguments: &RunArguments, colour: Colour) -> Result<(), CliErr
     };
     let mut optimizer = PlacedOptimizer::new(placement, compiled, &lengths, settings)?;
     if let Some(path) = arguments.state.as_ref().filter(|path| path.exists()) {
-        let fail = |source| CliError::Checkpoint { path: path.clone(), source };
-        optimizer.load(path).map_err(fail)?;
+        optimizer.load(path).map_err(|error| of_state(path, error))?;
     }
     let options = StepOptions {
         loss_scale: arguments.loss_scale,
@@ -58,7 +57,11 @@ pub(crate) fn run(arguments: &RunArguments, colour: Colour) -> Result<(), CliErr
         let mut slices: Vec<FloatsMut<'_>> =
             tensors.iter_mut().map(|tensor| tensor.values.as_floats_mut()).collect();
         let outcome = optimizer.step_with(&mut slices, &gradients, &options);
-        let outcome = outcome.map_err(|source| CliError::Step { step, source })?;
+        let outcome = outcome.map_err(|source| match source {
+            RuntimeError::NonFiniteGradient { .. } => CliError::Step { step, source },
+            // What was wrong before the first step already.
+            other => CliError::Runtime(other),
+        })?;
         if outcome == StepOutcome::Skipped {
             warn(&format!("step {step} skipped: a gradient is not finite"));
         }
@@ -135,12 +138,17 @@ fn finish(
     optimizer: &PlacedOptimizer,
     steps: usize,
 ) -> Result<(), CliError> {
+    if let Some(tensor) = tensors.iter().find(|tensor| !is_finite(&tensor.values)) {
+        let name = name(tensor);
+        warn(&format!(
+            "`{name}` is not finite any more; `--non-finite skip` leaves steps out whose gradients are not, `error` stops at them"
+        ));
+    }
     // Neither is replaced if the other cannot be written: parameters and state belong together.
     let output = arguments.output.as_deref();
     let output = output.map(|path| prepare(path, &arrays::bytes(path, tensors)?)).transpose()?;
     if let Some(path) = &arguments.state {
-        let fail = |source| CliError::Checkpoint { path: path.clone(), source };
-        optimizer.save(path).map_err(fail)?;
+        optimizer.save(path).map_err(|error| of_state(path, error))?;
     }
     output.map_or(Ok(()), Prepared::put)?;
     if arguments.json {
@@ -166,6 +174,17 @@ fn finish(
     Ok(())
 }
 
+fn of_state(path: &Path, error: CheckpointError) -> CliError {
+    let path = path.to_owned();
+    match error {
+        CheckpointError::Io { action: "could not write", source, .. } => {
+            CliError::Write { path, source }
+        }
+        CheckpointError::Io { source, .. } => CliError::Read { path, source },
+        source => CliError::Checkpoint { path, source },
+    }
+}
+
 /// The values as a person reads them, the middle of many left out.
 fn shown(tensor: &Tensor) -> String {
     const ENDS: usize = 16;
@@ -178,8 +197,20 @@ fn shown(tensor: &Tensor) -> String {
     } else {
         format!("{} ... {}", join(0..ENDS), join(count - ENDS..count))
     };
-    let name = if tensor.name.is_empty() { "w" } else { &tensor.name };
-    format!("{name} {:?}: {list}", tensor.shape)
+    format!("{} {:?}: {list}", name(tensor), tensor.shape)
+}
+
+fn name(tensor: &Tensor) -> &str {
+    if tensor.name.is_empty() { "w" } else { &tensor.name }
+}
+
+fn is_finite(values: &FloatVec) -> bool {
+    match values {
+        FloatVec::F32(values) => values.iter().all(|value| value.is_finite()),
+        FloatVec::F64(values) => values.iter().all(|value| value.is_finite()),
+        FloatVec::F16(values) => values.iter().all(|value| value.is_finite()),
+        FloatVec::Bf16(values) => values.iter().all(|value| value.is_finite()),
+    }
 }
 
 /// Gradients of all steps, file by file.

@@ -21,7 +21,7 @@ use crate::arguments::{
 use crate::common::{cores, distinct};
 use crate::error::CliError;
 use crate::interrupt;
-use crate::output::{message, print, print_json};
+use crate::output::{print, print_json};
 use files::Files;
 use watch::Screen;
 
@@ -83,7 +83,7 @@ pub(crate) fn ended(names: &[&str], run: Run) -> Result<(), CliError> {
 /// Both how a run and how its files ended; where both went wrong the files have the last word.
 pub(crate) fn end(run: Result<(), CliError>, files: Result<(), CliError>) -> Result<(), CliError> {
     if let (Err(error), Err(_)) = (&run, &files) {
-        message(&format!("error: {error}"));
+        error.tell();
     }
     files.and(run)
 }

@@ -65,7 +65,10 @@ fn a_warning_is_shown_and_is_no_failure() {
 fn bytes_that_are_no_text_have_a_place() {
     let session = Session::new();
     std::fs::write(session.path("utf16.nos"), b"g\n\xff\xfeg\0").unwrap();
-    assert!(session.nosc(&["check", "utf16.nos"]).fails(1).contains("not UTF-8"));
+    let err = session.nosc(&["check", "utf16.nos"]).fails(1);
+    assert!(err.contains("no text") && err.contains("[utf16.nos:2:1]"), "{err}");
+    std::fs::write(session.path("latin.nos"), b"g # \xe9").unwrap();
+    assert!(session.nosc(&["check", "latin.nos"]).fails(1).contains("not UTF-8"));
     std::fs::write(session.path("nul.nos"), b"g + \0").unwrap();
     assert!(session.nosc(&["check", "nul.nos"]).fails(1).contains("unexpected character '\\0'"));
 }

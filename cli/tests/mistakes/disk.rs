@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::scene::{Case, case, check, nobody_can_run};
 
 #[rustfmt::skip]
-const CASES: [Case; 11] = [
+const CASES: [Case; 12] = [
     case("A folder that is not there", "w.npy g.npy", "nosc run sgd --params w.npy --grads g.npy --lr 0.1 -o new/out.npy"),
     case("A folder that is not there, for a compiled rule", "", "nosc compile sgd --target torch -o new/sgd.py"),
     case("A folder where a file is meant", "folder w.npy g.npy", "nosc run sgd --params w.npy --grads g.npy --lr 0.1 --state folder"),
@@ -16,12 +16,14 @@ const CASES: [Case; 11] = [
     case("A device where a state is meant", "w.npy g.npy", "nosc run sgd --params w.npy --grads g.npy --lr 0.1 --state /dev/null"),
     case("A compiled rule would replace its file", "rule.nos", "nosc compile rule.nos:mine -o rule.nos"),
     case("Several compiled rules into one file", "two.nos list.txt", "nosc compile two.nos -o list.txt"),
-    case("The disk fills up while a state is written", "w.npy g.npy out.npy adam.state",
+    case("The disk fills up while parameters are written", "w.npy g.npy out.npy adam.state",
         "trap '' XFSZ; ulimit -f 0; nosc run adam_rule --params w.npy --grads g.npy --lr 0.1 -o out.npy --state adam.state"),
+    case("The disk fills up while a state is written", "w.npy g.npy adam.state",
+        "trap '' XFSZ; ulimit -f 0; nosc run adam_rule --params w.npy --grads g.npy --lr 0.1 --state adam.state"),
     case("The disk fills up while results are written", "",
         "trap '' XFSZ; ulimit -f 0; nosc train rosenbrock --rules sgd --lr 1e-3 --steps 5 -o results.csv"),
     case("The disk fills up while a file is formatted", "unformatted.nos", "trap '' XFSZ; ulimit -f 0; nosc fmt unformatted.nos"),
-    case("The disk fills up while a page is written", "", "trap '' XFSZ; ulimit -f 0; nosc compile sgd -o sgd.plan"),
+    case("The disk fills up while a compiled rule is written", "", "trap '' XFSZ; ulimit -f 0; nosc compile sgd -o sgd.plan"),
 ];
 
 #[test]

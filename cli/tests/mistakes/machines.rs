@@ -3,7 +3,6 @@
 use crate::scene::{Case, case, check};
 
 /// Whatever the machine has: the libraries that it finds are none of NVIDIA's.
-#[cfg(all(feature = "cuda", target_os = "linux"))]
 #[rustfmt::skip]
 const CASES: [Case; 5] = [
     case("No NVRTC to compile for a GPU", "", "nosc compile sgd --target cuda --emit ptx --arch sm_90 -o sgd.ptx"),
@@ -14,7 +13,6 @@ const CASES: [Case; 5] = [
 ];
 
 /// Where there is no driver, which is most machines that run tests.
-#[cfg(all(feature = "cuda", target_os = "linux"))]
 #[rustfmt::skip]
 const WITHOUT_DRIVER: [Case; 4] = [
     case("No GPU for a step", "w.npy g.npy out.npy", "nosc run sgd --params w.npy --grads g.npy --lr 0.1 --device cuda -o out.npy"),
@@ -23,13 +21,11 @@ const WITHOUT_DRIVER: [Case; 4] = [
     case("No GPU to compile for", "", "nosc compile sgd --target cuda --emit ptx"),
 ];
 
-#[cfg(all(feature = "cuda", target_os = "linux"))]
 #[test]
 fn machines() {
     check!("machines", &CASES);
 }
 
-#[cfg(all(feature = "cuda", target_os = "linux"))]
 #[test]
 fn machines_without_a_gpu() {
     let driver = ["/usr/lib", "/usr/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/lib/wsl/lib"];
@@ -37,17 +33,4 @@ fn machines_without_a_gpu() {
         return println!("SKIPPED: this machine has a driver");
     }
     check!("machines_without_a_gpu", &WITHOUT_DRIVER);
-}
-
-#[cfg(not(feature = "cuda"))]
-const CASES: [Case; 1] = [case(
-    "A GPU for a program without CUDA",
-    "w.npy g.npy",
-    "nosc run sgd --params w.npy --grads g.npy --lr 0.1 --device cuda",
-)];
-
-#[cfg(not(feature = "cuda"))]
-#[test]
-fn machines_of_a_program_without_cuda() {
-    check!("machines_of_a_program_without_cuda", &CASES);
 }

@@ -13,6 +13,7 @@ mod arguments;
 mod arrays;
 mod chapter;
 mod disk;
+#[cfg(all(feature = "cuda", target_os = "linux"))]
 mod machines;
 mod output;
 #[cfg(feature = "search")]

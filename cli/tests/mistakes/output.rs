@@ -3,11 +3,10 @@
 use crate::scene::{Case, case, check};
 
 #[rustfmt::skip]
-const CASES: [Case; 6] = [
+const CASES: [Case; 5] = [
     case("A reader that has seen enough", "", "{ nosc sample --count 100000; echo \"exit code $?\" >&2; } | head -n 1"),
     case("Nothing on standard input", "", "nosc explain -"),
     case("Standard input is closed", "", "nosc explain - <&-"),
-    case("Standard output is closed", "w.npy g.npy", "nosc run sgd --params w.npy --grads g.npy --lr 0.1 >&-"),
     case("A terminal that knows nothing", "misspelt.nos", "TERM=dumb NO_COLOR=1 nosc check misspelt.nos --color auto"),
     case("A narrow terminal", "", "COLUMNS=40 nosc compile --target gpu"),
 ];
