@@ -264,7 +264,7 @@ pub(crate) struct RunArguments {
     #[arg(long, required = true, num_args = 1..)]
     pub(crate) grads: Vec<PathBuf>,
     /// Learning rate
-    #[arg(long, allow_hyphen_values = true)]
+    #[arg(long, value_parser = number, allow_hyphen_values = true)]
     pub(crate) lr: f64,
     /// Where the parameters go after the last step; shown if left out
     #[arg(short, long)]
@@ -288,13 +288,13 @@ pub(crate) struct RunArguments {
     #[arg(long, value_parser = non_finite, default_value = "propagate", value_name = "propagate|skip|error")]
     pub(crate) non_finite: NonFinite,
     /// Scale all gradients so that their norm is at most this
-    #[arg(long, value_name = "NORM", allow_hyphen_values = true)]
+    #[arg(long, value_name = "NORM", value_parser = number, allow_hyphen_values = true)]
     pub(crate) clip_norm: Option<f64>,
     /// Clip each gradient to this magnitude
-    #[arg(long, value_name = "LIMIT", allow_hyphen_values = true)]
+    #[arg(long, value_name = "LIMIT", value_parser = number, allow_hyphen_values = true)]
     pub(crate) clip_value: Option<f64>,
     /// What the loss was multiplied by: gradients are divided by it
-    #[arg(long, default_value_t = 1.0, allow_hyphen_values = true)]
+    #[arg(long, default_value_t = 1.0, value_parser = number, allow_hyphen_values = true)]
     pub(crate) loss_scale: f64,
     /// How parameters of f16 and bf16 are rounded
     #[arg(long, value_parser = rounding, default_value = "nearest", value_name = "nearest|stochastic")]
@@ -340,6 +340,16 @@ pub(crate) struct RulesArguments {
     /// Rules whose text to show; all names if left out
     #[arg(value_parser = names::RULE, hide_possible_values = true)]
     pub(crate) names: Vec<String>,
+}
+
+/// A number with a point.
+fn number(text: &str) -> Result<f64, String> {
+    text.trim().parse().map_err(|_| match text.replacen(',', ".", 1) {
+        point if text.contains(',') && point.parse::<f64>().is_ok() => {
+            format!("expected a number; write {point} with a point")
+        }
+        _ => "expected a number".to_owned(),
+    })
 }
 
 fn parameter(text: &str) -> Result<(String, f64), String> {

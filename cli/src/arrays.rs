@@ -6,11 +6,10 @@ use std::path::Path;
 
 use nosc_runtime::npy::{self, NpyArray, NpyError};
 use nosc_runtime::{ElementType, FloatVec};
-use safetensors::{Dtype, SafeTensors, View};
+use safetensors::{Dtype, SafeTensorError, SafeTensors, View};
 
 use crate::bench::memory;
 use crate::error::CliError;
-use crate::output::write_file;
 
 /// Most bytes of a file where the system does not say how much memory is free.
 const UNKNOWN_MEMORY: u64 = 4 << 30;
@@ -21,6 +20,13 @@ pub(crate) enum Format {
     Npy,
     SafeTensors,
 }
+
+/// What is wrong with a file that ends before its arrays do.
+const CUT_SHORT: &str =
+    "the file is cut short, or has more than belongs to it: copy or write it again";
+
+/// What every `.npy` file begins with.
+const MAGIC: &[u8] = b"\x93NUMPY";
 
 /// One array in C order.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,12 +58,26 @@ pub(crate) fn check_fits(path: &Path, count: usize) -> Result<(), CliError> {
 /// All arrays of a file, by name in order.
 pub(crate) fn read(path: &Path) -> Result<Vec<Tensor>, CliError> {
     let format = format(path)?;
+    check_begins(path, format)?;
     // A file is held whole, and then its arrays.
     let bytes = read_up_to(path, memory::available().map_or(UNKNOWN_MEMORY, |free| free / 10 * 4))?;
     match format {
         Format::Npy => Ok(vec![read_npy(path, &bytes)?]),
         Format::SafeTensors => read_safetensors(path, &bytes),
     }
+}
+
+/// A file that is something else may be large, and is not read.
+fn check_begins(path: &Path, format: Format) -> Result<(), CliError> {
+    let fail = |source| CliError::Read { path: path.to_owned(), source };
+    let mut begin = Vec::new();
+    let file = File::open(path).map_err(fail)?;
+    file.take(MAGIC.len() as u64).read_to_end(&mut begin).map_err(fail)?;
+    if format == Format::Npy && begin != MAGIC {
+        let what = if begin.is_empty() { "the file is empty" } else { "it does not begin as one" };
+        return Err(problem(path, &format!("not a .npy file: {what}; `numpy.save` writes one")));
+    }
+    Ok(())
 }
 
 /// The bytes of a file that has no more than these, so that one without an end does not fill the memory.
@@ -78,24 +98,20 @@ fn read_up_to(path: &Path, most: u64) -> Result<Vec<u8>, CliError> {
     Ok(bytes)
 }
 
-/// Writes arrays in the format of the file's ending.
-pub(crate) fn write(path: &Path, tensors: &[Tensor]) -> Result<(), CliError> {
-    let bytes = match (format(path)?, tensors) {
+/// Arrays in the format of the file's ending.
+pub(crate) fn bytes(path: &Path, tensors: &[Tensor]) -> Result<Vec<u8>, CliError> {
+    match (format(path)?, tensors) {
         (Format::Npy, [one]) => npy::write(&one.shape, &one.values)
-            .map_err(|error| problem(path, &error.to_string()))?,
-        (Format::Npy, _) => {
-            return check_fits(path, tensors.len());
-        }
+            .map_err(|error| problem(path, &error.to_string())),
+        (Format::Npy, _) => check_fits(path, tensors.len()).map(|()| Vec::new()),
         (Format::SafeTensors, _) => {
             let views = tensors.iter().map(|tensor| {
                 let name = if tensor.name.is_empty() { "w" } else { &tensor.name };
                 (name.to_owned(), Bytes::of(tensor))
             });
-            safetensors::serialize(views, None)
-                .map_err(|error| problem(path, &error.to_string()))?
+            safetensors::serialize(views, None).map_err(|error| problem(path, &error.to_string()))
         }
-    };
-    write_file(path, &bytes)
+    }
 }
 
 fn problem(path: &Path, what: &str) -> CliError {
@@ -108,9 +124,20 @@ fn read_npy(path: &Path, bytes: &[u8]) -> Result<Tensor, CliError> {
     Ok(Tensor { name: String::new(), shape, values })
 }
 
+fn not_safetensors(error: &SafeTensorError) -> String {
+    use SafeTensorError as E;
+    match error {
+        E::InvalidHeaderLength | E::MetadataIncompleteBuffer => CUT_SHORT.to_owned(),
+        E::HeaderTooSmall | E::HeaderTooLarge | E::InvalidHeader(_) => {
+            "not a safetensors file: it does not begin as one".to_owned()
+        }
+        other => format!("not a safetensors file: {other}"),
+    }
+}
+
 fn read_safetensors(path: &Path, bytes: &[u8]) -> Result<Vec<Tensor>, CliError> {
-    let file = SafeTensors::deserialize(bytes)
-        .map_err(|error| problem(path, &format!("not a safetensors file: {error}")))?;
+    let file =
+        SafeTensors::deserialize(bytes).map_err(|error| problem(path, &not_safetensors(&error)))?;
     let mut tensors = Vec::new();
     for (name, view) in file.tensors() {
         let Some((of, _)) = DTYPES.into_iter().find(|(_, dtype)| *dtype == view.dtype()) else {

@@ -16,21 +16,18 @@ mod gpu;
 #[cfg(feature = "cuda")]
 mod gpu_report;
 
-use std::num::NonZero;
 use std::path::PathBuf;
-use std::thread::available_parallelism;
 
 use clap::Args;
 #[cfg(feature = "search")]
 use clap::Subcommand;
-use nosc_runtime::{Backend, ElementType, Placement};
+use nosc_runtime::{Backend, ElementType, MOST_THREADS, Placement};
 
 use crate::arguments::{Colour, RuleSource, element_type};
+use crate::common::{cores, distinct, has_ending};
 use crate::error::CliError;
 use crate::output::{check_writable, print, print_json, write_file};
 
-/// More threads than any machine has cores.
-const MAX_THREADS: usize = 1024;
 /// More rounds than anybody waits for.
 const MAX_ROUNDS: usize = 1_000_000;
 
@@ -107,7 +104,7 @@ pub(crate) enum BenchError {
     #[error("size {0}: expected at least 1 parameter")]
     Size(u64),
     /// A number of threads out of range.
-    #[error("{0} threads: expected 1 to {MAX_THREADS}")]
+    #[error("{0} threads: expected 1 to {MOST_THREADS}")]
     Threads(usize),
     /// A number of rounds out of range.
     #[error("{0} rounds: expected 1 to {MAX_ROUNDS}")]
@@ -147,7 +144,7 @@ pub(crate) fn bench(arguments: &BenchArguments, colour: Colour) -> Result<(), Cl
         return crate::queue::bench(arguments);
     }
     if let Some(path) = &arguments.plot {
-        if path.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("svg")) {
+        if !has_ending(path, "svg") {
             let message = format!("`{}`: a plot is an SVG picture; use .svg", path.display());
             return Err(CliError::Usage(message));
         }
@@ -186,11 +183,11 @@ fn on_gpu(arguments: &BenchArguments, colour: Colour) -> Result<(), CliError> {
     let Plan { sizes, rounds, .. } = plan(arguments)?;
     let or = |list: &[usize], default: usize| match list {
         [] => vec![default],
-        list => once(list.to_vec()),
+        list => distinct(list.to_vec()),
     };
     let types = match &arguments.types[..] {
         [] => vec![ElementType::F32],
-        types => once(types.to_vec()),
+        types => distinct(types.to_vec()),
     };
     let tensors = or(&arguments.tensors, 1);
     let least = sizes.iter().copied().min().unwrap_or(1);
@@ -222,27 +219,15 @@ fn plan(arguments: &BenchArguments) -> Result<Plan, CliError> {
     let sizes = arguments.sizes.iter().map(size).collect::<Result<_, _>>()?;
     let mut threads = arguments.threads.clone();
     if threads.is_empty() {
-        let cores = available_parallelism().map_or(1, NonZero::get);
-        threads = (1..=cores.min(2)).collect();
+        threads = (1..=cores().min(2)).collect();
     }
-    if let Some(count) = threads.iter().find(|count| !(1..=MAX_THREADS).contains(*count)) {
+    if let Some(count) = threads.iter().find(|count| !(1..=MOST_THREADS).contains(*count)) {
         return Err(BenchError::Threads(*count).into());
     }
     if !(1..=MAX_ROUNDS).contains(&arguments.rounds) {
         return Err(BenchError::Rounds(arguments.rounds).into());
     }
-    Ok(Plan { sizes: once(sizes), threads: once(threads), rounds: arguments.rounds })
-}
-
-/// Each value where it stands first.
-fn once<T: PartialEq>(values: Vec<T>) -> Vec<T> {
-    let mut out = Vec::with_capacity(values.len());
-    for value in values {
-        if !out.contains(&value) {
-            out.push(value);
-        }
-    }
-    out
+    Ok(Plan { sizes: distinct(sizes), threads: distinct(threads), rounds: arguments.rounds })
 }
 
 /// A whole number, also as `1e6`.
@@ -267,10 +252,5 @@ mod tests {
         for text in ["1.5", "-1", "1e300", "many", "", "NaN", "inf"] {
             assert!(size(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn what_is_asked_for_twice_is_done_once() {
-        assert_eq!(once(vec![2, 1, 2, 3, 1]), [2, 1, 3]);
     }
 }

@@ -9,6 +9,7 @@ use nosc_compiler::line::one_line;
 use serde_json::{Value, json};
 
 use crate::arguments::{Colour, RuleSource};
+use crate::common::has_ending;
 use crate::error::CliError;
 use crate::lines::{BadLine, Line, ListArguments, Plan, Progress, Reader, Source, Worker};
 use crate::lines::{process, skipped};
@@ -72,7 +73,7 @@ fn list(source: &RuleSource) -> Option<&str> {
     }
     let name = source.rule.as_deref().unwrap_or("-");
     let path = Path::new(name);
-    let is_rules = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("nos"));
+    let is_rules = has_ending(path, "nos");
     (name == "-" || path.is_file() && !is_rules).then_some(name)
 }
 
@@ -107,7 +108,7 @@ fn stream(arguments: &CanonArguments, list: &str) -> Result<(), CliError> {
         Progress::new(source.bytes())
     };
     let worker = || Printer {
-        reader: Reader::new(Canonicalizer::new(options.level), options.format()),
+        reader: Reader::new(options.level, options.format()),
         shape: match (arguments.tsv, arguments.json) {
             (true, _) => Shape::Line,
             (_, true) => Shape::Json,
@@ -135,7 +136,7 @@ enum Shape {
 }
 
 struct Printer {
-    reader: Reader<Canonicalizer>,
+    reader: Reader,
     shape: Shape,
 }
 

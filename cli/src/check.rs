@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 
 use crate::arguments::{CheckArguments, Colour};
 use crate::error::CliError;
-use crate::output::{message, print_json, print_line, show_problems};
-use crate::source::{read, standard_input};
+use crate::output::{print_json, print_line, show_problems};
+use crate::source::{check_input_once, read, standard_input};
 
 pub(crate) fn check(arguments: &CheckArguments, colour: Colour) -> Result<(), CliError> {
+    check_input_once(&arguments.files)?;
     let mut list = Vec::new();
     let mut errors = 0;
     for name in &arguments.files {
@@ -29,11 +30,13 @@ pub(crate) fn check(arguments: &CheckArguments, colour: Colour) -> Result<(), Cl
                     "message": error.to_string(),
                     "line": null,
                     "column": null,
-                    "help": null,
+                    "help": error.help(),
                     "severity": "error",
                     "file": shown,
+                    "end_line": null,
+                    "end_column": null,
                 }));
-                message(&format!("error: {error}"));
+                error.tell();
                 continue;
             }
         };

@@ -17,6 +17,7 @@ mod gpu;
 
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
 use nosc_compiler::canonical::CanonicalRule;
 use nosc_kernels::{Edges, LoweredRule, cuda};
 use nosc_runtime::explain::plan_text;
@@ -24,7 +25,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::{Colour, CompileArguments, Emit, Target};
 use crate::error::CliError;
-use crate::output::{print, print_json, write_file};
+use crate::output::{is_same_place, make_folder, print, print_json, write_file};
 use crate::source::select;
 
 /// One form of one rule.
@@ -56,6 +57,9 @@ pub(crate) fn compile(arguments: &CompileArguments, colour: Colour) -> Result<()
         ..Edges::default()
     };
     let selected = select(&arguments.source, &[], colour)?;
+    if let Some(output) = &arguments.output {
+        check_place(output, arguments.source.rule.as_deref())?;
+    }
     let (mut pieces, mut stats) = (Vec::new(), Vec::new());
     for rule in &selected.rules {
         let lowered = LoweredRule::with_edges(CanonicalRule::new(rule), edges)?;
@@ -130,8 +134,14 @@ fn emits(arguments: &CompileArguments) -> Result<Vec<Emit>, CliError> {
     let target = target_name(arguments.target);
     if let Some(other) = arguments.emit.iter().find(|emit| !there.contains(emit)) {
         let names: Vec<&str> = there.iter().copied().map(name).collect();
+        let one_of = if names.len() > 1 { "one of " } else { "" };
+        let elsewhere = |target: &&Target| emits_of(**target).contains(other);
+        let hint = Target::value_variants().iter().find(elsewhere).map_or_else(String::new, |t| {
+            format!("; `{}` is of `--target {}`", name(*other), target_name(*t))
+        });
         let (other, names) = (name(*other), names.join(", "));
-        let message = format!("the target {target} has no `{other}`, expected one of {names}");
+        let message =
+            format!("the target {target} has no `{other}`, expected {one_of}{names}{hint}");
         return Err(CliError::Usage(message));
     }
     if arguments.target != Target::Cpu && arguments.triple.is_some() {
@@ -218,12 +228,24 @@ fn standard_output(pieces: &[Piece], json: bool) -> Result<Vec<Option<String>>, 
     Ok(vec![None; pieces.len()])
 }
 
+/// A result does not replace the rules that it is made of.
+fn check_place(output: &Path, rule: Option<&str>) -> Result<(), CliError> {
+    let rule = rule.unwrap_or_default();
+    let file = rule.rsplit_once(':').map_or(rule, |(file, _)| file);
+    let is_source =
+        |file: &str| Path::new(file).is_file() && is_same_place(output, Path::new(file));
+    if is_source(rule) || is_source(file) {
+        let message = format!("`{}` holds the rules: name another place", output.display());
+        return Err(CliError::Usage(message));
+    }
+    Ok(())
+}
+
 /// One form of one named rule goes to the file itself, several go into a folder.
 fn written(pieces: &[Piece], output: &Path, single: bool) -> Result<Vec<Option<String>>, CliError> {
     let into_folder = output.is_dir() || !single || pieces.len() > 1;
     if into_folder {
-        std::fs::create_dir_all(output)
-            .map_err(|source| CliError::Write { path: output.to_owned(), source })?;
+        make_folder(output)?;
     }
     let mut paths = Vec::new();
     for piece in pieces {

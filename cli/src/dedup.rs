@@ -6,20 +6,17 @@
 mod kept;
 mod listing;
 mod saved;
-#[cfg(test)]
-mod ceiling;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
-use nosc_compiler::canonical::{Canonicalizer, FORM_VERSION, Key};
+use nosc_compiler::canonical::{FORM_VERSION, Key};
 use nosc_compiler::dedup::{Dedup, ShardedDedup};
 use serde_json::{Value, json};
 
-use crate::arguments::Colour;
 use crate::error::CliError;
-use crate::lines::{BadLine, Batch, Input, Keys, Line, ListArguments, Plan, Progress, Reader};
+use crate::lines::{BadLine, Batch, Input, Line, ListArguments, Plan, Progress, Reader};
 use crate::lines::{Source, Tally, Worker, grouped, process, skipped};
 use crate::output::{check_writable, counted, is_same_place, message, print_json, print_line};
 
@@ -67,7 +64,7 @@ pub(crate) enum Order {
     Count,
 }
 
-pub(crate) fn dedup(arguments: &DedupArguments, _colour: Colour) -> Result<(), CliError> {
+pub(crate) fn dedup(arguments: &DedupArguments) -> Result<(), CliError> {
     check_targets(arguments)?;
     let known = match &arguments.load {
         Some(path) => saved::load(path, arguments.list.level)?,
@@ -79,8 +76,7 @@ pub(crate) fn dedup(arguments: &DedupArguments, _colour: Colour) -> Result<(), C
     let source = Source::new(&arguments.files, start)?;
     let progress = Progress::new(source.bytes());
     let begin = Instant::now();
-    let worker = || Canonicalizer::new(arguments.list.level);
-    let counted = count(&arguments.list, source, &seen, &progress, worker);
+    let counted = count(&arguments.list, source, &seen, &progress);
     progress.finish();
     let seconds = begin.elapsed();
     let Counted { inputs, tally, kept } = counted?;
@@ -153,14 +149,13 @@ struct Counted {
     kept: Kept,
 }
 
-fn count<K: Keys>(
+fn count(
     options: &ListArguments,
     source: Source,
     seen: &ShardedDedup,
     progress: &Progress,
-    keys: impl Fn() -> K,
 ) -> Result<Counted, CliError> {
-    let worker = |_| Counter::new(Reader::new(keys(), options.format()), seen);
+    let worker = |_| Counter::new(Reader::new(options.level, options.format()), seen);
     let mut workers: Vec<_> = (0..options.jobs()).map(worker).collect();
     let plan = Plan { skip_bad: options.skip_bad, progress };
     let (inputs, tally) = process(source, &mut workers, plan, &mut std::io::sink())?;
@@ -169,8 +164,8 @@ fn count<K: Keys>(
 }
 
 /// Counts the rules of one thread into the set of all.
-struct Counter<'a, K> {
-    reader: Reader<K>,
+struct Counter<'a> {
+    reader: Reader,
     seen: &'a ShardedDedup,
     /// Keys and places of the batch.
     rules: Vec<(Key, u64)>,
@@ -178,13 +173,13 @@ struct Counter<'a, K> {
     kept: Kept,
 }
 
-impl<'a, K: Keys> Counter<'a, K> {
-    fn new(reader: Reader<K>, seen: &'a ShardedDedup) -> Counter<'a, K> {
+impl<'a> Counter<'a> {
+    fn new(reader: Reader, seen: &'a ShardedDedup) -> Counter<'a> {
         Counter { reader, seen, rules: Vec::new(), kept: Kept::default() }
     }
 }
 
-impl<K: Keys> Worker for Counter<'_, K> {
+impl Worker for Counter<'_> {
     fn rule(&mut self, line: &Line<'_>, _out: &mut Vec<u8>) -> Result<(), BadLine> {
         let key = self.reader.key(line.rule)?;
         self.rules.push((key, line.index));

@@ -4,14 +4,15 @@ use std::path::Path;
 
 use clap::Args;
 use nosc_compiler::canonical::Level;
-use nosc_compiler::{Rule, RuleFile, line, nearest};
+use nosc_compiler::{Rule, RuleFile, line};
 use nosc_runtime::compare::Comparison;
 use nosc_runtime::library;
 
 use crate::arguments::Colour;
+use crate::common::has_ending;
 use crate::error::CliError;
 use crate::output::{message, print, print_json, show_problems};
-use crate::source::select_named;
+use crate::source::{check_input_once, select_named};
 
 #[derive(Debug, Args)]
 pub(crate) struct EqArguments {
@@ -39,9 +40,7 @@ pub(crate) struct EqArguments {
 }
 
 pub(crate) fn eq(arguments: &EqArguments, colour: Colour) -> Result<(), CliError> {
-    if arguments.a == "-" && arguments.b == "-" {
-        return Err(CliError::Usage("`-` can be given once: it is read to its end".to_owned()));
-    }
+    check_input_once([&arguments.a, &arguments.b])?;
     let read = |text: &str| one_rule(text, arguments.tokens, colour);
     let rules = [read(&arguments.a)?, read(&arguments.b)?];
     let compared = Comparison::new(rules, arguments.seed);
@@ -83,26 +82,22 @@ fn one_rule(text: &str, tokens: bool, colour: Colour) -> Result<Rule, CliError> 
 
 /// Whether a text names a rule, rather than being one.
 fn is_named(text: &str) -> bool {
-    let is_rules =
-        |path: &Path| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("nos"));
     let is_file =
-        |path: &str| path == "-" || Path::new(path).is_file() || is_rules(Path::new(path));
+        |path: &str| path == "-" || Path::new(path).is_file() || has_ending(Path::new(path), "nos");
     let name_of_file = text.rsplit_once(':').is_some_and(|(file, _)| is_file(file));
     is_file(text) || name_of_file || library::find(text, &[]).is_some()
 }
 
-/// The standard rule whose name is nearly this text.
-fn standard_rule_near(text: &str) -> Option<String> {
-    let names: Vec<String> = library::rules().into_iter().map(|rule| rule.name).collect();
-    nearest(text, names.iter().map(String::as_str)).map(str::to_owned)
-}
-
 fn parsed(text: &str, shown: &str, colour: Colour) -> Result<Rule, CliError> {
     let file = RuleFile::parse("expression", text);
-    show_problems(&file, shown, colour);
+    let near = library::nearest(shown).filter(|_| file.has_errors());
+    // A misspelt name of a rule is no formula with a mistake in it.
+    if near.is_none() {
+        show_problems(&file, shown, colour);
+    }
     let wrong = |what: &str| Err(CliError::Problems(format!("`{shown}` {what}")));
     if file.has_errors() {
-        let hint = standard_rule_near(shown)
+        let hint = near
             .map_or_else(String::new, |name| format!("; did you mean the standard rule `{name}`?"));
         return wrong(&format!("is no rule file, standard rule, formula or token string{hint}"));
     }

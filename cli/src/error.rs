@@ -1,15 +1,20 @@
 //! Why a command failed, and the exit code that says so.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use nosc_controller::learning_rate::LearningRateError;
 use nosc_controller::plot::PlotError;
+#[cfg(feature = "search")]
+use nosc_controller::search::{ledger::LedgerError, run::RunError};
 use nosc_controller::task::TaskError;
 use nosc_kernels::LowerError;
 use nosc_kernels::cpu::CpuError;
 use nosc_runtime::{CheckpointError, RuntimeError};
 
 use crate::bench::BenchError;
+use crate::output::message;
+use crate::system::{meant, reason};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -17,17 +22,17 @@ pub(crate) enum CliError {
     /// Arguments that clap lets through but that do not go together.
     #[error("{0}")]
     Usage(String),
-    /// Problems that have been shown already.
+    /// The last word on problems that have been shown already.
     #[error("{0}")]
     Problems(String),
     /// Problems that have been shown and counted already.
     #[error("")]
     Shown,
     /// A file that could not be read.
-    #[error("could not read `{}`: {source}", .path.display())]
+    #[error("could not read `{}`: {}", .path.display(), reason(.source))]
     Read { path: PathBuf, source: std::io::Error },
     /// A file that could not be written.
-    #[error("could not write `{}`: {source}", .path.display())]
+    #[error("could not write `{}`: {}", .path.display(), reason(.source))]
     Write { path: PathBuf, source: std::io::Error },
     /// A stepwise decay that cannot be read.
     #[error("`--schedule`: {0}")]
@@ -73,12 +78,12 @@ pub(crate) enum CliError {
     /// A run that cannot be begun, taken up or read.
     #[cfg(feature = "search")]
     #[error(transparent)]
-    Run(#[from] nosc_controller::search::run::RunError),
+    Run(#[from] RunError),
     /// Ctrl-C, before there was anything to show.
     #[error("interrupted in the sweep of learning rates; no rule is judged yet")]
     InterruptedEarly,
     /// Standard output is gone.
-    #[error("could not write to standard output: {0}")]
+    #[error("could not write to standard output: {}", reason(.0))]
     Output(std::io::Error),
     /// No rule of that name.
     #[error("{0}")]
@@ -88,6 +93,9 @@ pub(crate) enum CliError {
     Array { path: PathBuf, problem: String },
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
+    /// A step that was refused, after others.
+    #[error("step {step}: {source}")]
+    Step { step: usize, source: RuntimeError },
     #[error("`{}`: {source}", .path.display())]
     Checkpoint { path: PathBuf, source: CheckpointError },
     #[error(transparent)]
@@ -126,7 +134,7 @@ impl CliError {
             #[cfg(feature = "nats")]
             CliError::Stopped => crate::interrupt::EXIT_CODE,
             #[cfg(feature = "search")]
-            CliError::Run(nosc_controller::search::run::RunError::Settings(_)) => 2,
+            CliError::Run(RunError::Settings(_)) => 2,
             CliError::Cpu(error) => of_cpu(error),
             CliError::Bench(BenchError::Array { .. } | BenchError::Pool(_)) => 3,
             _ => match self.runtime() {
@@ -142,7 +150,7 @@ impl CliError {
     /// A failure of the runtime's, wherever it came up.
     fn runtime(&self) -> Option<&RuntimeError> {
         match self {
-            CliError::Runtime(error) => Some(error),
+            CliError::Runtime(error) | CliError::Step { source: error, .. } => Some(error),
             CliError::Task(task) | CliError::Rule { source: task, .. } => match task {
                 TaskError::Optimizer(error) | TaskError::Step { source: error, .. } => {
                     error.downcast_ref()
@@ -168,7 +176,7 @@ impl CliError {
 
     /// Whether whoever read our output has seen enough.
     pub(crate) fn is_closed_output(&self) -> bool {
-        matches!(self, CliError::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe)
+        matches!(self, CliError::Output(error) if error.kind() == ErrorKind::BrokenPipe)
     }
 
     /// The way out, where the message does not name it already.
@@ -179,16 +187,35 @@ impl CliError {
             return error.help().map(str::to_owned);
         }
         let text = match self {
-            CliError::Runtime(RuntimeError::Scalars(ScalarError::TotalSteps)) => {
-                "add `--total-steps T`"
+            CliError::Read { path, source } if source.kind() == ErrorKind::NotFound => {
+                return meant(path);
             }
-            CliError::Runtime(RuntimeError::NonFiniteGradient { .. }) => {
-                "use `--non-finite skip` to leave such steps out, or `propagate` to let them pass"
+            CliError::Runtime(error) | CliError::Step { source: error, .. } => match error {
+                RuntimeError::Scalars(ScalarError::TotalSteps) => "add `--total-steps T`",
+                RuntimeError::NonFiniteGradient { .. } => {
+                    "use `--non-finite skip` to leave such steps out, or `propagate` to let them pass"
+                }
+                RuntimeError::LearningRate(_) => {
+                    "an update is subtracted: a positive learning rate goes down"
+                }
+                RuntimeError::Compile(_) => "use `--backend interpreter`",
+                _ => return None,
+            },
+            #[cfg(feature = "search")]
+            CliError::Run(RunError::Ledger(LedgerError::NoFolder { folder })) => {
+                return meant(folder);
+            }
+            CliError::Task(TaskError::UnknownTask { name })
+                if nosc_runtime::library::rule(name).is_some() =>
+            {
+                "the task comes first and rules after `--rules`: `nosc train digits --rules sgd`"
+            }
+            CliError::Checkpoint { source: CheckpointError::Format(_), .. } => {
+                "give a file that `--state` wrote, or the name of a new one to begin from nothing"
             }
             CliError::Cpu(CpuError::NotInThisBuild { .. }) => {
                 "build nosc with it: `cargo install --path cli --features cross`"
             }
-            CliError::Runtime(RuntimeError::Compile(_)) => "use `--backend interpreter`",
             CliError::Checkpoint { source: CheckpointError::OtherRule { .. }, .. } => {
                 "give the rule that the file was saved with, or another file"
             }
@@ -208,13 +235,24 @@ impl CliError {
         Some(text.to_owned())
     }
 
+    /// Says it on standard error, with its causes and the way out.
+    pub(crate) fn tell(&self) {
+        message(&format!("error: {self}"));
+        for cause in self.causes() {
+            message(&format!("  because: {cause}"));
+        }
+        if let Some(help) = self.help() {
+            message(&format!("  help: {help}"));
+        }
+    }
+
     /// The chain of causes that the message does not contain.
-    pub(crate) fn causes(&self) -> Vec<String> {
+    fn causes(&self) -> Vec<String> {
         let mut causes = Vec::new();
         let mut source = std::error::Error::source(self);
         let mut last = self.to_string();
         while let Some(cause) = source {
-            let text = cause.to_string();
+            let text = cause.downcast_ref().map_or_else(|| cause.to_string(), reason);
             if !last.contains(&text) {
                 causes.push(text.clone());
             }

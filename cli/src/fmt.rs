@@ -1,18 +1,19 @@
 //! `nosc fmt`: rule files in one format.
 
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::path::Path;
 
 use clap::Args;
 use nosc_compiler::RuleFile;
 use nosc_compiler::format::{FormatError, format};
 use nosc_compiler::problem::Problem;
+use nosc_runtime::files::NewFile;
 use similar::TextDiff;
 
 use crate::arguments::Colour;
 use crate::error::CliError;
 use crate::output::{message, print, print_line, show_problems};
-use crate::source::{read, standard_input};
+use crate::source::{check_input_once, read, standard_input};
 
 /// What a file that cannot be formatted has by way of help.
 const REPORT: &str = "the file was left as it is; please report this, with the file";
@@ -39,9 +40,7 @@ enum Found {
 }
 
 pub(crate) fn fmt(arguments: &FmtArguments, colour: Colour) -> Result<(), CliError> {
-    if arguments.files.iter().filter(|name| *name == "-").count() > 1 {
-        return Err(CliError::Usage("`-` can be given once: it is read to its end".to_owned()));
-    }
+    check_input_once(&arguments.files)?;
     let only_look = arguments.check || arguments.diff;
     let mut failed = false;
     for name in &arguments.files {
@@ -49,7 +48,7 @@ pub(crate) fn fmt(arguments: &FmtArguments, colour: Colour) -> Result<(), CliErr
             Ok(found) => found,
             Err(error @ CliError::Output(_)) => return Err(error),
             Err(error) => {
-                message(&format!("error: {error}"));
+                error.tell();
                 Found::Broken
             }
         };
@@ -112,25 +111,10 @@ fn difference(before: &str, after: &str, name: &str) -> String {
     diff.unified_diff().header(name, &format!("{name} (formatted)")).to_string()
 }
 
-/// Puts the text in the file's place at once, with the file's permissions. A link stays one.
+/// Puts the text in the file's place at once.
 fn replace(path: &Path, text: &str) -> Result<(), CliError> {
-    let fail = |source: std::io::Error| {
-        let source = source.kind().into();
-        CliError::Write { path: path.to_owned(), source }
-    };
-    let target = path.canonicalize().map_err(fail)?;
-    let metadata = target.metadata().map_err(fail)?;
-    if metadata.permissions().readonly() {
-        return Err(fail(ErrorKind::PermissionDenied.into()));
-    }
-    if !metadata.is_file() {
-        // A device or a pipe is written to, not replaced.
-        return std::fs::write(&target, text).map_err(fail);
-    }
-    let folder = target.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(fail)?;
+    let fail = |source| CliError::Write { path: path.to_owned(), source };
+    let mut file = NewFile::create(path).map_err(fail)?;
     file.write_all(text.as_bytes()).map_err(fail)?;
-    file.as_file().set_permissions(metadata.permissions()).map_err(fail)?;
-    file.persist(&target).map_err(|error| fail(error.error))?;
-    Ok(())
+    file.put().map_err(fail)
 }

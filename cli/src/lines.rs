@@ -25,7 +25,7 @@ use crate::error::CliError;
 use crate::source::warn;
 
 pub(crate) use arguments::ListArguments;
-pub(crate) use format::{Format, Keys, Reader};
+pub(crate) use format::{Format, Reader};
 pub(crate) use progress::{Progress, grouped};
 pub(crate) use sink::{BadLine, Tally};
 pub(crate) use source::{Batch, Input, Source, stamp};

@@ -15,7 +15,9 @@ mod names;
 mod version;
 mod completions;
 mod man;
+mod hints;
 mod source;
+mod system;
 mod check;
 mod explain;
 mod compile;
@@ -42,6 +44,7 @@ mod language;
 mod lsp;
 mod interrupt;
 mod output;
+mod common;
 mod error;
 
 use std::process::ExitCode;
@@ -52,10 +55,19 @@ use arguments::{Arguments, Command};
 use error::CliError;
 
 fn main() -> ExitCode {
-    let matches = help::command().get_matches();
-    let arguments = match Arguments::from_arg_matches(&matches) {
+    let words: Vec<_> = std::env::args_os().collect();
+    let parsed = help::command()
+        .try_get_matches_from(&words)
+        .and_then(|matches| Arguments::from_arg_matches(&matches))
+        .map_err(|error| error.format(&mut help::command()));
+    let arguments = match parsed {
         Ok(arguments) => arguments,
-        Err(error) => error.format(&mut help::command()).exit(),
+        Err(error) => {
+            let error = hints::with_tip(error, &words);
+            // There is no place left to say that a message could not be written.
+            drop(error.print());
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
     };
     let colour = arguments.color;
     let result = match &arguments.command {
@@ -90,7 +102,7 @@ fn main() -> ExitCode {
         Command::Convert(arguments) => convert::convert(arguments, colour),
         Command::Fmt(arguments) => fmt::fmt(arguments, colour),
         Command::Sample(arguments) => sample::sample(arguments, colour),
-        Command::Dedup(arguments) => dedup::dedup(arguments, colour),
+        Command::Dedup(arguments) => dedup::dedup(arguments),
         Command::Rules(arguments) => rules::rules(arguments),
         Command::Language => language::language(),
         #[cfg(feature = "lsp")]
@@ -103,13 +115,7 @@ fn main() -> ExitCode {
         Err(error) if error.is_closed_output() => ExitCode::SUCCESS,
         Err(error @ CliError::Shown) => ExitCode::from(error.exit_code()),
         Err(error) => {
-            output::message(&format!("error: {error}"));
-            for cause in error.causes() {
-                output::message(&format!("  because: {cause}"));
-            }
-            if let Some(help) = error.help() {
-                output::message(&format!("  help: {help}"));
-            }
+            error.tell();
             ExitCode::from(error.exit_code())
         }
     }

@@ -2,8 +2,7 @@
 //!
 //! What a terminal would obey reaches none: texts may come from strangers. A pipe or a file gets every byte.
 
-use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use miette::Diagnostic;
@@ -12,6 +11,7 @@ use nosc_compiler::plain::plain;
 use nosc_compiler::problem::{Problem, Report};
 use nosc_compiler::render::Renderer;
 use nosc_compiler::source::Span;
+use nosc_runtime::files::{NewFile, folder_of};
 
 use crate::arguments::Colour;
 use crate::error::CliError;
@@ -147,61 +147,63 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     write_with(path, |out| out.write_all(bytes).map_err(fail))
 }
 
-/// Writes a file beside its place and renames it into it when it is whole, so that an old file is never half
-/// overwritten.
+/// Writes a file that is there when it is whole, so that an old one is never half overwritten.
 pub(crate) fn write_with(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
-    // Errors of the file beside it would name that file: their kind is what matters.
-    let fail = |source: io::Error| {
-        let source = source.kind().into();
-        CliError::Write { path: path.to_owned(), source }
-    };
-    if path.exists() && !path.is_file() {
-        // A device or a pipe is written to, not replaced.
-        let mut out = BufWriter::new(File::create(path).map_err(fail)?);
-        write(&mut out)?;
-        return out.flush().map_err(fail);
-    }
-    let mut builder = tempfile::Builder::new();
-    // What an ordinary new file has, before the umask.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut out = BufWriter::new(builder.tempfile_in(folder_of(path)).map_err(fail)?);
-    write(&mut out)?;
-    let file = out.into_inner().map_err(|error| fail(error.into_error()))?;
-    file.persist(path).map_err(|error| fail(error.error))?;
-    message(&format!("wrote `{}`", path.display()));
-    Ok(())
+    let fail = |source| CliError::Write { path: path.to_owned(), source };
+    let mut file = NewFile::create(path).map_err(fail)?;
+    write(&mut file)?;
+    Prepared { path, file }.put()
 }
 
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
+/// A file that is written, but not in its place yet.
+#[must_use]
+pub(crate) struct Prepared<'a> {
+    path: &'a Path,
+    file: NewFile,
+}
+
+impl Prepared<'_> {
+    /// Puts it in its place, where an old file goes.
+    pub(crate) fn put(self) -> Result<(), CliError> {
+        let Prepared { path, file } = self;
+        let is_file = file.is_file();
+        file.put().map_err(|source| CliError::Write { path: path.to_owned(), source })?;
+        if is_file {
+            message(&format!("wrote `{}`", path.display()));
+        }
+        Ok(())
     }
+}
+
+/// Writes a file beside its place, so that whatever may fail has been done.
+pub(crate) fn prepare<'a>(path: &'a Path, bytes: &[u8]) -> Result<Prepared<'a>, CliError> {
+    let fail = |source| CliError::Write { path: path.to_owned(), source };
+    let mut file = NewFile::create(path).map_err(fail)?;
+    file.write_all(bytes).and_then(|()| file.flush()).map_err(fail)?;
+    Ok(Prepared { path, file })
+}
+
+/// Makes a folder that several files are written into.
+pub(crate) fn make_folder(path: &Path) -> Result<(), CliError> {
+    let source = match std::fs::create_dir_all(path) {
+        Ok(()) => return Ok(()),
+        Err(_) if path.is_file() => io::Error::other("it is a file, and a folder is needed"),
+        Err(source) => source,
+    };
+    Err(CliError::Write { path: path.to_owned(), source })
 }
 
 /// Fails before any work is done if a file could not be written there.
 pub(crate) fn check_writable(path: &Path) -> Result<(), CliError> {
-    let folder = folder_of(path);
-    let source = if path.is_dir() {
-        io::ErrorKind::IsADirectory.into()
-    } else if !folder.is_dir() {
-        let text = format!("there is no folder `{}`", folder.display());
-        io::Error::new(io::ErrorKind::NotFound, text)
-    } else if path.exists() && !path.is_file() {
-        // A device or a pipe.
+    if path.exists() && !path.is_file() && !path.is_dir() {
+        // A device or a pipe, whose reader may come later.
         return Ok(());
-    } else {
-        // Files are made beside their place and renamed.
-        match tempfile::Builder::new().tempfile_in(folder) {
-            Ok(_) => return Ok(()),
-            Err(error) => error.kind().into(),
-        }
-    };
-    Err(CliError::Write { path: path.to_owned(), source })
+    }
+    let fail = |source| CliError::Write { path: path.to_owned(), source };
+    NewFile::create(path).map(drop).map_err(fail)
 }
 
 /// Whether two paths lead to one place, where there may be no file yet.

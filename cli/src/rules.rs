@@ -1,5 +1,7 @@
 //! `nosc rules`: the standard rules.
 
+use std::path::Path;
+
 use nosc_compiler::Rule;
 use nosc_compiler::canonical::CanonicalRule;
 use nosc_runtime::library;
@@ -18,6 +20,17 @@ fn about(rule: &Rule) -> String {
     }
 }
 
+fn no_such_rule(name: &str) -> String {
+    let hint = match library::nearest(name) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if Path::new(name).is_file() => {
+            "`nosc explain FILE` says what the rules of a file are".to_owned()
+        }
+        None => "`nosc rules` lists them".to_owned(),
+    };
+    format!("no standard rule is named `{name}`; {hint}")
+}
+
 pub(crate) fn rules(arguments: &RulesArguments) -> Result<(), CliError> {
     if arguments.names.is_empty() {
         let rules = library::rules();
@@ -33,16 +46,8 @@ pub(crate) fn rules(arguments: &RulesArguments) -> Result<(), CliError> {
         return print(&out);
     }
     for name in &arguments.names {
-        let rule = library::rule(name).ok_or_else(|| {
-            CliError::NoSuchRule(format!(
-                "no standard rule is named `{name}`; `nosc rules` lists them"
-            ))
-        })?;
-        let file = library::files().iter().find(|(file, _)| file == name);
-        match file {
-            Some((_, text)) => print(text)?,
-            None => print_line(&rule.to_text())?,
-        }
+        let rule = library::rule(name).ok_or_else(|| CliError::NoSuchRule(no_such_rule(name)))?;
+        print_line(library::text(&rule).trim_end())?;
     }
     Ok(())
 }

@@ -4,15 +4,15 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use nosc_runtime::{
-    CompiledRule, FloatVec, Floats, FloatsMut, PlacedOptimizer, Placement, Settings, StepOptions,
-    StepOutcome,
+    CheckpointError, CompiledRule, FloatVec, Floats, FloatsMut, PlacedOptimizer, Placement,
+    RuntimeError, Settings, StepOptions, StepOutcome,
 };
 use serde_json::json;
 
 use crate::arguments::{Colour, RuleSource, RunArguments};
 use crate::arrays::{self, Tensor};
 use crate::error::CliError;
-use crate::output::{check_writable, print_json, print_line};
+use crate::output::{Prepared, check_writable, is_same_place, prepare, print_json, print_line};
 use crate::source::{select_one, warn};
 
 pub(crate) fn run(arguments: &RunArguments, colour: Colour) -> Result<(), CliError> {
@@ -28,13 +28,7 @@ pub(crate) fn run(arguments: &RunArguments, colour: Colour) -> Result<(), CliErr
         warn(&format!("the interpreter runs the rule: {reason}"));
     }
     let mut tensors = arrays::read(&arguments.params)?;
-    if let Some(output) = &arguments.output {
-        check_writable(output)?;
-        arrays::check_fits(output, tensors.len())?;
-    }
-    if let Some(state) = &arguments.state {
-        check_writable(state)?;
-    }
+    check_places(arguments, gradients, tensors.len())?;
     let steps = gradient_steps(gradients, &tensors)?;
     let lengths: Vec<usize> = tensors.iter().map(|tensor| tensor.values.len()).collect();
     let settings = Settings {
@@ -48,8 +42,7 @@ pub(crate) fn run(arguments: &RunArguments, colour: Colour) -> Result<(), CliErr
     };
     let mut optimizer = PlacedOptimizer::new(placement, compiled, &lengths, settings)?;
     if let Some(path) = arguments.state.as_ref().filter(|path| path.exists()) {
-        let fail = |source| CliError::Checkpoint { path: path.clone(), source };
-        optimizer.load(path).map_err(fail)?;
+        optimizer.load(path).map_err(|error| of_state(path, error))?;
     }
     let options = StepOptions {
         loss_scale: arguments.loss_scale,
@@ -63,7 +56,13 @@ pub(crate) fn run(arguments: &RunArguments, colour: Colour) -> Result<(), CliErr
         let gradients = steps.at(step);
         let mut slices: Vec<FloatsMut<'_>> =
             tensors.iter_mut().map(|tensor| tensor.values.as_floats_mut()).collect();
-        if optimizer.step_with(&mut slices, &gradients, &options)? == StepOutcome::Skipped {
+        let outcome = optimizer.step_with(&mut slices, &gradients, &options);
+        let outcome = outcome.map_err(|source| match source {
+            RuntimeError::NonFiniteGradient { .. } => CliError::Step { step, source },
+            // What was wrong before the first step already.
+            other => CliError::Runtime(other),
+        })?;
+        if outcome == StepOutcome::Skipped {
             warn(&format!("step {step} skipped: a gradient is not finite"));
         }
         if arguments.trace {
@@ -79,6 +78,43 @@ pub(crate) fn run(arguments: &RunArguments, colour: Colour) -> Result<(), CliErr
         }
     }
     finish(arguments, &tensors, &optimizer, steps.count)
+}
+
+/// Files can be written, and none of them is one that is still needed.
+fn check_places(
+    arguments: &RunArguments,
+    gradients: &[PathBuf],
+    tensors: usize,
+) -> Result<(), CliError> {
+    let taken = |path: &Path, what: &str| {
+        Err(CliError::Usage(format!("`{}` holds {what}: name another file", path.display())))
+    };
+    if let Some(output) = &arguments.output {
+        check_writable(output)?;
+        arrays::check_fits(output, tensors)?;
+        if gradients.iter().any(|path| is_same_place(path, output)) {
+            return taken(output, "gradients");
+        }
+    }
+    let Some(state) = &arguments.state else { return Ok(()) };
+    check_writable(state)?;
+    if state.exists() && !state.is_file() {
+        let source = std::io::Error::other("a state is kept in a file");
+        return Err(CliError::Write { path: state.clone(), source });
+    }
+    if gradients.iter().any(|path| is_same_place(path, state)) {
+        return taken(state, "gradients");
+    }
+    if is_same_place(&arguments.params, state) {
+        return taken(state, "the parameters");
+    }
+    match &arguments.output {
+        Some(output) if is_same_place(output, state) => Err(CliError::Usage(format!(
+            "`{}` is given twice: name a file for each",
+            state.display()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// A rule that stands after `--grads FILE ...` looks like one more file of gradients.
@@ -102,13 +138,19 @@ fn finish(
     optimizer: &PlacedOptimizer,
     steps: usize,
 ) -> Result<(), CliError> {
-    if let Some(output) = &arguments.output {
-        arrays::write(output, tensors)?;
+    if let Some(tensor) = tensors.iter().find(|tensor| !is_finite(&tensor.values)) {
+        let name = name(tensor);
+        warn(&format!(
+            "`{name}` is not finite any more; `--non-finite skip` leaves steps out whose gradients are not, `error` stops at them"
+        ));
     }
+    // Neither is replaced if the other cannot be written: parameters and state belong together.
+    let output = arguments.output.as_deref();
+    let output = output.map(|path| prepare(path, &arrays::bytes(path, tensors)?)).transpose()?;
     if let Some(path) = &arguments.state {
-        let fail = |source| CliError::Checkpoint { path: path.clone(), source };
-        optimizer.save(path).map_err(fail)?;
+        optimizer.save(path).map_err(|error| of_state(path, error))?;
     }
+    output.map_or(Ok(()), Prepared::put)?;
     if arguments.json {
         return print_json(&json!({
             "name": optimizer.compiled().canonical().rule.name,
@@ -132,6 +174,17 @@ fn finish(
     Ok(())
 }
 
+fn of_state(path: &Path, error: CheckpointError) -> CliError {
+    let path = path.to_owned();
+    match error {
+        CheckpointError::Io { action: "could not write", source, .. } => {
+            CliError::Write { path, source }
+        }
+        CheckpointError::Io { source, .. } => CliError::Read { path, source },
+        source => CliError::Checkpoint { path, source },
+    }
+}
+
 /// The values as a person reads them, the middle of many left out.
 fn shown(tensor: &Tensor) -> String {
     const ENDS: usize = 16;
@@ -144,8 +197,20 @@ fn shown(tensor: &Tensor) -> String {
     } else {
         format!("{} ... {}", join(0..ENDS), join(count - ENDS..count))
     };
-    let name = if tensor.name.is_empty() { "w" } else { &tensor.name };
-    format!("{name} {:?}: {list}", tensor.shape)
+    format!("{} {:?}: {list}", name(tensor), tensor.shape)
+}
+
+fn name(tensor: &Tensor) -> &str {
+    if tensor.name.is_empty() { "w" } else { &tensor.name }
+}
+
+fn is_finite(values: &FloatVec) -> bool {
+    match values {
+        FloatVec::F32(values) => values.iter().all(|value| value.is_finite()),
+        FloatVec::F64(values) => values.iter().all(|value| value.is_finite()),
+        FloatVec::F16(values) => values.iter().all(|value| value.is_finite()),
+        FloatVec::Bf16(values) => values.iter().all(|value| value.is_finite()),
+    }
 }
 
 /// Gradients of all steps, file by file.

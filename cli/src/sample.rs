@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::Colour;
 use crate::error::CliError;
-use crate::output::{counted, print, print_json};
+use crate::output::{aligned, counted, print, print_json};
 use crate::space;
 
 /// Strings are written in pieces of about this many bytes.
@@ -162,13 +162,7 @@ fn sizes(
     let mut out = format!("space        {}: {}\n", space.name(), counts.join(", "));
     out += &format!("constraints  {constraints}\n\n");
     let head = ["groups", "strings", "without constraints"].map(str::to_owned);
-    let widths: [usize; 3] = std::array::from_fn(|column| {
-        rows.iter().chain([&head]).map(|row| row[column].len()).max().unwrap_or(0)
-    });
-    for row in [&head].into_iter().chain(&rows) {
-        let cells: Vec<String> =
-            row.iter().zip(widths).map(|(cell, width)| format!("{cell:>width$}")).collect();
-        out += &format!("{}\n", cells.join("  "));
-    }
+    let lines: Vec<&[String; 3]> = [&head].into_iter().chain(&rows).collect();
+    out += &aligned(&lines, &[]);
     print(&out)
 }

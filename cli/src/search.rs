@@ -10,7 +10,6 @@ mod summary;
 mod watch;
 mod worker;
 
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -24,6 +23,7 @@ use nosc_controller::search::settings::SearchSettings;
 use nosc_controller::task::open_with;
 
 use crate::arguments::{Colour, LimitArguments, Preset, SearchArguments};
+use crate::common::cores;
 use crate::error::CliError;
 use crate::interrupt;
 use crate::output::{counted, is_same_place, message, print, print_json};
@@ -209,15 +209,14 @@ fn queue(
         return crate::queue::of_search(url, folder, arguments, ledger, settings);
     }
     let assignment = run::assignment(&ledger.rows(), settings)?;
-    let command = worker_command(folder.join(LOG), arguments.lease.map(Duration::from_secs))?;
-    let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+    let command = worker_command(Some(folder.join(LOG)), arguments.lease.map(Duration::from_secs))?;
     let jobs = arguments.jobs.map_or_else(cores, usize::from);
     Ok(Box::new(Processes::new(command, assignment, jobs)))
 }
 
 /// How workers are started as processes of this program.
 pub(crate) fn worker_command(
-    log: PathBuf,
+    log: Option<PathBuf>,
     lease: Option<Duration>,
 ) -> Result<WorkerCommand, CliError> {
     let (program, arguments) = (program()?, vec![WORKER.to_owned()]);

@@ -10,8 +10,10 @@ use nosc_compiler::{CompileErrors, Rule, RuleFile, nearest};
 use nosc_runtime::library;
 
 use crate::arguments::{Colour, RuleSource};
+use crate::common::has_ending;
 use crate::error::CliError;
 use crate::output::{errors, message, show_problems};
+use crate::system::near;
 
 /// Rules that a command is about.
 pub(crate) struct Selected {
@@ -85,6 +87,10 @@ pub(crate) fn select_named(
         let single = file.rules.len() == 1;
         return all_rules(file, "<stdin>", settings, colour, single);
     }
+    if text.is_empty() {
+        let message = "the name of a rule is empty: is there a comma too many?";
+        return Err(CliError::Usage(message.to_owned()));
+    }
     if !Path::new(text).exists() {
         if let Some((rule, settings)) = library::find(text, settings) {
             if rule.name != text {
@@ -106,7 +112,7 @@ pub(crate) fn select_named(
 }
 
 fn has_rule_ending(path: &str) -> bool {
-    Path::new(path).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("nos"))
+    has_ending(Path::new(path), "nos")
 }
 
 /// Whether a text can only be meant as a file: it has folders in it, or an ending.
@@ -118,17 +124,21 @@ fn is_file_name(text: &str) -> bool {
 }
 
 fn no_such_rule(text: &str) -> String {
-    let hint = if text.contains(|c: char| !c.is_alphanumeric() && c != '_') {
-        "; write a formula after `-e`"
-    } else {
-        "; `nosc rules` lists the standard rules"
+    let is_task = || nosc_controller::task::NAMES.contains(&text);
+    let is_formula = || {
+        text.contains(|c: char| !c.is_alphanumeric() && c != '_')
+            || !RuleFile::parse("formula", text).has_errors()
     };
-    let names: Vec<String> = library::rules().into_iter().map(|rule| rule.name).collect();
-    let hint = match nearest(text, names.iter().map(String::as_str)) {
-        Some(name) => format!("; did you mean `{name}`?"),
-        None => hint.to_owned(),
+    let hint = match library::nearest(text) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => match near(Path::new("."), text) {
+            Some(file) if has_rule_ending(&file) => format!("did you mean the file `{file}`?"),
+            _ if is_task() => format!("`{text}` is a task: `nosc train {text} --rules sgd`"),
+            _ if is_formula() => "write a formula after `-e`".to_owned(),
+            _ => "`nosc rules` lists the standard rules".to_owned(),
+        },
     };
-    format!("no file and no standard rule is named `{text}`{hint}")
+    format!("no file and no standard rule is named `{text}`; {hint}")
 }
 
 /// A list of bare token strings, one a line, as rules `line1`, `line2`, ...; `None` for any other text.
@@ -159,6 +169,16 @@ pub(crate) fn read(path: &Path) -> Result<RuleFile, CliError> {
     file.take(MAX_SOURCE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(fail)?;
     let name = path.file_stem().map_or_else(|| "rule".into(), |stem| stem.to_string_lossy());
     Ok(RuleFile::from_bytes(&name, &bytes))
+}
+
+/// Refuses names of files of which two are standard input.
+pub(crate) fn check_input_once<'a>(
+    names: impl IntoIterator<Item = &'a String>,
+) -> Result<(), CliError> {
+    if names.into_iter().filter(|name| *name == "-").count() > 1 {
+        return Err(CliError::Usage("`-` can be given once: it is read to its end".to_owned()));
+    }
+    Ok(())
 }
 
 /// All of standard input, up to the limit on files.

@@ -64,6 +64,12 @@ fn read(path: &Path, name: &str, colour: Colour) -> Result<(SearchSpace, String)
             "`{name}` is not a search space: the file has more than {MAX_SOURCE_BYTES} bytes"
         )));
     }
+    if path.extension().is_some_and(|ending| ending == "nos") {
+        return Err(CliError::Problems(format!(
+            "`{name}` is a rule file; a search space is a file in TOML, or {}",
+            SearchSpace::BUILT_IN.join(" or ")
+        )));
+    }
     let text = String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = good.split(|byte| *byte == b'\n').count();

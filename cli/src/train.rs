@@ -11,24 +11,28 @@ use std::num::NonZero;
 use nosc_controller::outcome::Outcome;
 use nosc_controller::plot::training_curves;
 use nosc_controller::protocol::{Goal, Protocol, Trial};
-use nosc_controller::task::{Probe, Task, TaskOptions, open_with};
+use nosc_controller::task::{Probe, Task, TaskOptions, check_options, open_with};
 use nosc_controller::trials::{Candidate, Run, run};
 
 use crate::arguments::{
     BackendArguments, ChildArguments, Colour, DataArguments, ImageArguments, ProtocolArguments,
     RateArguments, TrainArguments,
 };
+use crate::common::{cores, distinct};
 use crate::error::CliError;
 use crate::interrupt;
-use crate::output::{message, print, print_json};
+use crate::output::{print, print_json};
 use files::Files;
 use watch::Screen;
 
 pub(crate) fn train(arguments: &TrainArguments, colour: Colour) -> Result<(), CliError> {
     let files = Files::checked(&arguments.output)?;
+    check_steps(&arguments.protocol.children)?;
     // Rules are read first: data can take minutes.
+    let options = options(&arguments.data);
+    check_options(&arguments.task, &options)?;
     let mut makers = makers::makers(arguments, colour)?;
-    let task = open_with(&arguments.task, &options(&arguments.data))?;
+    let task = open_with(&arguments.task, &options)?;
     for named in &mut makers {
         named.clip_as(task.as_ref());
     }
@@ -79,7 +83,7 @@ pub(crate) fn ended(names: &[&str], run: Run) -> Result<(), CliError> {
 /// Both how a run and how its files ended; where both went wrong the files have the last word.
 pub(crate) fn end(run: Result<(), CliError>, files: Result<(), CliError>) -> Result<(), CliError> {
     if let (Err(error), Err(_)) = (&run, &files) {
-        message(&format!("error: {error}"));
+        error.tell();
     }
     files.and(run)
 }
@@ -111,7 +115,6 @@ pub(crate) fn jobs(
     backend: &BackendArguments,
 ) -> Result<usize, CliError> {
     let is_device = backend.placement()? != nosc_runtime::Placement::Cpu;
-    let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
     let usual = || if is_device { 1 } else { cores() };
     Ok(protocol.jobs.map_or_else(usual, usize::from))
 }
@@ -159,17 +162,6 @@ fn protocol(
     })
 }
 
-/// The numbers without those that came before.
-pub(crate) fn distinct(numbers: Vec<f64>) -> Vec<f64> {
-    let mut distinct: Vec<f64> = Vec::new();
-    for number in numbers {
-        if !distinct.contains(&number) {
-            distinct.push(number);
-        }
-    }
-    distinct
-}
-
 fn is_probe_given(arguments: &ChildArguments) -> bool {
     arguments.sweep_examples.is_some() || arguments.sweep_epochs.is_some()
 }
@@ -181,6 +173,15 @@ pub(crate) fn probe(arguments: &ChildArguments, usual: Option<Probe>) -> Option<
         examples: arguments.sweep_examples.map_or(usual.examples, NonZero::get),
         epochs: arguments.sweep_epochs.map_or(usual.epochs, NonZero::get),
     })
+}
+
+/// A child has to learn something.
+pub(crate) fn check_steps(arguments: &ChildArguments) -> Result<(), CliError> {
+    if arguments.steps == Some(0) || arguments.epochs == Some(0) {
+        let message = "a child of 0 steps learns nothing; give it 1 or more";
+        return Err(CliError::Usage(message.to_owned()));
+    }
+    Ok(())
 }
 
 pub(crate) fn steps(arguments: &ChildArguments, task: &dyn Task) -> u64 {

@@ -3,7 +3,6 @@
 mod report;
 
 use std::cell::RefCell;
-use std::path::Path;
 
 use nosc_controller::stepper::MakeStepper;
 use nosc_controller::task::{IMAGES, Task, TaskOptions, check_options, open_with};
@@ -13,13 +12,14 @@ use nosc_controller::transfer::{
 use nosc_controller::trials::{Candidate, Run};
 
 use crate::arguments::{Colour, TransferArguments, TransferTarget as Target};
+use crate::common::{distinct, has_ending};
 use crate::error::CliError;
 use crate::interrupt;
 use crate::output::{check_writable, message, print, print_json, write_file};
 use crate::source::{select_named, warn};
 use crate::train::makers::{NamedMaker, Over};
 use crate::train::{
-    distinct as numbers, end, ended, image_options, jobs, probe, run_watched, seeds, steps,
+    check_steps, end, ended, image_options, jobs, probe, run_watched, seeds, steps,
 };
 
 /// A rule with an optimizer for each weight decay.
@@ -36,6 +36,7 @@ impl Rule {
 
 pub(crate) fn transfer(arguments: &TransferArguments, colour: Colour) -> Result<(), CliError> {
     check(arguments)?;
+    check_steps(&arguments.protocol.children)?;
     // Before anything is said: who reads it may stop it.
     interrupt::listen();
     let rules = rules(arguments, colour)?;
@@ -56,7 +57,7 @@ pub(crate) fn transfer(arguments: &TransferArguments, colour: Colour) -> Result<
     };
     let mut sections = Vec::new();
     let mut cut_short = None;
-    for target in distinct(&arguments.to) {
+    for target in distinct(arguments.to.clone()) {
         let task = open(arguments, target)?;
         announce(arguments, &task.description().title);
         let judgement = judged(arguments, task.as_ref(), &rules, &found, &mut runner)?;
@@ -94,20 +95,10 @@ fn early(ended: Result<(), CliError>) -> Result<(), CliError> {
     }
 }
 
-fn distinct(targets: &[Target]) -> Vec<Target> {
-    let mut distinct = Vec::new();
-    for target in targets {
-        if !distinct.contains(target) {
-            distinct.push(*target);
-        }
-    }
-    distinct
-}
-
 /// What would only come up after hours.
 fn check(arguments: &TransferArguments) -> Result<(), CliError> {
     if let Some(path) = &arguments.output {
-        if !Path::new(path).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")) {
+        if !has_ending(path, "json") {
             let message = format!("`{}`: results are JSON; use .json", path.display());
             return Err(CliError::Usage(message));
         }
@@ -142,7 +133,7 @@ fn rules(arguments: &TransferArguments, colour: Colour) -> Result<Vec<Rule>, Cli
     let found = arguments.rules.iter().map(|text| (text, false));
     let is_none = arguments.baselines == ["none"];
     let baselines = arguments.baselines.iter().filter(|_| !is_none);
-    let weight_decays = numbers(arguments.weight_decays.clone());
+    let weight_decays = distinct(arguments.weight_decays.clone());
     for (text, is_baseline) in found.chain(baselines.map(|text| (text, true))) {
         let selected = select_named(text, &[], colour)?;
         for rule in &selected.rules {
@@ -236,7 +227,7 @@ fn judged(
 
 fn sweep_rates(arguments: &TransferArguments, task: &dyn Task) -> Vec<f64> {
     let given = &arguments.protocol.children.sweep_rates;
-    if given.is_empty() { task.default_learning_rates() } else { numbers(given.clone()) }
+    if given.is_empty() { task.default_learning_rates() } else { distinct(given.clone()) }
 }
 
 fn conditions(arguments: &TransferArguments, task: &dyn Task) -> Conditions {

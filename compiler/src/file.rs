@@ -1,6 +1,6 @@
 //! A whole file: the facade over lexer, parser and checker.
 
-use crate::problem::{Problem, headline};
+use crate::problem::{NotText, Problem, headline};
 use crate::source::{MAX_SOURCE_BYTES, Span};
 use crate::tree::Rule;
 use crate::{check, lexer, parser, recognizer};
@@ -64,6 +64,11 @@ impl RuleFile {
     /// Reads bytes, which may not be UTF-8.
     pub fn from_bytes(name: &str, bytes: &[u8]) -> RuleFile {
         match std::str::from_utf8(bytes) {
+            // Headers of arrays have zeros, and so has UTF-16 without accents, which is UTF-8 too. One is a slip.
+            Ok(text) if bytes.iter().filter(|byte| **byte == 0).nth(1).is_some() => {
+                let text = text[..text.find('\0').unwrap_or_default()].to_owned();
+                RuleFile::not_text(name, text, bytes)
+            }
             Ok(text) => RuleFile::parse(name, text),
             Err(error) => {
                 let valid = error.valid_up_to();
@@ -71,11 +76,20 @@ impl RuleFile {
                     String::from_utf8_lossy(&bytes[..valid.min(MAX_SOURCE_BYTES)]).into_owned();
                 // The limit may have cut a character in two.
                 let is_cut = bytes.len() > MAX_SOURCE_BYTES && error.error_len().is_none();
-                let at = Span::new(text.len(), text.len());
-                let problems = vec![if is_cut { too_large() } else { Problem::NotUtf8 { at } }];
-                RuleFile { name: name.to_owned(), text, rules: Vec::new(), problems }
+                if is_cut {
+                    let problems = vec![too_large()];
+                    return RuleFile { name: name.to_owned(), text, rules: Vec::new(), problems };
+                }
+                RuleFile::not_text(name, text, bytes)
             }
         }
+    }
+
+    /// A file that holds no rules, since it is no text from the end of this one on.
+    fn not_text(name: &str, text: String, bytes: &[u8]) -> RuleFile {
+        let at = Span::new(text.len(), text.len());
+        let problems = vec![Problem::NotUtf8 { found: NotText::of(bytes), at }];
+        RuleFile { name: name.to_owned(), text, rules: Vec::new(), problems }
     }
 
     /// Whether any problem is an error.

@@ -115,14 +115,15 @@ fn in_long_line(text: &str, at: Span) -> bool {
 /// A problem with the text around its place, as few lines as it takes.
 fn short(report: &dyn Diagnostic, at: Span, text: &str, name: &str) -> String {
     let at = at.start as usize;
-    let around: String = text[at..].chars().take_while(|c| *c != '\n').take(40).collect();
+    let around: String = text[at..].chars().take_while(|c| !c.is_control()).take(40).collect();
     let kind = match report.severity() {
         None | Some(Severity::Error) => "error",
         Some(Severity::Warning | Severity::Advice) => "warning",
     };
     let code = report.code().map(|code| format!(" ({code})")).unwrap_or_default();
     let place = place(text, at);
-    let mut out = format!("{kind}: {report}{code}\n  at {name}:{place}: {around}");
+    let around = if around.is_empty() { around } else { format!(": {around}") };
+    let mut out = format!("{kind}: {report}{code}\n  at {name}:{place}{around}");
     if let Some(help) = report.help() {
         out += &format!("\n  help: {help}");
     }

@@ -75,6 +75,10 @@ class ParameterError(NoscError, ValueError):
     """A rule has no parameter of this name, or the value is not finite."""
 
 
+class OptimizerError(NoscError, RuntimeError):
+    """No optimizer could be made: no memory for its states, no threads, no such GPU."""
+
+
 class StepError(NoscError):
     """A step did not happen; nothing has changed."""
 

@@ -9,7 +9,7 @@ use nosc_compiler::render::Renderer;
 use nosc_compiler::source::{Span, place};
 use nosc_kernels::scalars::ScalarError;
 use nosc_runtime::{RuntimeError, chain};
-use pyo3::exceptions::PyOSError;
+use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
@@ -28,15 +28,25 @@ fn class_of<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyType>> {
     Ok(py.import("nosc._errors")?.getattr(name)?.cast_into()?)
 }
 
-/// What the runtime says, as the exception that the documentation names.
+/// What the runtime says of a step, as the exception that the documentation names.
 pub(crate) fn of_runtime(py: Python<'_>, error: &RuntimeError) -> PyErr {
+    told_by_runtime(py, error, "StepError")
+}
+
+/// The same of an optimizer that is made.
+pub(crate) fn of_construction(py: Python<'_>, error: &RuntimeError) -> PyErr {
+    told_by_runtime(py, error, "OptimizerError")
+}
+
+fn told_by_runtime(py: Python<'_>, error: &RuntimeError, other: &str) -> PyErr {
     let class = match error {
+        RuntimeError::ThreadCount { .. } => return PyValueError::new_err(error.to_string()),
         RuntimeError::Lower(_) | RuntimeError::Compile(_) => "CompileError",
         RuntimeError::UnknownParameter { .. } | RuntimeError::ParameterValue { .. } => {
             "ParameterError"
         }
         RuntimeError::Scalars(ScalarError::TotalSteps) => "MissingTotalSteps",
-        _ => "StepError",
+        _ => other,
     };
     raise(py, class, chain(error))
 }

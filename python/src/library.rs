@@ -3,7 +3,6 @@
 use std::sync::{Arc, OnceLock};
 
 use indexmap::IndexMap;
-use nosc_compiler::nearest;
 use nosc_runtime::library;
 use pyo3::prelude::*;
 
@@ -20,9 +19,7 @@ fn rules() -> &'static IndexMap<String, Arc<Parts>> {
     static RULES: OnceLock<IndexMap<String, Arc<Parts>>> = OnceLock::new();
     RULES.get_or_init(|| {
         let parts = |rule: nosc_compiler::Rule| {
-            // A file of its own says where the rule is from.
-            let own = library::files().iter().find(|(file, _)| *file == rule.name);
-            let text = own.map_or_else(|| rule.to_text(), |(_, text)| (*text).to_owned());
+            let text = library::text(&rule);
             (rule.name.clone(), Parts::new(rule, text, None))
         };
         library::rules().into_iter().map(parts).collect()
@@ -39,7 +36,7 @@ fn rule(py: Python<'_>, name: &str) -> PyResult<PyRule> {
         return Ok(PyRule(parts.clone()));
     }
     let shown: String = name.chars().take(80).collect();
-    let hint = match nearest(name, rules.keys().map(String::as_str)) {
+    let hint = match library::nearest(name) {
         Some(near) => format!("did you mean '{near}'?"),
         None => "nosc.rules() has all; a formula is nosc.Rule(text)".to_owned(),
     };

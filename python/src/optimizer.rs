@@ -14,7 +14,7 @@ use pyo3::types::{PyBytes, PyDict};
 use crate::arrays::{Held, Lent, borrow, disjoint, ranges};
 use crate::cache::compiled;
 use crate::compiled::PyCompiledRule;
-use crate::error::{of_runtime, raise};
+use crate::error::{of_construction, of_runtime, raise};
 use crate::options::{non_finite, rounding};
 use crate::rule::rule_of;
 
@@ -70,7 +70,7 @@ impl PyOptimizer {
         };
         let lengths = list(arrays)?.iter().map(length).collect::<PyResult<Vec<usize>>>()?;
         let optimizer = py.detach(|| Optimizer::new(compiled, &lengths, settings));
-        Ok(PyOptimizer(Mutex::new(optimizer.map_err(|error| of_runtime(py, &error))?)))
+        Ok(PyOptimizer(Mutex::new(optimizer.map_err(|error| of_construction(py, &error))?)))
     }
 
     /// Moves `parameters` by one step: `w <- w - lr * schedule * update`, for gradients of the same shapes.

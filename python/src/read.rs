@@ -143,6 +143,5 @@ fn standard_rule(text: &str) -> Option<String> {
     if !is_name(word) {
         return None;
     }
-    let names: Vec<String> = library::rules().into_iter().map(|rule| rule.name).collect();
-    nearest(word, names.iter().map(String::as_str)).map(str::to_owned)
+    library::nearest(word)
 }

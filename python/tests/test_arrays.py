@@ -289,8 +289,11 @@ def test_making_one():
         nosc.Optimizer("g", [4], speed=1.0)
     with pytest.raises(nosc.RuleError):
         nosc.Optimizer("sgn(g)", [4])
-    with pytest.raises(nosc.StepError, match="no memory for"):
+    with pytest.raises(nosc.OptimizerError, match="no memory for"):
         nosc.Optimizer("m", [2**62])
+    for threads in (0, 1025):
+        with pytest.raises(ValueError, match=f"{threads} threads: expected 1 to 1024"):
+            nosc.Optimizer("g", [4], threads=threads)
     with pytest.raises(nosc.MissingTotalSteps):
         once(np.ones(2, "f4"), np.ones(2, "f4"), "ld * g")
     with pytest.raises(nosc.ParameterError, match="no state `speed`, the rule has: m"):

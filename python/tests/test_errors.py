@@ -105,7 +105,7 @@ def test_arguments_that_are_none_of_those_that_may_be():
 def test_exceptions_are_of_one_family():
     classes = [value for value in vars(nosc).values() if isinstance(value, type)]
     errors = [value for value in classes if issubclass(value, Exception)]
-    assert len(errors) == 11
+    assert len(errors) == 12
     family = [value for value in errors if not issubclass(value, Warning)]
     assert all(issubclass(value, nosc.NoscError) for value in family)
     assert issubclass(nosc.MissingTotalSteps, (nosc.StepError, ValueError))

@@ -9,10 +9,11 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 
-use safetensors::{Dtype, SafeTensors, View};
+use safetensors::{Dtype, SafeTensorError, SafeTensors, View};
 use serde_json::{Value, json};
 
 use crate::error::CheckpointError;
+use crate::files::NewFile;
 use crate::host::{Host, Progress};
 use crate::optimizer::Optimizer;
 use crate::states::States;
@@ -225,37 +226,23 @@ impl Host {
     }
 }
 
-/// Writes a file beside its place and renames it into it.
+/// Writes a file whole, or leaves what was there.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
-    // Errors of the file beside it would name that file: their kind is what matters.
-    let fail = |source: std::io::Error| CheckpointError::Io {
-        action: "could not write",
-        path: path.to_owned(),
-        source: source.kind().into(),
-    };
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    // What an ordinary new file has, before the umask.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder).map_err(fail)?;
+    let fail =
+        |source| CheckpointError::Io { action: "could not write", path: path.to_owned(), source };
+    let mut file = NewFile::create(path).map_err(fail)?;
     file.write_all(bytes).map_err(fail)?;
-    file.as_file().sync_all().map_err(fail)?;
-    file.persist(path).map_err(|error| fail(error.error))?;
-    // The new name is on the disk when its folder is; not every system can say so of a folder.
-    if let Ok(folder) = File::open(folder) {
-        drop(folder.sync_all());
-    }
-    Ok(())
+    file.put().map_err(fail)
 }
 
 /// A file's bytes, of which there are `most` at most.
 pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>, CheckpointError> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| {
+        // A device may never end.
+        if !file.metadata()?.is_file() {
+            return Err(std::io::Error::other("it is no file"));
+        }
         // In one piece if it is as long as it says.
         let length = file.metadata().map_or(0, |about| about.len().min(most) as usize);
         bytes.try_reserve_exact(length + 1).map_err(|_| std::io::ErrorKind::OutOfMemory)?;
@@ -281,7 +268,7 @@ impl Checkpoint {
     pub fn read(bytes: &[u8]) -> Result<Checkpoint, CheckpointError> {
         let format = |what: &str| CheckpointError::Format(what.to_owned());
         let (_, metadata) = SafeTensors::read_metadata(bytes)
-            .map_err(|error| CheckpointError::Format(error.to_string()))?;
+            .map_err(|error| CheckpointError::Format(broken(&error)))?;
         let text = metadata.metadata().as_ref().and_then(|m| m.get(ENTRY));
         let text = text.ok_or_else(|| format("the safetensors file has no `nosc` metadata"))?;
         let about: Value =
@@ -321,7 +308,21 @@ impl Checkpoint {
 }
 
 fn parsed(bytes: &[u8]) -> Result<SafeTensors<'_>, CheckpointError> {
-    SafeTensors::deserialize(bytes).map_err(|error| CheckpointError::Format(error.to_string()))
+    SafeTensors::deserialize(bytes).map_err(|error| CheckpointError::Format(broken(&error)))
+}
+
+/// What is wrong with a file, in the words of whoever has it.
+fn broken(error: &SafeTensorError) -> String {
+    use SafeTensorError as E;
+    match error {
+        E::InvalidHeaderLength | E::MetadataIncompleteBuffer => {
+            "the file is cut short, or has more than belongs to it".to_owned()
+        }
+        E::HeaderTooSmall | E::HeaderTooLarge | E::InvalidHeader(_) => {
+            "it does not begin as one does".to_owned()
+        }
+        other => other.to_string(),
+    }
 }
 
 fn bytes_of<'a>(

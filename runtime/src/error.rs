@@ -112,6 +112,14 @@ pub enum RuntimeError {
     /// More tensors than a draw can name.
     #[error("{0} tensors, expected fewer than 4294967295")]
     TooManyTensors(usize),
+    /// A number of threads out of range.
+    #[error("{found} threads: expected 1 to {most}")]
+    ThreadCount {
+        /// The number.
+        found: usize,
+        /// The largest that is taken.
+        most: usize,
+    },
     /// The threads could not be started.
     #[error("the threads could not be started: {0}")]
     Threads(String),
@@ -164,7 +172,8 @@ pub enum CheckpointError {
     Format(String),
     /// The checkpoint of another rule.
     #[error(
-        "the checkpoint is of another rule: {found_text} (key {found}), expected key {expected}"
+        "the checkpoint is of another rule: {} (key {found}), expected key {expected}",
+        nosc_compiler::line::one_line(.found_text)
     )]
     OtherRule {
         /// Key in the file.

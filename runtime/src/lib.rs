@@ -52,6 +52,7 @@ mod pool;
 mod guard;
 mod step;
 mod engine;
+pub mod files;
 mod checkpoint;
 pub mod npy;
 #[cfg(feature = "cuda")]
@@ -86,6 +87,7 @@ pub use nosc_kernels::{Backend, ElementType, FloatVec, Rounding, UnknownBackend}
 pub use optimizer::Optimizer;
 pub use options::{Settings, StepOptions, StepOutcome, WeightDecay};
 pub use placed::{PlacedOptimizer, Placement, UnknownPlacement};
+pub use pool::MOST_THREADS;
 pub use stateless::{Lists, Moment, StatelessOptimizer};
 pub use states::StateArena;
 pub use step::TensorPlace;

@@ -15,6 +15,7 @@ const FILES: &[(&str, &str)] = &[
     ("adamax", include_str!("rules/adamax.nos")),
     ("adamw", include_str!("rules/adamw.nos")),
     ("amsgrad", include_str!("rules/amsgrad.nos")),
+    ("amsgradw", include_str!("rules/amsgradw.nos")),
     ("lion", include_str!("rules/lion.nos")),
     ("momentum", include_str!("rules/momentum.nos")),
     ("nadam", include_str!("rules/nadam.nos")),
@@ -58,6 +59,22 @@ pub fn rule(name: &str) -> Option<Rule> {
     let own = FILES.iter().find(|(file, _)| *file == name && *file != "paper");
     let (file, text) = own.or_else(|| FILES.iter().find(|(file, _)| *file == "paper"))?;
     RuleFile::parse(file, text).rules.into_iter().find(|rule| rule.name == name)
+}
+
+/// The text of a standard rule: its file, which says where the rule is from, or what stands of it in the paper's.
+pub fn text(rule: &Rule) -> String {
+    let own = FILES.iter().find(|(file, _)| *file == rule.name);
+    own.map_or_else(|| rule.to_text(), |(_, text)| (*text).to_owned())
+}
+
+/// The name of the standard rule that is nearly named by a text.
+///
+/// ```
+/// assert_eq!(nosc_runtime::library::nearest("powersgin").as_deref(), Some("powersign"));
+/// ```
+pub fn nearest(text: &str) -> Option<String> {
+    let names: Vec<String> = rules().into_iter().map(|rule| rule.name).collect();
+    nosc_compiler::nearest(text, names.iter().map(String::as_str)).map(str::to_owned)
 }
 
 /// The standard rule of this name that has the given settings, and the settings as that rule needs them.

@@ -35,8 +35,8 @@ struct Helpers {
 /// of OpenMP look out for some milliseconds.
 const LOOKOUT: Duration = Duration::from_micros(500);
 
-/// The most threads of a step.
-const MOST: usize = 1024;
+/// The most threads of a step: more than any machine has cores.
+pub const MOST_THREADS: usize = 1024;
 
 /// The helpers of all optimizers that take as many threads as there are cores.
 static SHARED: Mutex<Option<Helpers>> = Mutex::new(None);
@@ -89,8 +89,15 @@ fn cores() -> usize {
 
 impl Pool {
     /// `None` for as many threads as the machine has cores.
+    ///
+    /// # Errors
+    ///
+    /// [`RuntimeError::ThreadCount`] for none or more than [`MOST_THREADS`]; [`RuntimeError::Threads`].
     pub(crate) fn new(threads: Option<usize>) -> Result<Pool, RuntimeError> {
-        let count = threads.unwrap_or_else(cores).clamp(1, MOST);
+        if let Some(found) = threads.filter(|count| !(1..=MOST_THREADS).contains(count)) {
+            return Err(RuntimeError::ThreadCount { found, most: MOST_THREADS });
+        }
+        let count = threads.unwrap_or_else(cores).clamp(1, MOST_THREADS);
         let helpers = match threads {
             _ if count == 1 => None,
             None => Some(Helpers::shared(count - 1)?),
@@ -185,6 +192,14 @@ fn spread<'s, T: Send, U: Send>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn threads_out_of_range_are_refused() {
+        for count in [0, MOST_THREADS + 1] {
+            let error = Pool::new(Some(count)).unwrap_err().to_string();
+            assert_eq!(error, format!("{count} threads: expected 1 to 1024"));
+        }
+    }
 
     #[test]
     fn parts_hold_every_chunk_once_and_nearly_as_many_elements() {

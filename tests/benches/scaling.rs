@@ -15,6 +15,7 @@ use std::time::Instant;
 use nosc_compiler::canonical::CanonicalRule;
 use nosc_kernels::{LoweredRule, compile};
 use nosc_runtime::{Backend, CompiledRule, Optimizer, Settings, library};
+use nosc_tests::median;
 
 const RULES: [&str; 5] = ["sgd", "adam_rule", "powersign", "addsign", "t6_14"];
 
@@ -64,11 +65,6 @@ impl Contestant {
         }
         start.elapsed().as_secs_f64() * 1e9 / (steps * elements) as f64
     }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// Medians of both and of the ratio b / a.

@@ -30,6 +30,7 @@ use nosc_compiler::canonical::CanonicalRule;
 use nosc_kernels::LoweredRule;
 use nosc_kernels::{Backend as KernelBackend, compile as compile_kernel};
 use nosc_runtime::{Backend, CompiledRule, Optimizer, Settings, library};
+use nosc_tests::median;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
@@ -47,11 +48,6 @@ fn main() {
             println!("{}", Served::default().answer("time powersign 1000 1 auto 1e-6 3").unwrap());
         }
     }
-}
-
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
 }
 
 /// An array that starts on a huge page if the allocator is asked for such pages, and in any case on a cache

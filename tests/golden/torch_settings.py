@@ -35,6 +35,7 @@ CASES = [
     ("rmsprop_centered", "RMSprop", dict(lr=0.03, alpha=0.8, eps=1e-2, momentum=0.5, centered=True)),
     ("rprop", "Rprop", dict(lr=0.02, etas=(0.3, 1.7), step_sizes=(0.005, 0.06))),
     ("rprop", "Rprop", dict(lr=0.5, etas=(0.5, 1.2), step_sizes=(1e-6, 0.1))),
+    ("amsgradw", "AdamW", dict(lr=0.03, betas=(0.8, 0.6), eps=1e-3, weight_decay=0.3, amsgrad=True)),
 ]
 
 

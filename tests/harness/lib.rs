@@ -49,7 +49,8 @@ pub mod real_laws;
 
 pub use golden::{check_golden, check_golden_torch};
 pub use numbers::{
-    SPECIAL, assert_same_bits, bits, hard_float, plain_float, same_bits, splitmix, typed,
+    SPECIAL, assert_same_bits, bits, hard_float, median, plain_float, same_bits, splitmix, typed,
+    word,
 };
 pub use parity::{Agreement, Lengths, check_parity, check_threads};
 pub use reference::check_reference;

@@ -65,6 +65,17 @@ pub fn bits(value: f32) -> u32 {
     if value.is_nan() { 0x7fc0_0000 } else { value.to_bits() }
 }
 
+/// The bits of a number, whatever its type; none for a NaN.
+pub fn word(number: f64) -> Option<u64> {
+    (!number.is_nan()).then(|| number.to_bits())
+}
+
+/// The middle of some values; of two the later. NaN if there are none.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
 /// Whether two arrays hold the same bits, any NaN standing for any other.
 pub fn same_bits(a: &[f32], b: &[f32]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| bits(*a) == bits(*b))

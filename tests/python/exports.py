@@ -55,6 +55,8 @@ RULES = {
     "uniform_ema": "{ let a = ema(ld, 0.8)\n update = g * debias(a) + a * w }",
     "uniform_chain": "{ param q = 0.7\n state a init 2 = q * a + t / T\n state b init lr = max(a, prev(a)) - prev(b)\n update = g * b }",
     "starts": "{ param k = 3\n state s init k * lr + 1 = 0.5 * s + g\n state r init -0.25 = prev(s)\n update = s - r }",
+    "start_called": "{ param p = 2\n state s init max(0, p) = 0.9 * prev(s) + g\n update = s * max(0, p) }",
+    "number_name": "{ param nan = 0\n update = max(-1, min(1, g * (1 / nan))) }",
     "swapped": "{ state a init 1 = prev(b)\n state b init 2 = prev(a) + 0.1 * g\n update = a * g + b }",
     "copies": "{ state a = g\n state b = w\n state c = prev(b)\n update = a + 0.1 * (b - c) }",
     "delayed": "{ state a = g\n update = prev(a) }",

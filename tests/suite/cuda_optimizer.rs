@@ -48,6 +48,8 @@ fn rules_move_tensors_to_the_bit() {
             twins.steps(3);
             twins.assert_same(&rule.name);
         }
+        assert!(emulator::count("kernels") >= 3);
+        assert_eq!(emulator::count("live_programs"), 0);
     });
 }
 

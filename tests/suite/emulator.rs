@@ -3,10 +3,8 @@
 use cudarc::driver::sys::CUstreamCaptureMode as Mode;
 use cudarc::driver::sys::{CUgraphInstantiate_flags, CUresult};
 use cudarc::driver::{CudaContext, DriverError};
-use nosc_kernels::cuda::{CudaError, Device, DeviceTensor, device_count};
-use nosc_runtime::{Backend, CudaOptimizer, FloatVec, Floats, Optimizer, Settings, library};
+use nosc_kernels::cuda::{CudaError, device_count};
 use nosc_tests::cuda::emulator::{self, Emulator};
-use nosc_tests::{assert_same_bits, compiled, gradients};
 
 /// Settings that checks in C++ need.
 const SETTINGS: [(&str, &[(&str, &str)]); 9] = [
@@ -108,45 +106,6 @@ fn no_memory_is_an_error() {
         let more = stream.alloc_zeros::<u8>(1).unwrap_err();
         assert_eq!(more, DriverError(CUresult::CUDA_ERROR_OUT_OF_MEMORY));
         assert_eq!(stream.clone_dtoh(&zeros).unwrap(), [0; 4096]);
-    });
-}
-
-/// From rule to launch: both libraries are found, and the bits are those of the interpreter.
-#[test]
-fn an_optimizer_steps_as_on_the_host() {
-    emulator::within("emulator::an_optimizer_steps_as_on_the_host", &[], || {
-        let lengths = [1, 0, 7, 300, 5000, 33];
-        let rule = library::rule("adamw").unwrap();
-        let compiled = || compiled(&rule, Backend::Interpreter);
-        let stream = Device::open(0).unwrap().new_stream().unwrap();
-        let mut host = Optimizer::new(compiled(), &lengths, Settings::default()).unwrap();
-        let settings = Settings::default();
-        let mut there = CudaOptimizer::new(compiled(), &stream, &lengths, settings).unwrap();
-        let arrays = |step| -> Vec<Vec<f32>> {
-            let lengths = (0..).zip(lengths);
-            lengths.map(|(tensor, length)| gradients(tensor, step, length)).collect()
-        };
-        let up = |arrays: &[Vec<f32>]| -> Vec<DeviceTensor> {
-            let up = |array: &Vec<f32>| DeviceTensor::from_host(&stream, Floats::F32(array));
-            arrays.iter().map(|array| up(array).unwrap()).collect()
-        };
-        let mut parameters = arrays(99);
-        let mut on_device = up(&parameters);
-        for step in 0..3 {
-            let gradients = arrays(step);
-            there.step(&mut on_device, &up(&gradients), 0.01).unwrap();
-            let mut slices: Vec<&mut [f32]> =
-                parameters.iter_mut().map(Vec::as_mut_slice).collect();
-            let gradients: Vec<&[f32]> = gradients.iter().map(Vec::as_slice).collect();
-            host.step(&mut slices, &gradients, 0.01).unwrap();
-        }
-        for (tensor, wanted) in on_device.iter().zip(&parameters) {
-            let found = tensor.to_host(&stream).unwrap();
-            let FloatVec::F32(found) = found else { panic!("{found:?}") };
-            assert_same_bits(&found, wanted, || "parameters".to_owned());
-        }
-        assert!(emulator::count("kernels") >= 3);
-        assert_eq!(emulator::count("live_programs"), 0);
     });
 }
 

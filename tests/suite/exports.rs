@@ -8,7 +8,7 @@ use nosc_tests::exported::{CComparison, CJob, CProgram, Exported, c_compiler};
 use nosc_tests::{FEW_VALUES, cases, compiled, generated, rule};
 
 /// Draws, states of all kinds, schedules, and names that C has for itself.
-const RULES: [&str; 9] = [
+const RULES: [&str; 11] = [
     "{ update = g\n schedule = 2 + eps_t + drop(ld, 0.5) * eps + cd(3) * rd(7) }",
     "{ param q = 0.7\n state a init 2 = q*a + t/T\n state b init lr = max(a, prev(a)) - prev(b)\n update = g*b }",
     "{ let a = ema(ld, 0.8)\n update = g*debias(a) + a*w }",
@@ -23,7 +23,15 @@ const RULES: [&str; 9] = [
      (scalars + memory + pow + uint32_t + nosc_ld + s1) * sign(g)) * ld }",
     "g * e - w * pi + 1/3 + (0.1 + 0.2) + where(log(-1) == 1, g, -1/0 * g)",
     "(w - 1/3) * 1e-40 + g^3.5 - 2^g",
+    START,
+    NUMBER,
 ];
+
+/// A state whose start is a call with a 0 in it.
+const START: &str =
+    "{ param p = 2\n state s init max(0, p) = 0.9 * prev(s) + g\n update = s * max(0, p) }";
+/// A parameter whose name reads like a number: Python's division by it may be one by 0.
+const NUMBER: &str = "{ param nan = 0\n update = max(-1, min(1, g * (1 / nan))) }";
 
 fn jobs(count: usize, lengths: &[usize]) -> Vec<CJob> {
     let places = [0, 4, (1 << 34) - 32];
@@ -113,6 +121,18 @@ fn exports_look_as_before() {
 fn all(compiled: &CompiledRule) -> [String; 3] {
     let c = export::c(compiled, Edges::default()).unwrap();
     [export::torch(compiled), export::jax(compiled), c]
+}
+
+#[test]
+fn a_start_and_a_divisor_are_what_the_rule_says() {
+    let torch = |text: &str| export::torch(&compiled(&rule(text), Backend::Interpreter));
+    let text = torch(START);
+    assert!(
+        text.contains(".copy_(torch.tensor(scalar_max(p_, 0.0), dtype=torch.float32))"),
+        "{text}"
+    );
+    let text = torch(NUMBER);
+    assert!(text.contains("scalar_div(1.0, nan)"), "{text}");
 }
 
 /// Brackets that are open at once, at most.

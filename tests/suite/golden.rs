@@ -28,5 +28,5 @@ fn standard_rules_have_the_values_of_pytorch() {
 #[test]
 fn standard_rules_have_the_values_of_pytorch_at_other_settings() {
     let text = include_str!("../golden/torch_settings.json");
-    report("torch_settings.json", 21, check_golden_torch(text));
+    report("torch_settings.json", 22, check_golden_torch(text));
 }

@@ -157,9 +157,13 @@ fn a_setting_refused_later_leaves_the_old_value() {
 
 #[test]
 fn more_memory_than_there_is_is_an_error() {
-    let compiled: CompiledRule = compiled(&rule("m"), Backend::Auto);
-    for length in [usize::MAX, usize::MAX / 4, isize::MAX as usize / 4] {
-        let error = Optimizer::new(compiled.clone(), &[length], Settings::default()).unwrap_err();
-        assert!(matches!(error, RuntimeError::Memory { .. }), "{error}");
+    for text in ["g", "m"] {
+        let compiled: CompiledRule = compiled(&rule(text), Backend::Auto);
+        for length in [usize::MAX, usize::MAX / 4, isize::MAX as usize / 4] {
+            let lengths = [length, length];
+            let error =
+                Optimizer::new(compiled.clone(), &lengths, Settings::default()).unwrap_err();
+            assert!(matches!(error, RuntimeError::Memory { .. }), "{error}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::fs::read_to_string;
 /// Bytes that this process may still take, or `None` where the system does not say.
 pub(crate) fn available() -> Option<u64> {
     let of_machine = read_to_string("/proc/meminfo").ok().and_then(|text| available_in(&text));
-    let of_group = group_limit();
+    let of_group = left_in_group();
     match (of_machine, of_group) {
         (Some(machine), Some(group)) => Some(machine.min(group)),
         (machine, group) => machine.or(group),
@@ -19,10 +19,27 @@ fn available_in(meminfo: &str) -> Option<u64> {
     Some(kilobytes.saturating_mul(1024))
 }
 
-/// The limit of the control group, for containers that have one.
-fn group_limit() -> Option<u64> {
-    let files = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
-    files.iter().find_map(|path| read_to_string(path).ok()?.trim().parse().ok())
+/// What the limit of the control group leaves, for containers that have one.
+fn left_in_group() -> Option<u64> {
+    let files = [
+        ["memory.max", "memory.current", "memory.stat"],
+        ["memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat"],
+    ];
+    files.into_iter().find_map(|names| {
+        let [limit, used, table] =
+            names.map(|name| read_to_string(format!("/sys/fs/cgroup/{name}")).unwrap_or_default());
+        left_of(&limit, &used, &table)
+    })
+}
+
+/// A limit less what is used. What files have in memory, and nobody has looked at of late, is given up when
+/// memory is short.
+fn left_of(limit: &str, used: &str, table: &str) -> Option<u64> {
+    let limit: u64 = limit.trim().parse().ok()?;
+    let used: u64 = used.trim().parse().unwrap_or(0);
+    let files = table.lines().find_map(|line| line.strip_prefix("inactive_file "));
+    let files: u64 = files.and_then(|bytes| bytes.trim().parse().ok()).unwrap_or(0);
+    Some(limit.saturating_sub(used.saturating_sub(files)))
 }
 
 /// Bytes in a unit that fits, as in `1.2 GB`.
@@ -48,6 +65,15 @@ mod tests {
         assert_eq!(available_in(text), Some(12 * 1024));
         assert_eq!(available_in("MemTotal: 1 kB\n"), None);
         assert_eq!(available_in("MemAvailable: many kB\n"), None);
+    }
+
+    #[test]
+    fn a_group_leaves_its_limit_less_what_is_used() {
+        let table = "anon 50\nfile 40\ninactive_file 30\n";
+        assert_eq!(left_of("1000\n", "90\n", table), Some(940));
+        assert_eq!(left_of("1000\n", "2000\n", ""), Some(0));
+        assert_eq!(left_of("1000\n", "", ""), Some(1000));
+        assert_eq!(left_of("max\n", "90\n", table), None);
     }
 
     #[test]

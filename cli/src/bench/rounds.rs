@@ -6,7 +6,7 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget};
 use nosc_runtime::{Backend, Optimizer, Settings};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -14,6 +14,7 @@ use super::buffer::Buffer;
 use super::plain_loop::{Streams, pass};
 use super::subject::{Subject, TimedKernel};
 use super::{BenchError, Plan, memory};
+use crate::common::styled;
 use crate::error::CliError;
 
 /// What is timed at once lasts at least this long.
@@ -323,10 +324,7 @@ fn progress_bar(samples: usize) -> ProgressBar {
     let target = ProgressDrawTarget::stderr_with_hz(10);
     let bar = ProgressBar::with_draw_target(Some(samples as u64), target);
     let template = "{msg:20} {wide_bar} {pos}/{len} samples, {eta} left";
-    match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
+    styled(bar, template)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use clap::{Args, value_parser};
 use nosc_compiler::canonical::Level;
 
 use super::Format;
+use crate::common::cores;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ListArguments {
@@ -29,7 +30,6 @@ impl ListArguments {
 
     /// Number of threads.
     pub(crate) fn jobs(&self) -> usize {
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         self.jobs.map_or_else(cores, usize::from)
     }
 }

@@ -2,8 +2,9 @@
 
 use std::io::IsTerminal;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget};
 
+use crate::common::styled;
 use crate::output::message;
 
 /// A bar on standard error if that is a terminal.
@@ -22,10 +23,7 @@ impl Progress {
                 None => "{msg}, {bytes}, {elapsed}",
             };
             let bar = ProgressBar::with_draw_target(bytes, target);
-            match ProgressStyle::with_template(template) {
-                Ok(style) => bar.with_style(style),
-                Err(_) => bar,
-            }
+            styled(bar, template)
         });
         Progress { bar }
     }

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use crate::error::CliError;
+use crate::source::check_input_once;
 
 /// Bytes that are asked for at once.
 const BLOCK: usize = 256 << 10;
@@ -96,9 +97,7 @@ pub(crate) struct Source {
 impl Source {
     /// The files of these names, `-` being standard input. Their bytes are counted from `index`.
     pub(crate) fn new(names: &[String], index: u64) -> Result<Source, CliError> {
-        if names.iter().filter(|name| *name == "-").count() > 1 {
-            return Err(CliError::Usage("`-` can be given once: it is read to its end".to_owned()));
-        }
+        check_input_once(names)?;
         let inputs = names.iter().map(|name| Input::new(name)).collect::<Result<_, _>>()?;
         let (reader, carry) = (None, Vec::new());
         Ok(Source { inputs, current: 0, reader, is_start: true, carry, index, batches: 0 })

@@ -1,6 +1,5 @@
 //! `nosc worker`: carries out trials that a NATS server holds.
 
-use std::num::NonZero;
 use std::time::Duration;
 
 use nosc_controller::search::queue::nats::{
@@ -9,13 +8,11 @@ use nosc_controller::search::queue::nats::{
 
 use super::address::find;
 use crate::arguments::WorkerArguments;
+use crate::common::cores;
 use crate::error::CliError;
 use crate::interrupt;
 use crate::output::{counted, message};
 use crate::search::{processor, worker_command};
-
-/// What becomes of the words of processes that nobody wants to hear.
-const NOWHERE: &str = "/dev/null";
 
 pub(crate) fn worker(arguments: &WorkerArguments) -> Result<(), CliError> {
     let address = find(&arguments.address)?;
@@ -26,11 +23,9 @@ pub(crate) fn worker(arguments: &WorkerArguments) -> Result<(), CliError> {
         let opened = std::fs::OpenOptions::new().create(true).append(true).open(path);
         opened.map_err(|source| CliError::Write { path: path.clone(), source })?;
     }
-    let log = arguments.log.clone().unwrap_or_else(|| NOWHERE.into());
-    let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
     let jobs = arguments.jobs.map_or_else(cores, usize::from);
     let carrier = || -> Result<Box<dyn Carrier>, CliError> {
-        let command = worker_command(log.clone(), None)?;
+        let command = worker_command(arguments.log.clone(), None)?;
         Ok(Box::new(InSubprocess::new(command, arguments.data.clone())))
     };
     let carriers = (0..jobs).map(|_| carrier()).collect::<Result<Vec<_>, _>>()?;

@@ -1,6 +1,5 @@
 //! `nosc best`: the best rules of a search, as a list or as rule files.
 
-use std::fs;
 use std::path::Path;
 
 use nosc_compiler::Rule;
@@ -12,15 +11,14 @@ use serde_json::{Value, json};
 use super::summary::formula;
 use crate::arguments::BestArguments;
 use crate::error::CliError;
-use crate::output::{aligned, print, print_json, write_file};
+use crate::output::{aligned, make_folder, print, print_json, write_file};
 
 pub(crate) fn best(arguments: &BestArguments) -> Result<(), CliError> {
     let run = super::read(&arguments.folder, false)?;
     let best: Vec<&TrialRow> =
         ranked(&run.trials, TrialKind::Sampled).into_iter().take(arguments.count).collect();
     if let Some(folder) = &arguments.emit {
-        let failed = |source| CliError::Write { path: folder.clone(), source };
-        fs::create_dir_all(folder).map_err(failed)?;
+        make_folder(folder)?;
         for trial in &best {
             let name = name(trial);
             let text = file(&name, trial, &run, &arguments.folder);

@@ -3,7 +3,6 @@
 
 mod report;
 
-use std::num::NonZero;
 use std::path::Path;
 
 use nosc_controller::search::evaluation::funnel::{Round, rounds, select};
@@ -19,10 +18,10 @@ use nosc_controller::task::{Task, open_with};
 use nosc_controller::trials::Candidate;
 
 use crate::arguments::EvaluateArguments;
+use crate::common::{cores, has_ending};
 use crate::error::CliError;
 use crate::interrupt;
 use crate::output::{check_writable, message, print, print_json, write_file};
-use crate::train::files::has_ending;
 use crate::train::{ended, run_watched};
 
 pub(crate) fn evaluate(arguments: &EvaluateArguments) -> Result<(), CliError> {
@@ -85,7 +84,6 @@ impl<'a> Evaluation<'a> {
             (None, Some(epochs)) => epochs.saturating_mul(task.steps_per_epoch()),
             (None, None) => settings.protocol.steps,
         };
-        let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
         let jobs = arguments.jobs.map_or_else(cores, usize::from);
         let baselines = baselines(&record);
         Ok(Self { arguments, ledger, settings, conditions, task, baselines, found, jobs })

@@ -10,7 +10,7 @@ use nosc_controller::search::output::tensorboard::{file_name, write_events};
 
 use crate::arguments::{ExportArguments, ExportFormat};
 use crate::error::CliError;
-use crate::output::{check_writable, stdout, write_with};
+use crate::output::{check_writable, make_folder, stdout, write_with};
 
 pub(crate) fn export(arguments: &ExportArguments) -> Result<(), CliError> {
     let ExportArguments { folder, format, columns, best_first, output } = arguments;
@@ -84,7 +84,6 @@ fn parquet(_: Option<&Path>, _: &Table) -> Result<(), CliError> {
 /// A folder that `TensorBoard` is pointed to, with one event file.
 fn tensorboard(run: &RunRecord, folder: &Path, output: Option<&Path>) -> Result<(), CliError> {
     let folder = output.map_or_else(|| folder.join("tensorboard"), Path::to_path_buf);
-    std::fs::create_dir_all(&folder)
-        .map_err(|source| CliError::Write { path: folder.clone(), source })?;
+    make_folder(&folder)?;
     written(Some(&folder.join(file_name(run))), |out| write_events(run, out))
 }

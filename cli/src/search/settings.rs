@@ -4,7 +4,9 @@ use nosc_compiler::canonical::Level;
 use nosc_compiler::nearest;
 use nosc_compiler::space::Constraints;
 use nosc_controller::protocol::{Goal, Protocol};
-use nosc_controller::search::sampler::{EvolutionSettings, PolicySettings};
+use nosc_controller::search::sampler::{
+    Evolution, EvolutionSettings, PolicySampler, PolicySettings,
+};
 use nosc_controller::search::screen::Screen;
 use nosc_controller::search::settings::{SamplerSettings, SearchSettings};
 use nosc_controller::task::{Task, check_options};
@@ -13,9 +15,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::arguments::{ChildArguments, Colour, Preset, SamplerName, ScreenName, SearchArguments};
+use crate::common::distinct;
 use crate::error::CliError;
 use crate::space;
-use crate::train::{distinct, options, probe, steps};
+use crate::train::{options, probe, steps};
 
 /// The paper's batch (section 4.2).
 const PAPER_BATCH: usize = 5;
@@ -177,9 +180,11 @@ fn sampler(arguments: &SearchArguments) -> Result<SamplerSettings, CliError> {
     let with: Vec<(&str, &str)> =
         given(arguments).filter(|(name, _)| !name.starts_with(SCREEN)).collect();
     Ok(match name {
-        SamplerName::Ppo => SamplerSettings::Ppo(set(&policy(arguments), &with, "ppo")?),
+        SamplerName::Ppo => {
+            SamplerSettings::Ppo(set(&policy(arguments), &with, PolicySampler::NAME)?)
+        }
         SamplerName::Evolution => {
-            SamplerSettings::Evolution(set(&EvolutionSettings::default(), &with, "evolution")?)
+            SamplerSettings::Evolution(set(&EvolutionSettings::default(), &with, Evolution::NAME)?)
         }
         SamplerName::Random => match with.first() {
             None => SamplerSettings::Random,

@@ -3,13 +3,14 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget};
 use nosc_compiler::plain::plain;
 use nosc_controller::search::engine::Limits;
 use nosc_controller::search::record::{TrialKind, TrialRow, TrialState};
 use nosc_controller::search::status::{Event, Observe, Status};
 
 use super::summary::formula;
+use crate::common::styled;
 use crate::interrupt;
 use crate::output::message;
 
@@ -45,11 +46,7 @@ impl Screen {
                 Some(_) => "{wide_bar} {pos}/{len} rules, {eta} left\n{msg}",
                 None => "{spinner} {pos} rules, {elapsed}\n{msg}",
             };
-            let style = ProgressStyle::with_template(template);
-            Shown::Bar(match style {
-                Ok(style) => bar.with_style(style),
-                Err(_) => bar,
-            })
+            Shown::Bar(styled(bar, template))
         } else {
             Shown::Lines
         };

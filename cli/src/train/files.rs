@@ -1,6 +1,6 @@
 //! Results in files: CSV, JSON, curves, a picture.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use nosc_controller::protocol::Trial;
 use nosc_controller::task::Task;
@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{picture, report};
 use crate::arguments::TrainOutput;
+use crate::common::has_ending;
 use crate::error::CliError;
 use crate::output::{check_writable, is_same_place, write_file};
 
@@ -97,11 +98,6 @@ impl Files {
         let plot = plot.map_or(Ok(()), |path| write_file(path, picture(task, results)?.as_bytes()));
         output.and(curves).and(plot)
     }
-}
-
-/// Whether a file is of this kind by its name.
-pub(crate) fn has_ending(path: &Path, ending: &str) -> bool {
-    path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending))
 }
 
 /// The objects of a list as rows under a head.

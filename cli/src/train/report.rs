@@ -2,11 +2,12 @@
 
 use nosc_controller::outcome::{End, Outcome, Trained};
 use nosc_controller::protocol::{Protocol, Trial};
-use nosc_controller::spread::Spread;
+use nosc_controller::spread::{Spread, Unit};
 use nosc_controller::task::Task;
 use serde_json::{Value, json};
 
 use super::children::spread;
+use crate::output::aligned;
 
 /// A line for each rule: the best learning rate and what it led to, mean and spread over the seeds.
 pub(super) fn table(task: &dyn Task, protocol: &Protocol, results: &[(&str, &Trial)]) -> String {
@@ -14,14 +15,8 @@ pub(super) fn table(task: &dyn Task, protocol: &Protocol, results: &[(&str, &Tri
     let mut rows = vec![["rule", "best lr", "final loss", "validation", "test"].map(str::to_owned)];
     rows.extend(results.iter().map(|(name, trial)| row(name, trial)));
     let columns = if description.examples.is_some() { 5 } else { 3 };
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let mut out = format!("{}: {}\n", description.title, plan(task, protocol));
-    for row in &rows {
-        let cells = (0..columns).map(|c| format!("{:<1$}", row[c], width(c).unwrap_or(0)));
-        out += cells.collect::<Vec<_>>().join("  ").trim_end();
-        out.push('\n');
-    }
-    out
+    let rows: Vec<&[String]> = rows.iter().map(|row| &row[..columns]).collect();
+    format!("{}: {}\n{}", description.title, plan(task, protocol), aligned(&rows, &[0, 1, 2, 3, 4]))
 }
 
 /// What is done with each rule, in a line.
@@ -71,18 +66,8 @@ fn row(name: &str, trial: &Trial) -> [String; 5] {
     let validation = of(&|outcome| outcome.validation_accuracy);
     let test = of(&|outcome| outcome.test_accuracy);
     let rate = format!("{:e}", first.outcome.learning_rate);
+    let share = |spread| Unit::Accuracy.spread(spread);
     [name.to_owned(), rate, loss, share(validation), share(test)]
-}
-
-/// Percent.
-fn share(value: Option<Spread>) -> String {
-    match value {
-        Some(Spread { mean, deviation: None, .. }) => format!("{:.1} %", mean * 100.0),
-        Some(Spread { mean, deviation: Some(deviation), .. }) => {
-            format!("{:.1} ± {:.1} %", mean * 100.0, deviation * 100.0)
-        }
-        None => "-".to_owned(),
-    }
 }
 
 /// A list with an object for each child that trained for its result, or one for a rule without any.

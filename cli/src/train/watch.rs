@@ -5,12 +5,13 @@ use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 use nosc_compiler::plain::plain;
 use nosc_controller::outcome::{End, Point, Stage, Trained};
 use nosc_controller::task::{Event, Task};
 use nosc_controller::trials::{Candidate, ChildId, Watch};
 
+use crate::common::styled;
 use crate::interrupt;
 use crate::output::message;
 
@@ -214,13 +215,6 @@ fn live_curve(parts: &[(f64, u32)]) -> String {
         HEIGHTS[((share * 7.0).round() as usize).min(7)]
     };
     means.into_iter().map(height).collect()
-}
-
-fn styled(bar: ProgressBar, template: &str) -> ProgressBar {
-    match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
 }
 
 /// Steps of all children, if none is lost.

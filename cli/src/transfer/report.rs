@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use nosc_controller::outcome::{Outcome, Trained};
 use nosc_controller::protocol::compare;
-use nosc_controller::spread::Spread;
+use nosc_controller::spread::{Spread, Unit};
 use nosc_controller::task::Task;
 use nosc_controller::transfer::Judged;
 use serde_json::{Value, json};
@@ -23,10 +23,9 @@ fn ranked(rules: &[Judged]) -> Vec<&Judged> {
     ranked
 }
 
-fn order(left: &Judged, right: &Judged) -> Ordering {
-    let children = |judged: &Judged| judged.children.clone();
-    let (left, right) = (children(left), children(right));
-    compare(&left.iter().collect::<Vec<_>>(), &right.iter().collect::<Vec<_>>())
+fn order<'a>(left: &'a Judged, right: &'a Judged) -> Ordering {
+    let children = |judged: &'a Judged| judged.children.iter().collect::<Vec<_>>();
+    compare(&children(left), &children(right))
 }
 
 pub(super) fn tables(sections: &[Section], found: &[Option<f64>]) -> String {
@@ -65,13 +64,8 @@ fn row(rank: usize, judged: &Judged) -> Vec<String> {
     if judged.settings < judged.planned {
         loss += &format!(" ({} of {} settings)", judged.settings, judged.planned);
     }
-    let share = |value: fn(&Outcome) -> Option<f64>| match spread_of(judged, value) {
-        Some(Spread { mean, deviation: Some(deviation), .. }) => {
-            format!("{:.1} ± {:.1} %", mean * 100.0, deviation * 100.0)
-        }
-        Some(Spread { mean, deviation: None, .. }) => format!("{:.1} %", mean * 100.0),
-        None => "-".to_owned(),
-    };
+    let share =
+        |value: fn(&Outcome) -> Option<f64>| Unit::Accuracy.spread(spread_of(judged, value));
     vec![
         rank.to_string(),
         name,

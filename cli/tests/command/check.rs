@@ -29,6 +29,23 @@ fn problems_are_a_json_list_with_places() {
 }
 
 #[test]
+fn standard_input_is_read_once() {
+    let session = Session::new();
+    let outcome = session.nosc_reading(&["check", "-", "-"], b"rule a = g\n");
+    assert!(outcome.fails(2).contains("`-` can be given once"));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_has_the_fields_of_the_others() {
+    let session = Session::new();
+    session.file("bad.nos", "rule a = sgn(g)\n");
+    let list = session.nosc(&["check", "--json", "none.nos", "bad.nos"]).json();
+    let fields = |at: usize| list[at].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(fields(0), fields(1));
+    assert_eq!(list[0]["code"], "nosc::unreadable");
+}
+
+#[test]
 fn a_good_file_has_an_empty_list_and_exit_code_0() {
     let session = Session::new();
     session.file("good.nos", "g");
@@ -48,7 +65,10 @@ fn a_warning_is_shown_and_is_no_failure() {
 fn bytes_that_are_no_text_have_a_place() {
     let session = Session::new();
     std::fs::write(session.path("utf16.nos"), b"g\n\xff\xfeg\0").unwrap();
-    assert!(session.nosc(&["check", "utf16.nos"]).fails(1).contains("not UTF-8"));
+    let err = session.nosc(&["check", "utf16.nos"]).fails(1);
+    assert!(err.contains("no text") && err.contains("[utf16.nos:2:1]"), "{err}");
+    std::fs::write(session.path("latin.nos"), b"g # \xe9").unwrap();
+    assert!(session.nosc(&["check", "latin.nos"]).fails(1).contains("not UTF-8"));
     std::fs::write(session.path("nul.nos"), b"g + \0").unwrap();
     assert!(session.nosc(&["check", "nul.nos"]).fails(1).contains("unexpected character '\\0'"));
 }

@@ -233,9 +233,9 @@ fn what_is_a_matter_of_other_targets_is_refused() {
     for (arguments, wanted) in [
         (
             &["--target", "torch", "--emit", "c"][..],
-            "the target torch has no `c`, expected one of py",
+            "the target torch has no `c`, expected py; `c` is of `--target c`",
         ),
-        (&["--target", "c", "--emit", "plan"], "the target c has no `plan`, expected one of c"),
+        (&["--target", "c", "--emit", "plan"], "the target c has no `plan`, expected c"),
         (&["--emit", "py"], "the target cpu has no `py`"),
         (&["--target", "jax", "--param-type", "bf16"], "leave out `--param-type`"),
         (

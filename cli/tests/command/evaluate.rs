@@ -116,7 +116,7 @@ fn what_is_complete_is_kept_when_somebody_interrupts() {
 fn mistakes_name_the_way_out() {
     let session = searched();
     let fails = |run: &str, code| nosc(&session, run).fails(code);
-    assert!(fails("evaluate nowhere", 1).contains("holds no run"));
+    assert!(fails("evaluate nowhere", 1).contains("there is no folder nowhere"));
     assert!(fails("evaluate r -o e.txt", 2).contains("use .csv or .json"));
     assert!(fails("evaluate r --steps 5 --epochs 5", 2).contains("cannot be used with"));
     assert!(fails("evaluate r --seeds 0", 2).contains("--seeds"));

@@ -155,7 +155,7 @@ fn what_is_wrong_is_said_before_anything_is_trained() {
     says(&["--run", "r", "--task", "quadratic", "--sweep-rates", "0.1,-1"], 1, "-1");
     says(&["--run", "r", "--preset", "paper"], 1, "--data DIR");
     assert!(!session.path("r").exists());
-    says(&["--resume", "r"], 1, "holds no run");
+    says(&["--resume", "r"], 1, "there is no folder r");
     says(&["--resume", "r", "--seed", "3"], 2, "settings of the run");
     session.file("ledger.sqlite", "not a database, but long enough to look at");
     says(&["--resume", "."], 1, "is not a ledger of nosc");

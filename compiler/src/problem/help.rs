@@ -1,6 +1,6 @@
 //! The label and the way out of each problem.
 
-use super::{Problem, slip};
+use super::{NotText, Problem, slip};
 use crate::primitive::{BINARY_TOKENS, OPERAND_TOKENS, UNARY_TOKENS, built_in_default};
 
 const DECLARE: &str =
@@ -33,6 +33,9 @@ impl Problem {
     pub fn help(&self) -> Option<String> {
         let fixed = |text: &str| Some(text.to_owned());
         match self {
+            Problem::NotUtf8 { found: NotText::Binary, .. } => {
+                fixed("give a file with the text of rules, such as `rule NAME = FORMULA`")
+            }
             Problem::NotUtf8 { .. } => fixed("save the file as UTF-8"),
             Problem::UnexpectedCharacter { character: '\r', .. } => {
                 fixed("end lines with LF or CRLF")

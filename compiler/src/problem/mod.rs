@@ -21,13 +21,46 @@ pub enum Severity {
     Warning,
 }
 
+/// What bytes are that are no text in UTF-8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotText {
+    /// Text in UTF-16, as some editors and shells write it.
+    #[error("the text is UTF-16, not UTF-8")]
+    Utf16,
+    /// Something that no text holds: an array, a picture, a program.
+    #[error("the file is no text")]
+    Binary,
+    /// Text in some other encoding.
+    #[error("the text is not UTF-8")]
+    Other,
+}
+
+impl NotText {
+    /// What bytes look like that are not UTF-8, or hold a zero.
+    pub(crate) fn of(bytes: &[u8]) -> NotText {
+        /// Enough to tell.
+        const LOOKED_AT: usize = 1024;
+        let start = &bytes[..bytes.len().min(LOOKED_AT)];
+        let is_control =
+            |byte: &u8| *byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r' | b'\x0c' | b'\x1b');
+        match start {
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => NotText::Utf16,
+            // One line in UTF-16 without a mark: every other byte is a zero.
+            [0, second, 0, fourth, ..] if *second != 0 && *fourth != 0 => NotText::Utf16,
+            [first, 0, third, 0, ..] if *first != 0 && *third != 0 => NotText::Utf16,
+            _ if start.iter().any(is_control) || bytes.contains(&0) => NotText::Binary,
+            _ => NotText::Other,
+        }
+    }
+}
+
 /// One problem, with the place where it can be fixed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[expect(missing_docs, reason = "the message of each variant says what its fields are")]
 #[non_exhaustive]
 pub enum Problem {
-    #[error("the text is not UTF-8")]
-    NotUtf8 { at: Span },
+    #[error("{found}")]
+    NotUtf8 { found: NotText, at: Span },
     #[error("the file has more than {limit} bytes")]
     FileTooLarge { limit: usize, at: Span },
     #[error("unexpected character {character:?}")]
@@ -207,7 +240,7 @@ impl Problem {
     /// Where it is.
     pub fn span(&self) -> Span {
         match self {
-            Problem::NotUtf8 { at }
+            Problem::NotUtf8 { at, .. }
             | Problem::FileTooLarge { at, .. }
             | Problem::UnexpectedCharacter { at, .. }
             | Problem::Expected { at, .. }

@@ -115,10 +115,18 @@ fn odd_characters_are_errors_where_they_stand() {
 #[test]
 fn bytes_that_are_not_utf8_are_one_error() {
     let utf16: Vec<u8> = "g * m".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    for bytes in [[0xff, 0xfe].into_iter().chain(utf16).collect(), b"g * \xff".to_vec()] {
-        let file = RuleFile::from_bytes("rule", &bytes);
+    let marked: Vec<u8> = [0xff, 0xfe].into_iter().chain(utf16.clone()).collect();
+    for (bytes, what) in [
+        (&marked[..], "the text is UTF-16, not UTF-8"),
+        (&utf16, "the text is UTF-16, not UTF-8"),
+        (b"\x93NUMPY\x01\0\x76\0", "the file is no text"),
+        (b"\x40\0\0\0\0\0\0\0{}", "the file is no text"),
+        (b"g * \xff", "the text is not UTF-8"),
+    ] {
+        let file = RuleFile::from_bytes("rule", bytes);
         let codes: Vec<_> = file.problems.iter().map(Problem::code).collect();
         assert_eq!(codes, ["nosc::not_utf8"]);
+        assert_eq!(file.problems[0].to_string(), what);
     }
 }
 

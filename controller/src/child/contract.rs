@@ -44,6 +44,9 @@ pub trait Model: Debug + Send + Sync {
     /// Parameters at the start of training, one flat array; a function of the seed.
     fn initial_parameters(&self, seed: u64) -> Vec<f32>;
 
+    /// The kernels that compute its children; none only if the bits are the same on every machine.
+    fn path(&self) -> Option<Path>;
+
     /// A child at its start, with memory of its own. It computes on the thread that calls it.
     fn child(&self) -> Box<dyn Child + '_>;
 }
@@ -52,14 +55,11 @@ pub trait Model: Debug + Send + Sync {
 /// the parameters, such as running statistics. Optimizers move the parameters.
 ///
 /// The same calls with the same values, from when the child was made, return the same bits on the same
-/// [`Path`]; on [`Path::Gemm`] on the same machine only.
+/// [`Model::path`]; on [`Path::Gemm`] on the same machine only.
 ///
 /// Parameters are to be finite: training looks at them after every step, and ends with the first that
 /// is not. For others the results mean nothing, but nothing panics.
 pub trait Child {
-    /// The kernels that compute it; none only if the bits are the same on every machine.
-    fn path(&self) -> Option<Path>;
-
     /// Mean loss, in nats, over training examples, and its derivatives by the parameters, which
     /// `gradients` becomes. `batch` holds indices of examples, in any order.
     ///

@@ -83,16 +83,16 @@ impl Model for SoftmaxModel {
         vec![0.0; self.parameter_count()]
     }
 
+    fn path(&self) -> Option<Path> {
+        None
+    }
+
     fn child(&self) -> Box<dyn Child + '_> {
         Box::new(SoftmaxChild { model: self, sums: Sums::new(self.inputs(), self.classes()) })
     }
 }
 
 impl Child for SoftmaxChild<'_> {
-    fn path(&self) -> Option<Path> {
-        None
-    }
-
     fn differentiate(
         &mut self,
         parameters: &[f32],

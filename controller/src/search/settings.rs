@@ -73,6 +73,17 @@ pub enum SamplerSettings {
     Evolution(EvolutionSettings),
 }
 
+impl SamplerSettings {
+    /// Its name on the command line.
+    pub fn name(&self) -> &'static str {
+        match self {
+            SamplerSettings::Ppo(_) => PolicySampler::NAME,
+            SamplerSettings::Random => RandomSampler::NAME,
+            SamplerSettings::Evolution(_) => Evolution::NAME,
+        }
+    }
+}
+
 /// Why settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -156,15 +167,10 @@ impl SearchSettings {
             Some(probe) => format!(", {} epochs on {} examples", probe.epochs, probe.examples),
             None => ", each to the end".to_owned(),
         };
-        let sampler = match &self.sampler {
-            SamplerSettings::Ppo(_) => "ppo",
-            SamplerSettings::Random => "random",
-            SamplerSettings::Evolution(_) => "evolution",
-        };
         let facts = [
             ("task", self.task.clone()),
             ("space", format!("{}, {} groups, {}", self.space.name, self.groups, self.constraints)),
-            ("sampler", sampler.to_owned()),
+            ("sampler", self.sampler.name().to_owned()),
             ("batch", format!("{}, {} rules ahead", self.batch, self.ahead)),
             ("seed", self.seed.to_string()),
             ("same rules", self.same.clone()),

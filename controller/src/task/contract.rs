@@ -130,18 +130,26 @@ pub struct Description {
     pub path: Option<Path>,
 }
 
+/// The known name that another one most likely means, else all of them.
+fn meant(name: &str, known: &[&str], all: &str) -> String {
+    match nosc_compiler::nearest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("{all} {}", known.join(", ")),
+    }
+}
+
 /// Why a child could not be trained.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TaskError {
     /// No task has this name.
-    #[error("unknown task `{name}`; the tasks are {}", super::NAMES.join(", "))]
+    #[error("unknown task `{name}`; {}", meant(.name, &super::NAMES, "the tasks are"))]
     UnknownTask {
         /// The name as given.
         name: String,
     },
     /// No child has this name.
-    #[error("unknown child `{name}`; the children are {}", super::CHILDREN.join(", "))]
+    #[error("unknown child `{name}`; {}", meant(.name, &super::CHILDREN, "the children are"))]
     UnknownChild {
         /// The name as given.
         name: String,

@@ -13,7 +13,7 @@ use crate::outcome::Trained;
 use crate::stepper::MakeStepper;
 
 /// The paper's sweep: one pass over 10,000 examples.
-const PROBE: Probe = Probe { examples: 10_000, epochs: 1 };
+pub(crate) const PROBE: Probe = Probe { examples: 10_000, epochs: 1 };
 /// Steps after which a child above its start is given up: half of the paper's sweep.
 const PATIENCE: u64 = 50;
 
@@ -116,7 +116,7 @@ impl Task for Supervised {
             batch_size: self.batch_size,
             examples: Some(SplitSizes { train, validation, test }),
             data_digest: Some(self.words.digest.clone()),
-            path: self.model.child().path(),
+            path: self.model.path(),
         }
     }
 
@@ -159,7 +159,7 @@ impl Task for Supervised {
         let mut pupil = Pupil { child: self.model.child(), parameters, gradients };
         let lengths = [pupil.parameters.len()];
         let mut training =
-            Training::begin(maker, budget, &lengths, progress)?.with_path(pupil.child.path());
+            Training::begin(maker, budget, &lengths, progress)?.with_path(self.model.path());
         let all = self.model.examples(Part::Train);
         let examples = budget.examples.map_or(all, |examples| examples.min(all));
         let result = training.epochs(&mut pupil, (examples, self.batch_size), step, record);

@@ -153,23 +153,11 @@ class AMSGrad(_Standard):
     _name, _lr = "amsgrad", 1e-3
 
 
-_AMSGRADW = """rule amsgradw {
-    param beta1 = 0.9
-    param beta2 = 0.999
-    param eps = 1e-8
-    param weight_decay = 0.01
-    let exp_avg_sq = ema(g * g, beta2)
-    state max_exp_avg_sq = max(max_exp_avg_sq, exp_avg_sq)
-    update = m / (sqrt(max_exp_avg_sq * (1 / (1 - beta2^(t + 1)))) + eps) + weight_decay * w
-}
-"""
-
-
 class AdamW(_WithLargest):
-    """Adam with decoupled weight decay, 0.01 by default (Loshchilov and Hutter 2019); with `amsgrad` that of `AMSGrad`."""
+    """Adam with decoupled weight decay, 0.01 by default (Loshchilov and Hutter 2019); with `amsgrad` the rule `amsgradw`."""
 
     _name, _lr = "adamw", 1e-3
-    _largest = nosc.Rule(_AMSGRADW)
+    _largest = nosc.rule("amsgradw")
 
 
 class Adamax(_Standard):

@@ -44,12 +44,6 @@ pub(super) struct Gpu {
     pub(super) stream: Stream,
 }
 
-/// What a build without CUDA says of tensors on a GPU.
-#[cfg(not(feature = "cuda"))]
-pub(super) const WITHOUT_CUDA: RuntimeError = RuntimeError::Recording(
-    "this build of nosc has no part for GPUs: build it with the feature `cuda`",
-);
-
 impl Engine {
     pub(super) fn new(compiled: CompiledRule, settings: Settings) -> Result<Engine, RuntimeError> {
         Ok(Engine {

@@ -21,7 +21,7 @@ use pyo3::types::{PyDict, PyList, PyString, PyType};
 use crate::arrays::CUDA;
 use crate::arrays::Exchange;
 use crate::compiled::PyCompiledRule;
-use crate::error::of_runtime;
+use crate::error::{of_construction, of_runtime};
 use crate::options::{non_finite, rounding};
 use engine::{Engine, Numbers};
 use gather::{Gathered, Gathering};
@@ -86,7 +86,8 @@ impl Stepper {
         let settings = Settings { threads, non_finite, rounding, ..Settings::default() };
         let slots = compiled.slots();
         let is_random = compiled.lowered().plan.is_random() || rounding == Rounding::Stochastic;
-        let engine = Engine::new(compiled, settings).map_err(|error| of_runtime(py, &error))?;
+        let engine = Engine::new(compiled, settings);
+        let engine = engine.map_err(|error| of_construction(py, &error))?;
         let names = |uniform| {
             let slots = slots.iter().filter(move |slot| slot.uniform == uniform);
             slots.map(|slot| PyString::intern(py, &slot.name).unbind()).collect()

@@ -195,7 +195,7 @@ impl Work {
                 })
             }
             #[cfg(not(feature = "cuda"))]
-            Some(_) => Err(super::engine::WITHOUT_CUDA),
+            Some(_) => Err(RuntimeError::NoCuda),
         }
     }
 

@@ -268,8 +268,7 @@ impl<L: Language> Walk<'_, L> {
 
     /// A name for a piece that is long or used again.
     fn named(&mut self, piece: Piece, again: bool) -> Piece {
-        let is_name = piece.text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        if is_name || !again && piece.text.len() <= LONGEST {
+        if piece.is_name() || !again && piece.text.len() <= LONGEST {
             return piece;
         }
         let name = self.names.fresh();
@@ -396,8 +395,7 @@ impl<L: Language> Walk<'_, L> {
         let value = match self.canonical.rule.states[state.index()].kind {
             StateKind::Recurrence { next, .. } => {
                 let next = self.piece(next);
-                let is_name = next.text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-                if is_name { self.language.copied(next) } else { next }
+                if next.is_name() { self.language.copied(next) } else { next }
             }
             StateKind::Average { x, decay } => {
                 let (x, beta, before) = (self.piece(x), self.piece(decay), self.before(state));

@@ -13,6 +13,7 @@
 
 mod names;
 mod piece;
+mod helpers;
 mod body;
 mod python;
 mod torch;

@@ -28,6 +28,8 @@ pub(super) struct Piece {
     pub(super) text: String,
     pub(super) binds: Binds,
     pub(super) kind: Kind,
+    /// The number that it is, if it is the digits of one: a name may read like `inf` or `nan`.
+    pub(super) literal: Option<f64>,
 }
 
 /// An operation of the language of rules that has operands.
@@ -70,9 +72,13 @@ pub(super) trait Language {
 }
 
 impl Piece {
+    pub(super) fn new(text: impl Into<String>, binds: Binds, kind: Kind) -> Piece {
+        Piece { text: text.into(), binds, kind, literal: None }
+    }
+
     /// A name or a call.
     pub(super) fn atom(text: impl Into<String>, kind: Kind) -> Piece {
-        Piece { text: text.into(), binds: Binds::Atom, kind }
+        Piece::new(text, Binds::Atom, kind)
     }
 
     /// A scalar's name or call.
@@ -98,7 +104,7 @@ impl Piece {
     /// `-operand`
     pub(super) fn negated(operand: &Piece) -> Piece {
         let text = format!("-{}", operand.at(Binds::Atom));
-        Piece { text, binds: Binds::Sign, kind: operand.kind }
+        Piece::new(text, Binds::Sign, operand.kind)
     }
 
     /// `a + b`, `a - b`, `a * b` or `a / b`, evaluated as the tree says.
@@ -108,7 +114,18 @@ impl Piece {
             _ => (Binds::Product, Binds::Sign),
         };
         let text = format!("{} {} {}", a.at(own), op.name(), b.at(right));
-        Piece { text, binds: own, kind: kind(&[a.clone(), b.clone()]) }
+        Piece::new(text, own, kind(&[a.clone(), b.clone()]))
+    }
+
+    /// `a < b`
+    pub(super) fn comparison(op: Comparison, a: &Piece, b: &Piece) -> Piece {
+        let text = format!("{} {} {}", a.at(Binds::Sum), op.name(), b.at(Binds::Sum));
+        Piece::new(text, Binds::Loosest, kind(&[a.clone(), b.clone()]))
+    }
+
+    /// Whether it is nothing but a name or a number of digits.
+    pub(super) fn is_name(&self) -> bool {
+        self.text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
     }
 }
 
@@ -121,7 +138,7 @@ pub(super) fn kind(operands: &[Piece]) -> Kind {
 /// The digits of a finite number, which Python and C read back to the same bits.
 pub(super) fn finite(value: f64) -> Piece {
     let binds = if value.is_sign_negative() { Binds::Sign } else { Binds::Atom };
-    Piece { text: format!("{value:?}"), binds, kind: Kind::Scalar }
+    Piece { literal: Some(value), ..Piece::new(format!("{value:?}"), binds, Kind::Scalar) }
 }
 
 /// Whether a name stands in a text.

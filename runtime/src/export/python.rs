@@ -1,48 +1,11 @@
 //! What the exports in Python share: numbers, operations on floats, comments.
 
-use nosc_compiler::primitive::{Binary, Comparison, Cosine, Unary};
+use nosc_compiler::primitive::{Binary, Cosine, Unary};
 
 use super::body::Statement;
-use super::piece::{Binds, Kind, Operation, Piece, finite};
+use super::helpers::Helpers;
+use super::piece::{Operation, Piece, finite};
 use super::{FREE, Subject};
-
-/// A function of a file, written only if something calls it.
-pub(super) struct Helper {
-    pub(super) name: &'static str,
-    /// Helpers that it calls.
-    pub(super) calls: &'static [&'static str],
-    pub(super) text: &'static str,
-}
-
-/// The helpers that a file needs.
-#[derive(Debug, Default)]
-pub(super) struct Helpers {
-    used: Vec<&'static str>,
-}
-
-impl Helpers {
-    /// Notes that a helper is called, and returns its name.
-    pub(super) fn call(&mut self, name: &'static str) -> &'static str {
-        if !self.used.contains(&name) {
-            self.used.push(name);
-        }
-        name
-    }
-
-    /// Their texts in the order of the table.
-    pub(super) fn text(&self, table: &[Helper]) -> String {
-        let mut open = self.used.clone();
-        let mut wanted: Vec<&str> = Vec::new();
-        while let Some(name) = open.pop() {
-            if !wanted.contains(&name) {
-                wanted.push(name);
-                let calls = table.iter().find(|helper| helper.name == name).map(|h| h.calls);
-                open.extend(calls.unwrap_or_default());
-            }
-        }
-        table.iter().filter(|helper| wanted.contains(&helper.name)).map(|h| h.text).collect()
-    }
-}
 
 /// A number; what is not finite has a name in the module.
 pub(super) fn number(value: f64, module: &str) -> Piece {
@@ -64,8 +27,7 @@ pub(super) fn arithmetic(operation: Operation, operands: &[Piece]) -> Option<Pie
             Some(Piece::infix(op, a, b))
         }
         (Operation::Binary(Binary::Div), [a, b]) => {
-            let divisor: Result<f64, _> = b.text.parse();
-            let is_safe = divisor.is_ok_and(|divisor| divisor != 0.0);
+            let is_safe = b.literal.is_some_and(|divisor| divisor != 0.0);
             is_safe.then(|| Piece::infix(Binary::Div, a, b))
         }
         _ => None,
@@ -95,12 +57,6 @@ pub(super) fn scalar_helper(operation: Operation) -> Option<&'static str> {
         Operation::Clip => "scalar_clip",
         Operation::Where(_) => return None,
     })
-}
-
-/// `a < b`
-pub(super) fn comparison(op: Comparison, a: &Piece, b: &Piece) -> Piece {
-    let text = format!("{} {} {}", a.at(Binds::Sum), op.name(), b.at(Binds::Sum));
-    Piece { text, binds: Binds::Loosest, kind: super::piece::kind(&[a.clone(), b.clone()]) }
 }
 
 pub(super) fn cosine(helpers: &mut Helpers, kind: Cosine, n: f64, step: &Piece) -> Piece {
@@ -143,9 +99,4 @@ pub(super) fn bracketed(open: &str, items: &[String], close: &str, indent: &str)
     let item = |item: &String| format!("{indent}    {item},\n");
     let items: String = items.iter().map(item).collect();
     format!("{indent}{open}\n{items}{indent}{close}\n")
-}
-
-/// Whether anything of a list is an element's.
-pub(super) fn is_element(piece: &Piece) -> bool {
-    piece.kind == Kind::Element
 }

@@ -7,10 +7,10 @@ use nosc_compiler::Rule;
 use nosc_kernels::LoweredRule;
 use nosc_kernels::cuda::{Nvrtc, source};
 use nosc_runtime::library;
-use nosc_tests::lowered;
+use nosc_tests::{lowered, median};
 use serde_json::json;
 
-use crate::{Arguments, keep, median};
+use crate::{Arguments, keep};
 
 /// Milliseconds that the median of each kind may take.
 const MOST_PLAIN: f64 = 120.0;

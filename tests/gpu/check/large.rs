@@ -11,7 +11,7 @@ use nosc_kernels::scalars::{StepInputs, key};
 use nosc_kernels::{Edges, ElementType, FloatVec, GradientGuard, LoweredRule, Rounding};
 use nosc_runtime::{Backend, CudaOptimizer, Settings, StepOptions};
 use nosc_tests::cuda::raw_slice;
-use nosc_tests::{compiled, gradients, rule, typed};
+use nosc_tests::{compiled, gradients, rule, typed, word};
 
 use crate::{Found, Scope};
 
@@ -151,7 +151,6 @@ fn scalars(lowered: &LoweredRule) -> Vec<f32> {
 }
 
 fn same(found: &FloatVec, wanted: &FloatVec, what: &str) {
-    let word = |x: f64| (!x.is_nan()).then(|| x.to_bits());
     let pairs = found.numbers().map(word).zip(wanted.numbers().map(word)).enumerate();
     let differing: Vec<_> = pairs.filter(|(_, (found, wanted))| found != wanted).collect();
     let first = differing.first();

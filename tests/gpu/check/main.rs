@@ -272,12 +272,6 @@ fn inside(name: &str, arguments: &Arguments) -> Result<u8, Box<dyn Error>> {
     Ok(u8::from(outcome == Outcome::Differs))
 }
 
-/// The middle of some times; of two the later.
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
 /// Writes a result where one is asked for.
 fn keep(arguments: &Arguments, value: &serde_json::Value) -> Result<(), Box<dyn Error>> {
     let path: Option<&Path> = arguments.json.as_deref();

@@ -145,7 +145,7 @@ pub(crate) fn many_tensors(scope: Scope) -> Found {
     }
     twins.assert_same("many tensors");
     drop(pools);
-    let host_us = crate::median(host_us.split_off(1));
+    let host_us = nosc_tests::median(host_us.split_off(1));
     Found::Counted(format!("{count} tensors, {steps} steps, {host_us:.0} us on the host for one"))
 }
 

@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use nosc_kernels::cuda::{Device, DeviceTensor, Launcher, Nvrtc, Place, Row, Stream};
 use nosc_kernels::{ElementType, LoweredRule};
-use nosc_tests::lowered;
+use nosc_tests::{lowered, median};
 use serde_json::{Value, json};
 
 use crate::large::tensors;
-use crate::{Arguments, keep, median};
+use crate::{Arguments, keep};
 
 const CHUNKS: [u32; 6] = [1_024, 2_048, 4_096, 8_192, 16_384, 65_536];
 /// Blocks of a multiprocessor: chunks are then as large as that takes.

@@ -46,7 +46,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use super::program::{command, cpp_compiler, finished};
+use super::program::cpp_compiler;
+use crate::host_compiler::{command, finished};
 
 macro_rules! sources {
     ($($name:literal)*) => { [$(($name, include_str!(concat!("emulator/", $name)))),*] };

@@ -1,13 +1,14 @@
 //! From sources to a program, and from jobs to a comparison.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use nosc_kernels::cuda::{abi, source};
 use nosc_kernels::{FloatVec, LoweredRule};
 
 use super::job::Job;
-use crate::host_compiler::host_compiler;
+use crate::host_compiler::{command, finished, host_compiler, object_files};
+use crate::numbers::word;
 
 const SHIM: &str = include_str!("shim.h");
 const DRIVER: &str = include_str!("driver.h");
@@ -151,8 +152,6 @@ impl Comparison {
 
     /// Compares an array after a step.
     pub(crate) fn add(&mut self, job: &Job<'_>, place: usize, wanted: &FloatVec, found: &FloatVec) {
-        // A number's bits, whatever its type; none for a NaN.
-        let word = |x: f64| (!x.is_nan()).then(|| x.to_bits());
         let pairs = wanted.numbers().map(word).zip(found.numbers().map(word));
         for (element, (wanted, found)) in pairs.enumerate() {
             self.elements += 1;
@@ -189,32 +188,10 @@ fn compiled(folder: &Path, compiler: &str, sanitizer: Sanitizer, defines: &[&str
             return None;
         }
     }
-    let names: Vec<String> =
-        (0..PARTS).map(|part| format!("part{part}")).chain(["main".to_owned()]).collect();
-    let start = |name: &String| -> Child {
-        let (from, to) = (format!("{name}.cpp"), format!("{name}.o"));
-        let mut command = command(folder, compiler, &flags);
-        command.args(["-c", &from, "-o", &to]).stderr(Stdio::piped()).spawn().unwrap()
-    };
-    let started: Vec<Child> = names.iter().map(start).collect();
-    for child in started {
-        finished(&child.wait_with_output().unwrap());
-    }
-    let objects = names.iter().map(|name| format!("{name}.o"));
+    let parts = (0..PARTS).map(|part| format!("part{part}.cpp"));
+    let sources: Vec<String> = parts.chain(["main.cpp".to_owned()]).collect();
+    let objects = object_files(folder, compiler, &flags, &sources);
     let mut link = command(folder, compiler, &flags);
     finished(&link.args(objects).args(["-o", "program"]).output().unwrap());
     Some(())
-}
-
-pub(super) fn command(folder: &Path, compiler: &str, flags: &[&str]) -> Command {
-    let mut command = Command::new(compiler);
-    command.current_dir(folder).args(flags);
-    command
-}
-
-/// Warnings are failures too.
-pub(super) fn finished(output: &std::process::Output) {
-    let said = String::from_utf8_lossy(&output.stderr);
-    let first: Vec<&str> = said.lines().take(40).collect();
-    assert!(output.status.success() && said.is_empty(), "{}", first.join("\n"));
 }

@@ -7,7 +7,7 @@ use nosc_runtime::{
     StepOptions, StepOutcome,
 };
 
-use crate::numbers::typed;
+use crate::numbers::{typed, word};
 use crate::rules::compiled;
 use crate::run::gradients;
 
@@ -156,7 +156,6 @@ pub(super) fn numbers(tensor: u32, step: u64, length: usize, of: ElementType) ->
 pub(super) fn assert_same_numbers(found: &FloatVec, wanted: &FloatVec, what: &str) {
     assert_eq!(found.element_type(), wanted.element_type(), "{what}");
     assert_eq!(found.len(), wanted.len(), "{what}");
-    let word = |x: f64| (!x.is_nan()).then(|| x.to_bits());
     let pairs = found.numbers().map(word).zip(wanted.numbers().map(word));
     for (element, (found, wanted)) in pairs.enumerate() {
         assert_eq!(found, wanted, "{what}, element {element}");

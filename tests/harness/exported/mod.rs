@@ -10,8 +10,8 @@ use nosc_kernels::scalars::{ScalarError, StepInputs, key};
 use nosc_kernels::{Backend, Edges, FloatVec, LoweredRule};
 use nosc_runtime::{CompiledRule, export};
 
-use crate::host_compiler::host_compiler;
-use crate::numbers::{bits, typed};
+use crate::host_compiler::{command, finished, host_compiler, object_files};
+use crate::numbers::{bits, typed, word};
 use crate::parity::{gradient, inputs, parameter};
 
 const DRIVER: &str = include_str!("driver.h");
@@ -262,7 +262,6 @@ impl CComparison {
             }
             Wanted::Elements(list) => {
                 let found = FloatVec::from_le_bytes(list.element_type(), found);
-                let word = |x: f64| (!x.is_nan()).then(|| x.to_bits());
                 for (at, (wanted, found)) in list.numbers().zip(found.numbers()).enumerate() {
                     self.elements += 1;
                     self.numbers += u64::from(!wanted.is_nan());
@@ -280,26 +279,11 @@ impl CComparison {
 fn compile(folder: &Path, compiler: &str, sources: &[(String, String)]) {
     let flags =
         ["-std=c99", "-O1", "-ffp-contract=off", "-Wall", "-Wextra", "-pedantic", "-Werror"];
-    let started: Vec<_> = sources
-        .iter()
-        .map(|(name, text)| {
-            std::fs::write(folder.join(format!("{name}.c")), text).unwrap();
-            let mut command = Command::new(compiler);
-            command.current_dir(folder).args(flags).args(["-c", &format!("{name}.c")]);
-            command.stderr(std::process::Stdio::piped()).spawn().unwrap()
-        })
-        .collect();
-    for child in started {
-        finished(&child.wait_with_output().unwrap());
+    for (name, text) in sources {
+        std::fs::write(folder.join(format!("{name}.c")), text).unwrap();
     }
-    let objects = sources.iter().map(|(name, _)| format!("{name}.o"));
-    let mut link = Command::new(compiler);
-    link.current_dir(folder).args(objects).args(["-o", "program", "-lm"]);
-    finished(&link.output().unwrap());
-}
-
-fn finished(output: &std::process::Output) {
-    let said = String::from_utf8_lossy(&output.stderr);
-    let first: Vec<&str> = said.lines().take(40).collect();
-    assert!(output.status.success() && said.is_empty(), "{}", first.join("\n"));
+    let names: Vec<String> = sources.iter().map(|(name, _)| format!("{name}.c")).collect();
+    let objects = object_files(folder, compiler, &flags, &names);
+    let mut link = command(folder, compiler, &[]);
+    finished(&link.args(objects).args(["-o", "program", "-lm"]).output().unwrap());
 }

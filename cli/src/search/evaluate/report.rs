@@ -3,7 +3,7 @@
 use nosc_controller::search::evaluation::{Comparison, Judged, best_baseline, optimism};
 use nosc_controller::search::record::TrialKind;
 use nosc_controller::search::settings::SearchSettings;
-use nosc_controller::spread::Spread;
+use nosc_controller::spread::{Spread, Unit};
 use serde_json::{Value, json};
 
 use super::Section;
@@ -71,7 +71,7 @@ pub(super) fn tables(sections: &[Section], settings: &SearchSettings) -> String 
 
 /// How much of the rewards in the search was luck: baselines were not chosen by theirs.
 fn luck(judged: &[Judged]) -> Option<String> {
-    let unit = Unit::of(judged);
+    let unit = unit_of(judged);
     let found = unit.signed(optimism(judged, TrialKind::Sampled)?);
     let baselines = optimism(judged, TrialKind::Baseline)
         .map_or_else(String::new, |luck| format!(", those of the baselines {}", unit.signed(luck)));
@@ -81,55 +81,19 @@ fn luck(judged: &[Judged]) -> Option<String> {
     ))
 }
 
-/// What rewards are: accuracies, or of losses.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Unit {
-    Accuracy,
-    Loss,
+/// What the rewards are.
+fn unit_of(judged: &[Judged]) -> Unit {
+    if judged.iter().any(Judged::has_accuracy) { Unit::Accuracy } else { Unit::Loss }
 }
 
-impl Unit {
-    fn of(judged: &[Judged]) -> Self {
-        if judged.iter().any(Judged::has_accuracy) { Self::Accuracy } else { Self::Loss }
-    }
-
-    fn value(self, value: f64) -> String {
-        match self {
-            Self::Accuracy => format!("{:.1} %", value * 100.0),
-            Self::Loss => format!("{value:.4}"),
-        }
-    }
-
-    /// A difference.
-    fn signed(self, value: f64) -> String {
-        match self {
-            Self::Accuracy => format!("{:+.1} points", value * 100.0),
-            Self::Loss => format!("{value:+.4}"),
-        }
-    }
-
-    fn spread(self, spread: Option<Spread>) -> String {
-        match (self, spread) {
-            (_, None) => "-".to_owned(),
-            (_, Some(Spread { mean, deviation: None, .. })) => self.value(mean),
-            (Self::Accuracy, Some(Spread { mean, deviation: Some(deviation), .. })) => {
-                format!("{:.1} ± {:.1} %", mean * 100.0, deviation * 100.0)
-            }
-            (Self::Loss, Some(Spread { mean, deviation: Some(deviation), .. })) => {
-                format!("{mean:.4} ± {deviation:.4}")
-            }
-        }
-    }
-
-    fn above(self, comparison: &Comparison) -> String {
-        let difference = self.signed(comparison.difference);
-        let errors = comparison.standard_errors.map(|errors| format!(" ({errors:+.1})"));
-        difference + &errors.unwrap_or_default()
-    }
+fn above(unit: Unit, comparison: &Comparison) -> String {
+    let difference = unit.signed(comparison.difference);
+    let errors = comparison.standard_errors.map(|errors| format!(" ({errors:+.1})"));
+    difference + &errors.unwrap_or_default()
 }
 
 fn table(judged: &[Judged], is_funnel: bool) -> String {
-    let unit = Unit::of(judged);
+    let unit = unit_of(judged);
     let best = best_baseline(judged).map(|best| best.result.subject().label());
     let above = best.map_or_else(|| "above".to_owned(), |best| format!("above {best}"));
     let mean = if unit == Unit::Accuracy { "validation" } else { "reward" };
@@ -160,7 +124,7 @@ fn row(one: &Judged, unit: Unit, is_funnel: bool) -> Vec<String> {
         mean,
         Unit::Accuracy.spread(one.test),
         result.search_reward.map_or_else(none, |reward| unit.value(reward)),
-        one.comparison.as_ref().map_or_else(none, |comparison| unit.above(comparison)),
+        one.comparison.as_ref().map_or_else(none, |comparison| above(unit, comparison)),
     ];
     if is_funnel {
         cells.push(one.fate.as_ref().map_or_else(none, |fate| {

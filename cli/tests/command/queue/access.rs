@@ -87,9 +87,22 @@ fn users_with_a_password_get_in_and_it_is_written_nowhere() {
 /// A worker that may fetch tasks and tell nothing would hold them for ever.
 #[test]
 fn a_worker_that_may_tell_nothing_gives_its_tasks_back_and_says_why() {
-    let config = "authorization { users: [ { user: all, password: a }, { user: mute, password: b, \
-                  permissions: { publish: { deny: [\"nosc.v1.*.event.>\"] } } } ] }";
-    let Some(mut scene) = Scene::with(settings(config)) else { return };
+    mute("nosc.v1.*.event.>");
+}
+
+/// Nor does it try for ever to tell what it has trained.
+#[test]
+fn a_worker_that_may_tell_no_result_gives_its_tasks_back_too() {
+    mute("nosc.v1.*.event.result.>");
+}
+
+/// A worker that may not publish to these subjects, and one that may.
+fn mute(denied: &str) {
+    let config = format!(
+        "authorization {{ users: [ {{ user: all, password: a }}, {{ user: mute, password: b, \
+         permissions: {{ publish: {{ deny: [\"{denied}\"] }} }} }} ] }}"
+    );
+    let Some(mut scene) = Scene::with(settings(&config)) else { return };
     let wanted = local(&Session::new(), &short());
     let host = scene.server.url().replace("nats://", "");
     let url = format!("nats://all:a@{host}");

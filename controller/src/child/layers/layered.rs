@@ -42,6 +42,7 @@ impl Layered {
     }
 
     /// The kernels that compute it.
+    #[cfg(test)]
     pub(super) fn path(&self) -> Path {
         self.vectors.path()
     }
@@ -139,7 +140,7 @@ impl Vectors {
     }
 
     /// Their path. Kernels for any processor are called [`Path::Gemm`], as they are of other nets.
-    fn path(self) -> Path {
+    pub(super) fn path(self) -> Path {
         match self {
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(_) => Path::Avx512,

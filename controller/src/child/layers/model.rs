@@ -61,16 +61,16 @@ impl Model for LayeredModel {
         self.plan.initial_parameters(seed)
     }
 
+    fn path(&self) -> Option<Path> {
+        Some(self.vectors.path())
+    }
+
     fn child(&self) -> Box<dyn Child + '_> {
         Box::new(LayeredChild { parts: &self.parts, net: Layered::new(&self.plan, self.vectors) })
     }
 }
 
 impl Child for LayeredChild<'_> {
-    fn path(&self) -> Option<Path> {
-        Some(self.net.path())
-    }
-
     fn differentiate(
         &mut self,
         parameters: &[f32],

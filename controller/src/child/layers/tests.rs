@@ -415,14 +415,14 @@ fn a_child_is_on_the_path_that_is_asked_for() {
         let deep = LayeredModel::deep(data.clone(), 1, Some(path));
         let residual = LayeredModel::residual(data.clone(), 1, Some(path));
         if runs {
-            assert_eq!(deep.unwrap().child().path(), Some(path));
-            assert_eq!(residual.unwrap().child().path(), Some(path));
+            assert_eq!(deep.unwrap().path(), Some(path));
+            assert_eq!(residual.unwrap().path(), Some(path));
         } else {
             assert_eq!(deep.unwrap_err(), ChildError::Path { path });
             assert_eq!(residual.unwrap_err(), ChildError::Path { path });
         }
     }
-    assert_eq!(LayeredModel::deep(data, 1, None).unwrap().child().path(), fastest);
+    assert_eq!(LayeredModel::deep(data, 1, None).unwrap().path(), fastest);
 }
 
 #[test]

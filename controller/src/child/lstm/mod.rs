@@ -71,6 +71,7 @@ mod tests;
 
 pub use shape::{MAX_BATCH, MAX_HIDDEN, MAX_LENGTH, MAX_VALUES, Shape, Tensor, TextSettings};
 
+use crate::child::net::Path;
 use crate::child::{Child, ChildError, Model, Part};
 use crate::dataset::text::{Text, Windows};
 use training::TextChild;
@@ -123,6 +124,10 @@ impl Model for TextModel {
 
     fn initial_parameters(&self, seed: u64) -> Vec<f32> {
         self.shape.initial_parameters(seed)
+    }
+
+    fn path(&self) -> Option<Path> {
+        Some(Path::Gemm)
     }
 
     fn child(&self) -> Box<dyn Child + '_> {

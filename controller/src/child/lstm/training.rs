@@ -2,7 +2,6 @@
 
 use super::TextModel;
 use super::pass::Pass;
-use crate::child::net::Path;
 use crate::child::{Child, ChildError, Part, Score, Sums};
 
 /// A net in training. It keeps nothing of the data but its parameters.
@@ -19,10 +18,6 @@ impl<'a> TextChild<'a> {
 }
 
 impl Child for TextChild<'_> {
-    fn path(&self) -> Option<Path> {
-        Some(Path::Gemm)
-    }
-
     fn differentiate(
         &mut self,
         parameters: &[f32],

@@ -66,6 +66,10 @@ impl Model for ConvNetModel {
         self.shape.initial_parameters(seed)
     }
 
+    fn path(&self) -> Option<Path> {
+        Some(self.path)
+    }
+
     fn child(&self) -> Box<dyn Child + '_> {
         // `new` has looked whether the path runs here.
         let net = ConvNet::on_path(self.shape, self.path);
@@ -75,10 +79,6 @@ impl Model for ConvNetModel {
 }
 
 impl Child for ConvNetChild<'_> {
-    fn path(&self) -> Option<Path> {
-        Some(self.net.path())
-    }
-
     fn differentiate(
         &mut self,
         parameters: &[f32],

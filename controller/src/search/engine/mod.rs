@@ -89,7 +89,7 @@ pub enum SearchError {
     },
     /// No standard rule has this name.
     #[error(
-        "no standard rule is named `{name}`, so it cannot be a baseline; `nosc explain` knows their names"
+        "no standard rule is named `{name}`, so it cannot be a baseline; `nosc rules` lists their names"
     )]
     Baseline {
         /// The name.

@@ -1,7 +1,5 @@
 //! Under which conditions rules are judged again.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::Protocol;
@@ -56,10 +54,26 @@ impl Conditions {
 /// The smallest numbers that are the seed of no child, where a trial has so many for its result: its seed and those after
 /// it.
 pub fn unused_seeds(trials: &[TrialRow], children: u64, count: usize) -> Vec<u64> {
-    let seeds = |trial: &TrialRow| {
-        let first = trial.seed;
-        (0..children).map(move |next| first.wrapping_add(next))
+    let Some(others) = children.checked_sub(1) else {
+        return (0..).take(count).collect();
     };
-    let used: BTreeSet<u64> = trials.iter().flat_map(seeds).collect();
-    (0..).filter(|seed| !used.contains(seed)).take(count).collect()
+    // Seeds of a trial as first and last, in two parts where they go on from 0.
+    let mut used: Vec<(u64, u64)> = Vec::with_capacity(trials.len());
+    for first in trials.iter().map(|trial| trial.seed) {
+        let last = first.wrapping_add(others);
+        if first <= last {
+            used.push((first, last));
+        } else {
+            used.extend([(0, last), (first, u64::MAX)]);
+        }
+    }
+    used.sort_unstable();
+    let (mut unused, mut next) = (Vec::new(), 0_u64);
+    for (first, last) in used {
+        unused.extend((next..first).take(count - unused.len()));
+        let Some(after) = last.checked_add(1) else { return unused };
+        next = next.max(after);
+    }
+    unused.extend((next..=u64::MAX).take(count - unused.len()));
+    unused
 }

@@ -30,14 +30,13 @@ use serde::{Deserialize, Serialize};
 use super::conditions::Conditions;
 use super::judged::Judged;
 use crate::protocol::Protocol;
-use crate::task::{IMAGES, Probe, TaskOptions};
+use crate::task::supervised::PROBE;
+use crate::task::{IMAGES, TaskOptions};
 
 /// How much longer a longer round is.
 pub const LONGER: u64 = 3;
 /// Nets that rules go on to, on images.
 const LARGER: [&str; 2] = ["deep", "residual"];
-/// The paper's short children, for a child that has a sweep of such where that of the search has none.
-const PROBE: Probe = Probe { examples: 10_000, epochs: 1 };
 
 /// A round.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -132,6 +131,7 @@ pub fn rounds(first: &Conditions) -> Vec<Round> {
         let own = first.options.child.as_deref();
         for child in LARGER.into_iter().filter(|child| Some(*child) != own) {
             let options = TaskOptions { child: Some(child.to_owned()), ..first.options.clone() };
+            // The paper's short children, where that of the search has none.
             let probe = first.protocol.probe.or(Some(PROBE));
             let protocol = Protocol { probe, ..first.protocol.clone() };
             let conditions = Conditions { options, protocol, ..first.clone() };

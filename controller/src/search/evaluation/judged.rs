@@ -78,8 +78,8 @@ impl Threshold {
         Some(Self(reward.mean - margin.max(FAR)))
     }
 
-    /// Whether the reward is below it.
-    pub fn is_above(self, reward: f64) -> bool {
+    /// Whether it is higher than the reward.
+    pub fn exceeds(self, reward: f64) -> bool {
         reward < self.0
     }
 }

@@ -72,7 +72,7 @@ impl RuleResult {
     /// The result as if nothing was trained after a first seed below the threshold: a funnel must not depend on what was
     /// trained before it.
     pub(super) fn up_to(&self, threshold: Threshold) -> Self {
-        let is_weak = self.seeds.first().is_some_and(|first| threshold.is_above(first.reward));
+        let is_weak = self.seeds.first().is_some_and(|first| threshold.exceeds(first.reward));
         let mut result = self.clone();
         if is_weak && result.seeds.len() > 1 {
             result.seeds.truncate(1);

@@ -131,6 +131,14 @@ fn seeds_are_the_smallest_that_no_trial_has() {
     }
     assert_eq!(unused_seeds(&trials, 1, 4), [1, 3, 4, 5]);
     assert_eq!(unused_seeds(&trials, 2, 3), [4, 5, 6]);
+    // No list of them is ever made.
+    assert_eq!(
+        unused_seeds(&trials, 1 << 40, 2),
+        [(1 << 40) + (1 << 32), (1 << 40) + (1 << 32) + 1]
+    );
+    trials[0].seed = u64::MAX;
+    assert_eq!(unused_seeds(&trials, 2, 3), [1, 4, 5]);
+    assert_eq!(unused_seeds(&trials, 0, 2), [0, 1]);
 }
 
 #[test]
@@ -227,10 +235,10 @@ fn a_failure_ends_it_and_keeps_what_is_complete() {
 fn a_rule_far_below_the_threshold_trains_with_one_seed() {
     let baseline = judge(vec![result(0, TrialKind::Baseline, &[0.99, 0.98, 0.97])]);
     let threshold = Threshold::of(&baseline[0]).unwrap();
-    assert!(threshold.is_above(0.94) && !threshold.is_above(0.951));
+    assert!(threshold.exceeds(0.94) && !threshold.exceeds(0.951));
     let alike = judge(vec![result(0, TrialKind::Baseline, &[0.99, 0.99])]);
     let floor = Threshold::of(&alike[0]).unwrap();
-    assert!(floor.is_above(0.969) && !floor.is_above(0.971));
+    assert!(floor.exceeds(0.969) && !floor.exceeds(0.971));
     let (results, sizes) = trained(&[&Ascent], &quadratic(), Some(threshold), (1, 1));
     assert_eq!(sizes.len(), 2);
     assert!(results[0].is_stopped_early && results[0].seeds.len() == 1);

@@ -229,7 +229,7 @@ impl<'a> Course<'a> {
 
     fn is_weak(&self) -> bool {
         let child = self.first_child().zip(self.threshold);
-        child.is_some_and(|(child, threshold)| threshold.is_above(reward_of(&child.outcome)))
+        child.is_some_and(|(child, threshold)| threshold.exceeds(reward_of(&child.outcome)))
     }
 
     /// The result; none if something is missing.

@@ -19,6 +19,18 @@ pub enum LedgerError {
         /// The folder.
         folder: PathBuf,
     },
+    /// There is no such folder.
+    #[error("there is no folder {}", .folder.display())]
+    NoFolder {
+        /// The folder as given.
+        folder: PathBuf,
+    },
+    /// A file where the folder of a run is meant.
+    #[error("{} is a file; name the folder of a run", .file.display())]
+    NotFolder {
+        /// The file.
+        file: PathBuf,
+    },
     /// Another process works on the run.
     #[error("another process works on the run in {}; wait for it, or stop it", .folder.display())]
     Locked {

@@ -1,6 +1,7 @@
 //! The folder of a run: where its ledger is, who may write it.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::LedgerError;
@@ -18,12 +19,36 @@ pub(super) fn file(folder: &Path) -> PathBuf {
     folder.join(FILE)
 }
 
+/// The file of the ledger in a folder that has one.
+pub(super) fn existing(folder: &Path) -> Result<PathBuf, LedgerError> {
+    let failed = |path: &Path, source| LedgerError::Io { path: path.to_owned(), source };
+    match std::fs::metadata(folder) {
+        Ok(about) if !about.is_dir() => {
+            return Err(LedgerError::NotFolder { file: folder.to_owned() });
+        }
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Err(LedgerError::NoFolder { folder: folder.to_owned() });
+        }
+        Err(error) => return Err(failed(folder, error)),
+    }
+    let file = file(folder);
+    match std::fs::metadata(&file) {
+        Ok(about) if about.is_file() => Ok(file),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(failed(&file, error)),
+        _ => Err(LedgerError::Absent { folder: folder.to_owned() }),
+    }
+}
+
 /// Takes the right to write the run, in a folder that is made if it is not there.
 pub(super) fn lock(folder: &Path) -> Result<Lock, LedgerError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         |source| LedgerError::Io { path, source }
     };
+    if folder.is_file() {
+        return Err(LedgerError::NotFolder { file: folder.to_owned() });
+    }
     std::fs::create_dir_all(folder).map_err(failed(folder))?;
     if let Some(kind) = network(folder) {
         return Err(LedgerError::Network { folder: folder.to_owned(), kind });

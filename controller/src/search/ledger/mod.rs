@@ -4,6 +4,7 @@
 //! ([`LedgerReader`]). What is written belongs to an open transaction until [`Ledger::commit`]; the file is in WAL mode with
 //! `synchronous = FULL`, so what was committed outlives a power cut, and what was not is as if it had never been.
 
+mod content;
 mod error;
 mod folder;
 mod read;
@@ -12,8 +13,9 @@ mod schema;
 mod tests;
 mod write;
 
+pub use content::Content;
 pub use error::LedgerError;
 pub use folder::FILE;
 pub use read::{LedgerReader, Rows};
 pub use schema::LAYOUT;
-pub use write::{Content, Ended, Ledger, SavedSampler, TrialResult};
+pub use write::{Ended, Ledger, SavedSampler, TrialResult};

@@ -35,10 +35,7 @@ impl LedgerReader {
     ///
     /// [`LedgerError`] if there is none, or the file is not a whole ledger.
     pub fn open(folder: &Path) -> Result<Self, LedgerError> {
-        let file = folder::file(folder);
-        if !file.is_file() {
-            return Err(LedgerError::Absent { folder: folder.to_owned() });
-        }
+        let file = folder::existing(folder)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&file, flags)?;
         connection.busy_timeout(Duration::from_mins(1))?;

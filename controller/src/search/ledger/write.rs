@@ -7,16 +7,16 @@ use nosc_compiler::canonical::Key;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use super::folder::{self, Lock};
-use super::read::{self, Rows};
+use super::read::Rows;
 use super::{LedgerError, schema};
 use crate::outcome::Trained;
-use crate::search::record::{SampleRow, TrialRow, TrialState, UpdateRow};
+use crate::search::record::{TrialRow, TrialState};
 use crate::search::sampler::{Proposal, Update};
 
 /// A run that this process works on.
 #[derive(Debug)]
 pub struct Ledger {
-    connection: Connection,
+    pub(super) connection: Connection,
     _lock: Lock,
 }
 
@@ -92,9 +92,7 @@ impl Ledger {
     ///
     /// [`LedgerError`] if there is none, another process works on it, or the file is not a whole ledger.
     pub fn open(folder: &Path) -> Result<Self, LedgerError> {
-        if !folder::file(folder).is_file() {
-            return Err(LedgerError::Absent { folder: folder.to_owned() });
-        }
+        folder::existing(folder)?;
         let lock = folder::lock(folder)?;
         let connection = open(folder, OpenFlags::empty())?;
         if let Ok(true) = schema::is_blank(&connection) {
@@ -398,39 +396,4 @@ pub(super) fn unsigned(number: i64) -> u64 {
 
 fn json(value: &impl serde::Serialize) -> Result<String, LedgerError> {
     serde_json::to_string(value).map_err(|error| LedgerError::Database(Box::new(error)))
-}
-
-/// All that is compared of two runs that should be the same: everything but times and processes.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Content {
-    /// Samples in their order.
-    pub samples: Vec<SampleRow>,
-    /// Trials in their order, without times and attempts.
-    pub trials: Vec<TrialRow>,
-    /// Outcomes of all children.
-    pub outcomes: Vec<String>,
-    /// Updates in their order.
-    pub updates: Vec<UpdateRow>,
-    /// The sampler that was kept last.
-    pub sampler: Option<SavedSampler>,
-}
-
-impl Ledger {
-    /// What of the run does not depend on time and machine.
-    ///
-    /// # Errors
-    ///
-    /// [`LedgerError`] if a row cannot be read.
-    pub fn content(&self) -> Result<Content, LedgerError> {
-        let rows = self.rows();
-        let timeless =
-            |trial: TrialRow| TrialRow { ended: None, seconds: None, attempts: 0, ..trial };
-        Ok(Content {
-            samples: rows.samples()?,
-            trials: rows.trials()?.into_iter().map(timeless).collect(),
-            outcomes: read::outcomes(&self.connection)?,
-            updates: rows.updates()?,
-            sampler: self.saved_sampler()?,
-        })
-    }
 }

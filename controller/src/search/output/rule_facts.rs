@@ -3,9 +3,6 @@
 use nosc_compiler::Rule;
 use nosc_runtime::{Backend, CompiledRule};
 
-/// Bytes of an element of a state.
-const STATE_BYTES: u64 = 4;
-
 /// What is shown of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -23,11 +20,8 @@ impl RuleFacts {
         let Ok(rule) = Rule::parse(text) else {
             return RuleFacts { formula: text.trim().to_owned(), bytes_per_parameter: None };
         };
-        let compiled = CompiledRule::new(&rule, Backend::Interpreter);
-        let bytes = compiled.ok().map(|compiled| {
-            let slots = compiled.slots().iter().filter(|slot| !slot.uniform).count();
-            STATE_BYTES * slots as u64
-        });
+        let compiled = CompiledRule::new(&rule, Backend::Interpreter).ok();
+        let bytes = compiled.map(|compiled| compiled.lowered().bytes_per_parameter() as u64);
         RuleFacts { formula: rule.body_text(), bytes_per_parameter: bytes }
     }
 }

@@ -1,6 +1,7 @@
 //! The trait of every queue of trials, and what passes through it.
 
 use std::fmt::Debug;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -109,13 +110,20 @@ pub enum QueueError {
     #[error(transparent)]
     Nats(#[from] super::nats::NatsError),
     /// Workers end before they begin, one after another.
-    #[error("workers end before they begin ({reason}); what they said last is in {log}")]
+    #[error("workers end before they begin ({reason}); {}", told(.log.as_deref()))]
     Dying {
         /// How the last one ended.
         reason: String,
-        /// Where it is written what they say.
-        log: String,
+        /// The file that has what they said, if one was given.
+        log: Option<PathBuf>,
     },
+}
+
+fn told(log: Option<&Path>) -> String {
+    match log {
+        Some(path) => format!("what they said last is in {}", path.display()),
+        None => "`--log FILE` keeps what they say".to_owned(),
+    }
 }
 
 /// A child as a message: what came of it and what it cost.

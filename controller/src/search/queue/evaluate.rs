@@ -1,6 +1,7 @@
 //! From a rule to its children: what a worker does with a trial.
 
 use std::fmt::Debug;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nosc_compiler::Rule;
 use nosc_runtime::{Backend, CompiledRule, chain};
@@ -9,7 +10,7 @@ use super::contract::{Children, Work};
 use crate::compiled_stepper::CompiledMaker;
 use crate::outcome::{Outcome, Stage, Trained};
 use crate::protocol::Protocol;
-use crate::task::Task;
+use crate::task::{Task, TaskError};
 use crate::trials::{Candidate, Unwatched, run};
 
 /// Carries trials out.
@@ -53,6 +54,12 @@ impl Evaluate for TaskEvaluator {
         children.iter_mut().for_each(thin);
         Ok(children)
     }
+}
+
+/// The children of a trial; a panic is a failure of that one.
+pub(super) fn caught(evaluator: &dyn Evaluate, work: &Work) -> Result<Children, String> {
+    let result = catch_unwind(AssertUnwindSafe(|| evaluator.evaluate(work)));
+    result.unwrap_or_else(|carried| Err(TaskError::panic(carried.as_ref()).to_string()))
 }
 
 /// Most points of the curve of a child of a sweep, and of one that trained for its result.

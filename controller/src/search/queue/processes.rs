@@ -28,8 +28,8 @@ pub struct WorkerCommand {
     pub program: PathBuf,
     /// Its arguments.
     pub arguments: Vec<String>,
-    /// What workers write to standard error is appended to this file.
-    pub log: PathBuf,
+    /// The file that what workers write to standard error is appended to; none if nobody wants it.
+    pub log: Option<PathBuf>,
     /// A worker that has given no sign of life for so long is killed.
     pub lease: Duration,
 }
@@ -129,8 +129,13 @@ impl Processes {
     fn start(&mut self) -> Result<Worker, QueueError> {
         let WorkerCommand { program, arguments, log, .. } = &self.command;
         let failed = |what: String| |source| QueueError::Start { program: what, source };
-        let log = File::options().create(true).append(true).open(log);
-        let log = log.map_err(failed(self.command.log.display().to_string()))?;
+        let log = match log {
+            None => Stdio::null(),
+            Some(path) => {
+                let file = File::options().create(true).append(true).open(path);
+                file.map_err(failed(path.display().to_string()))?.into()
+            }
+        };
         let mut process = Command::new(program)
             .args(arguments)
             .stdin(Stdio::piped())
@@ -228,7 +233,7 @@ impl Processes {
             Doing::Starting => {
                 self.false_starts += 1;
                 if self.false_starts >= MOST_FALSE_STARTS && self.workers.is_empty() {
-                    let log = self.command.log.display().to_string();
+                    let log = self.command.log.clone();
                     return Err(QueueError::Dying { reason, log });
                 }
             }

@@ -88,7 +88,7 @@ fn scripted(folder: &Path, script: &str, jobs: usize, lease: Duration) -> Proces
     let command = WorkerCommand {
         program: "sh".into(),
         arguments: vec!["-c".to_owned(), script.to_owned()],
-        log: folder.join("workers.log"),
+        log: Some(folder.join("workers.log")),
         lease,
     };
     let mut queue = Processes::new(command, assignment(), jobs);

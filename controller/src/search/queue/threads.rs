@@ -1,13 +1,12 @@
 //! Trials on threads of this process: for tests, and for evaluators that cannot fail badly.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::contract::{Notice, Queue, QueueError, Work};
-use super::evaluate::Evaluate;
+use super::evaluate::{Evaluate, caught};
 
 /// A queue whose workers are threads.
 #[derive(Debug)]
@@ -56,9 +55,7 @@ impl Shared {
             let start = Instant::now();
             let worker = format!("thread {worker}");
             let began = notices.send(Notice::Began { trial, worker });
-            let result = catch_unwind(AssertUnwindSafe(|| evaluator.evaluate(&work)));
-            let result = result.unwrap_or_else(|_| Err("training panicked".to_owned()));
-            let notice = match result {
+            let notice = match caught(evaluator, &work) {
                 Ok(children) => {
                     Notice::Done { trial, children, seconds: start.elapsed().as_secs_f64() }
                 }

@@ -1,13 +1,12 @@
 //! The other end of a [`Processes`](super::Processes) queue: a process that carries trials out, one at a time.
 
 use std::io::{BufRead, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::contract::{ChildMessage, Work};
-use super::evaluate::{Evaluate, TaskEvaluator};
+use super::evaluate::{TaskEvaluator, caught};
 use super::message::{self, Answer, Assignment, Order, VERSION};
 use crate::task::open_with;
 
@@ -89,15 +88,13 @@ fn opened(assignment: Assignment) -> Result<TaskEvaluator, String> {
 
 fn tried(evaluator: &TaskEvaluator, work: &Work) -> Answer {
     let start = Instant::now();
-    let result = catch_unwind(AssertUnwindSafe(|| evaluator.evaluate(work)));
     let trial = work.trial;
-    match result {
-        Ok(Ok(children)) => {
+    match caught(evaluator, work) {
+        Ok(children) => {
             let seconds = start.elapsed().as_secs_f64();
             let children = children.iter().map(ChildMessage::from).collect();
             Answer::Done { trial, children, seconds }
         }
-        Ok(Err(reason)) => Answer::Failed { trial, reason },
-        Err(_) => Answer::Failed { trial, reason: "training panicked".to_owned() },
+        Err(reason) => Answer::Failed { trial, reason },
     }
 }

@@ -28,32 +28,47 @@ impl Pending {
         if batch.is_empty() {
             return Ok(Update::default());
         }
-        self.check(batch).map_err(|reason| SamplerError::Batch { reason })?;
+        let oldest = self.batches.front();
+        let tokens = |place: usize| oldest.map_or_else(String::new, |(_, all)| all[place].clone());
+        check(batch, oldest.map(|(first, all)| (*first, all.len())), tokens)?;
         self.batches.pop_front();
         let sum: f64 = batch.iter().map(|judged| judged.reward).sum();
         Ok(Update { mean_reward: sum / batch.len() as f64, ..Update::default() })
     }
+}
 
-    fn check(&self, batch: &[Judged]) -> Result<(), String> {
-        let Some((first, tokens)) = self.batches.front() else {
-            return Err("no batch is waited for".to_owned());
-        };
-        if batch.len() != tokens.len() {
-            return Err(format!("it has {} samples, not {}", batch.len(), tokens.len()));
-        }
-        for ((judged, tokens), sample) in batch.iter().zip(tokens).zip(*first..) {
-            if judged.sample != sample {
-                return Err(format!("sample {} stands where {sample} is due", judged.sample));
-            }
-            if judged.tokens != *tokens {
-                return Err(format!("sample {sample} is `{tokens}`, not `{}`", judged.tokens));
-            }
-            if !judged.reward.is_finite() {
-                return Err(format!("the reward of sample {sample} is {}", judged.reward));
-            }
-        }
-        Ok(())
+/// Refuses what is not the oldest batch, of so many samples from a first one on, with these tokens.
+///
+/// # Errors
+///
+/// [`SamplerError::Batch`].
+pub(super) fn check(
+    batch: &[Judged],
+    oldest: Option<(u64, usize)>,
+    tokens: impl Fn(usize) -> String,
+) -> Result<(), SamplerError> {
+    let refuse = |reason: String| Err(SamplerError::Batch { reason });
+    let Some((first, count)) = oldest else {
+        return refuse("no batch is waiting".to_owned());
+    };
+    if batch.len() != count {
+        let found = batch.len();
+        return refuse(format!("it has {found} samples, the oldest one has {count}"));
     }
+    for (place, judged) in batch.iter().enumerate() {
+        let (found, sample) = (judged.sample, first.wrapping_add(place as u64));
+        if found != sample {
+            return refuse(format!("it has sample {found} in the place of {sample}"));
+        }
+        let (found, tokens) = (&judged.tokens, tokens(place));
+        if *found != tokens {
+            return refuse(format!("sample {sample} is `{found}`, proposed was `{tokens}`"));
+        }
+        if !judged.reward.is_finite() {
+            return refuse(format!("the reward of sample {sample} is {}", judged.reward));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

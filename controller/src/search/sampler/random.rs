@@ -136,8 +136,8 @@ mod tests {
     fn no_string_comes_twice() {
         let mut sampler = sampler(&tiny(), 3..=3, 1);
         let start = Instant::now();
-        let strings = texts(sampler.propose(0, 100_000).unwrap());
-        println!("{:.0} strings a second", 1e5 / start.elapsed().as_secs_f64());
+        let strings = texts(sampler.propose(0, 20_000).unwrap());
+        println!("{:.0} strings a second", 2e4 / start.elapsed().as_secs_f64());
         assert!(strings.len() > 10_000);
         assert_eq!(strings.iter().collect::<BTreeSet<_>>().len(), strings.len());
     }

@@ -114,11 +114,12 @@ impl Screen {
             let is_within = (least..=most).contains(&value);
             if is_within { Ok(()) } else { Err(ScreenError { setting, value, least, most }) }
         };
+        let below_1 = 1.0 - f64::EPSILON;
         let (steps, exponent) = (Screen::MAX_STEPS as f64, f64::from(Screen::MAX_EXPONENT));
         within("probe_steps", self.probe_steps as f64, 1.0, steps)?;
         within("descent_steps", self.descent_steps as f64, 1.0, steps)?;
-        within("least_cosine", self.least_cosine, 0.0, 1.0)?;
-        within("most_left", self.most_left, f64::MIN_POSITIVE, 1.0 - f64::EPSILON)?;
+        within("least_cosine", self.least_cosine, 0.0, below_1)?;
+        within("most_left", self.most_left, f64::MIN_POSITIVE, below_1)?;
         within("most_exponent", f64::from(self.most_exponent), -exponent, exponent)?;
         let most = f64::from(self.most_exponent);
         within("least_exponent", f64::from(self.least_exponent), -exponent, most)

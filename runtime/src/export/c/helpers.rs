@@ -1,6 +1,6 @@
 //! Functions of the files in C: operations on step scalars that C has not, guarded so that files may stand in one.
 
-use crate::export::python::Helper;
+use crate::export::helpers::Helper;
 
 const fn row(name: &'static str, text: &'static str) -> Helper {
     Helper { name, calls: &[], text }

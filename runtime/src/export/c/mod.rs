@@ -2,16 +2,16 @@
 
 mod helpers;
 
-use nosc_compiler::primitive::{Binary, Comparison, Cosine, Unary};
+use nosc_compiler::primitive::{Binary, Cosine, Unary};
 use nosc_kernels::c::{PRELUDE, once, step};
 use nosc_kernels::plan::Plan;
 use nosc_kernels::scalars::{Scalar, schedule_draws};
 use nosc_kernels::{Edges, LoweredRule};
 
 use super::body::{Body, Given, Statement, body};
+use super::helpers::Helpers;
 use super::names::{C, Names};
 use super::piece::{Binds, Kind, Language, Operation, Piece, finite, has_word};
-use super::python::Helpers;
 use super::{FREE, Subject};
 use crate::compiled::{CompiledRule, Slot};
 use crate::error::RuntimeError;
@@ -123,7 +123,7 @@ impl Language for Scalars {
                 return Piece::infix(op, a, b);
             }
             (Operation::Where(op), [a, b, x, y]) => {
-                let test = holds(op, a, b);
+                let test = Piece::comparison(op, a, b).text;
                 let (x, y) = (x.at(Binds::Sum), y.at(Binds::Sum));
                 return Piece::scalar(format!("({test} ? {x} : {y})"));
             }
@@ -156,7 +156,7 @@ impl Language for Scalars {
 
     fn debias(&mut self, decay: &Piece) -> Piece {
         let text = format!("1.0 / (1.0 - pow({}, t + 1.0))", decay.text);
-        Piece { text, binds: Binds::Product, kind: Kind::Scalar }
+        Piece::new(text, Binds::Product, Kind::Scalar)
     }
 
     fn noise(&mut self, site: u32, _: bool, _: Kind) -> Piece {
@@ -166,10 +166,6 @@ impl Language for Scalars {
     fn drop(&mut self, site: u32, x: &Piece, _: f64, _: Kind) -> Piece {
         Piece::scalar(format!("(draws[{site}] == 0.0f ? 0.0 : {})", x.at(Binds::Sum)))
     }
-}
-
-fn holds(op: Comparison, a: &Piece, b: &Piece) -> String {
-    format!("{} {} {}", a.at(Binds::Sum), op.name(), b.at(Binds::Sum))
 }
 
 /// The file around the statements and the plan.

@@ -1,7 +1,7 @@
 //! Functions of the files for JAX: what the language defines in another way than `jax.numpy`, and numbers that may or may
 //! not be known while a function is traced.
 
-use crate::export::python::Helper;
+use crate::export::helpers::Helper;
 
 const fn row(name: &'static str, calls: &'static [&'static str], text: &'static str) -> Helper {
     Helper { name, calls, text }

@@ -6,11 +6,11 @@ use nosc_compiler::primitive::{Binary, Cosine, Unary};
 
 use super::Subject;
 use super::body::{Body, Given, Statement, body};
+use super::helpers::Helpers;
 use super::names::{Names, PYTHON, class, plain};
 use super::piece::{Binds, Kind, Language, Operation, Piece, has_word, kind};
 use super::python::{
-    Helpers, arithmetic, assignments, bracketed, comparison, cosine, head, is_element, lines,
-    number, scalar_helper,
+    arithmetic, assignments, bracketed, cosine, head, lines, number, scalar_helper,
 };
 use crate::compiled::CompiledRule;
 use helpers::HELPERS;
@@ -121,7 +121,7 @@ impl Language for Jax {
 
     fn operation(&mut self, operation: Operation, operands: &[Piece]) -> Piece {
         if let (Operation::Where(op), [a, b, x, y]) = (operation, operands) {
-            let test = comparison(op, a, b);
+            let test = Piece::comparison(op, a, b);
             return Piece::call("jnp.where", &[test, x.clone(), y.clone()]);
         }
         if kind(operands) == Kind::Element {
@@ -154,7 +154,7 @@ impl Language for Jax {
     fn debias(&mut self, decay: &Piece) -> Piece {
         let name = self.helpers.call("one_minus_power");
         let text = format!("1.0 / {name}({}, t + 1.0)", decay.text);
-        Piece { text, binds: Binds::Product, kind: Kind::Scalar }
+        Piece::new(text, Binds::Product, Kind::Scalar)
     }
 
     fn noise(&mut self, site: u32, decaying: bool, kind: Kind) -> Piece {
@@ -350,7 +350,7 @@ impl Maker<'_> {
         out += "            g, w = jnp.asarray(g, jnp.float32), jnp.asarray(w, jnp.float32)\n";
         out += &assignments(&body.elements, "            ");
         if let Some(update) = &body.update {
-            let text = if is_element(update) {
+            let text = if update.is_element() {
                 update.text.clone()
             } else {
                 format!("jnp.full(g.shape, {}, jnp.float32)", update.text)

@@ -1,6 +1,6 @@
 //! Functions of the files for PyTorch: what `torch._foreach_*` lacks, and floats where Python raises.
 
-use crate::export::python::Helper;
+use crate::export::helpers::Helper;
 
 /// Names under which the operations on lists are called: `torch._foreach_NAME`.
 pub(super) const LIST_OPERATIONS: &[&str] =

@@ -6,11 +6,11 @@ use nosc_compiler::primitive::{Binary, Cosine, Unary};
 
 use super::Subject;
 use super::body::{Body, Given, body};
+use super::helpers::Helpers;
 use super::names::{Names, PYTHON, class};
 use super::piece::{Binds, Kind, Language, Operation, Piece, kind};
 use super::python::{
-    Helpers, arithmetic, assignments, bracketed, comparison, cosine, head, is_element, lines,
-    number, scalar_helper,
+    arithmetic, assignments, bracketed, cosine, head, lines, number, scalar_helper,
 };
 use crate::compiled::CompiledRule;
 use helpers::{HELPERS, LIST_OPERATIONS};
@@ -126,7 +126,7 @@ impl Torch {
         }
         match (operation, operands) {
             (Operation::Where(op), [a, b, x, y]) => {
-                let test = comparison(op, a, b).text;
+                let test = Piece::comparison(op, a, b).text;
                 let (x, y) = (x.at(Binds::Sum), y.at(Binds::Sum));
                 Piece::scalar(format!("({x} if {test} else {y})"))
             }
@@ -173,7 +173,7 @@ impl Language for Torch {
             (Operation::Where(op), [a, b, x, y]) => {
                 let test = match kind(&[a.clone(), b.clone()]) {
                     // Decided once a step.
-                    Kind::Scalar => Piece { binds: Binds::Atom, ..comparison(op, a, b) },
+                    Kind::Scalar => Piece { binds: Binds::Atom, ..Piece::comparison(op, a, b) },
                     Kind::Element => {
                         let name = match op {
                             nosc_compiler::primitive::Comparison::Less => "less",
@@ -202,7 +202,7 @@ impl Language for Torch {
     fn debias(&mut self, decay: &Piece) -> Piece {
         // The decay is in [0, 1): nothing here divides by zero or overflows.
         let text = format!("1.0 / (1.0 - {} ** (t + 1.0))", decay.at(Binds::Atom));
-        Piece { text, binds: Binds::Product, kind: Kind::Scalar }
+        Piece::new(text, Binds::Product, Kind::Scalar)
     }
 
     fn noise(&mut self, _: u32, decaying: bool, kind: Kind) -> Piece {
@@ -388,9 +388,10 @@ impl Class<'_> {
         let mut out = "        for p in params:\n            if not self.state[p]:\n".to_owned();
         for (at, name) in &states {
             let start = self.body.starts.get(*at).map_or("0.0", |start| start.text.as_str());
-            let zeros = "torch.zeros_like(p, dtype=torch.float32)";
-            let start = format!(".copy_(torch.tensor({start}, dtype=torch.float32))");
-            let value = format!("{zeros}{}", if start.contains("(0.0,") { "" } else { &start });
+            let mut value = "torch.zeros_like(p, dtype=torch.float32)".to_owned();
+            if start != "0.0" {
+                value += &format!(".copy_(torch.tensor({start}, dtype=torch.float32))");
+            }
             out += &format!("                self.state[p][\"{name}\"] = {value}\n");
         }
         for (_, name) in &states {
@@ -403,7 +404,7 @@ impl Class<'_> {
     fn last_line(&self, helpers: &mut Helpers) -> String {
         let mut out = String::new();
         if let Some(update) = &self.body.update {
-            let text = if is_element(update) {
+            let text = if update.is_element() {
                 update.text.clone()
             } else {
                 format!("{}({}, w)", helpers.call("spread"), update.text)

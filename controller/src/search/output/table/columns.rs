@@ -17,6 +17,8 @@ pub struct Column {
     /// What it says, in a line.
     pub about: &'static str,
     value: fn(&Source<'_>) -> Cell,
+    /// Whether it needs [`Source::facts`], for which the text of each rule is read.
+    reads_rule: bool,
 }
 
 /// All that a row is made of.
@@ -28,15 +30,15 @@ struct Source<'a> {
 }
 
 const fn text(name: &'static str, about: &'static str, value: fn(&Source<'_>) -> Cell) -> Column {
-    Column { name, kind: Kind::Text, about, value }
+    Column { name, kind: Kind::Text, about, value, reads_rule: false }
 }
 
 const fn whole(name: &'static str, about: &'static str, value: fn(&Source<'_>) -> Cell) -> Column {
-    Column { name, kind: Kind::Integer, about, value }
+    Column { name, kind: Kind::Integer, about, value, reads_rule: false }
 }
 
 const fn number(name: &'static str, about: &'static str, value: fn(&Source<'_>) -> Cell) -> Column {
-    Column { name, kind: Kind::Number, about, value }
+    Column { name, kind: Kind::Number, about, value, reads_rule: false }
 }
 
 /// Every column, in the order in which they are written when none is chosen.
@@ -44,9 +46,12 @@ pub static COLUMNS: [Column; 22] = [
     whole("trial", "number of the trial, counted from 0", |s| Cell::Integer(s.trial.number)),
     text("kind", "`sampled` or `baseline`", |s| Cell::Text(s.trial.kind.name().to_owned())),
     text("name", "name of a baseline", |s| some_text(s.trial.name.as_deref())),
-    text("formula", "the rule as a formula, or as a block in braces", |s| {
-        some_text(s.facts.map(|facts| facts.formula.as_str()))
-    }),
+    Column {
+        reads_rule: true,
+        ..text("formula", "the rule as a formula, or as a block in braces", |s| {
+            some_text(s.facts.map(|facts| facts.formula.as_str()))
+        })
+    },
     text("rule", "the rule that was trained, as text that parses", |s| {
         Cell::Text(s.trial.rule.clone())
     }),
@@ -62,6 +67,7 @@ pub static COLUMNS: [Column; 22] = [
         kind: Kind::Boolean,
         about: "whether the rule is that of the sample with the opposite sign",
         value: |s| Cell::Boolean(s.trial.is_flipped),
+        reads_rule: false,
     },
     whole("seed", "seed of its children", |s| Cell::Integer(s.trial.seed)),
     text("state", "`pending`, `done`, `diverged`, `rejected` or `failed`", |s| {
@@ -88,9 +94,12 @@ pub static COLUMNS: [Column; 22] = [
     number("seconds", "wall time of the attempt that ended it, seconds", |s| {
         some_number(s.trial.seconds)
     }),
-    whole("bytes_per_parameter", "bytes of the rule's states for each parameter", |s| {
-        some_integer(s.facts.and_then(|facts| facts.bytes_per_parameter))
-    }),
+    Column {
+        reads_rule: true,
+        ..whole("bytes_per_parameter", "bytes of the rule's states for each parameter", |s| {
+            some_integer(s.facts.and_then(|facts| facts.bytes_per_parameter))
+        })
+    },
     whole("duplicates", "later samples of the same rule", |s| Cell::Integer(s.duplicates)),
 ];
 
@@ -102,11 +111,8 @@ pub(super) fn rows(
 ) -> Vec<Vec<Cell>> {
     let samples = run.samples_by_number();
     let duplicates = run.duplicates();
-    let reads_rule =
-        |column: &&'static Column| matches!(column.name, "formula" | "bytes_per_parameter");
-    let reads_rules = columns.iter().any(reads_rule);
     let mut facts: BTreeMap<&str, RuleFacts> = BTreeMap::new();
-    if reads_rules {
+    if columns.iter().any(|column| column.reads_rule) {
         for trial in trials {
             facts.entry(&trial.rule).or_insert_with(|| RuleFacts::of(&trial.rule));
         }

@@ -1,6 +1,7 @@
 //! Where a queue is and how to get in.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -135,6 +136,10 @@ impl Address {
         let connected = options.connect(self.servers.clone()).await;
         connected.map_err(|error| {
             let (server, reason) = (self.server(), error.to_string());
+            let nothing =
+                "nothing listens there; is `nats-server -js` running, and is the port right?";
+            let is_refused = reason.contains("Connection refused");
+            let reason = if is_refused { nothing.to_owned() } else { reason };
             match error.kind() {
                 ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
                     NatsError::Refused { server, reason }
@@ -158,6 +163,7 @@ impl Address {
             options = options.token(token.clone());
         }
         if let Some(path) = creds {
+            std::fs::metadata(path).map_err(|error| unusable(path, &error))?;
             let read = options.credentials_file(path).await;
             options = read.map_err(|error| unusable(path, &error))?;
         }
@@ -191,7 +197,12 @@ fn take_user(url: &mut Url, credentials: &mut Credentials) {
 }
 
 fn unusable(path: &Path, error: &std::io::Error) -> NatsError {
-    NatsError::File { path: path.display().to_string(), reason: error.to_string() }
+    let reason = match error.kind() {
+        ErrorKind::NotFound => "there is no such file".to_owned(),
+        ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    };
+    NatsError::File { path: path.display().to_string(), reason }
 }
 
 /// An address without what stands before the last `@`: a password may hold anything.

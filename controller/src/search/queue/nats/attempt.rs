@@ -36,6 +36,20 @@ const BUSY: Duration = Duration::from_secs(20);
 /// What cannot be told is spoken of after so many tries.
 const TRIES: u32 = 6;
 
+/// How the server says that a user may not publish to a subject, in small letters.
+const FORBIDDEN: &str = "permissions violation";
+
+/// What became of the message of a task's end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Told {
+    /// It is kept, or there was one.
+    Kept,
+    /// The server takes no such message.
+    TooLarge,
+    /// This user may not publish it, and why.
+    Forbidden(String),
+}
+
 /// What became of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fate {
@@ -115,11 +129,13 @@ impl Attempt<'_> {
                 let message = ResultMessage { version: VERSION, worker, children, seconds };
                 let bytes = pack(&message);
                 let size = bytes.len();
-                if self.tell(Kind::Result, &bytes).await {
-                    self.acknowledge().await;
-                    Fate::Done
-                } else {
-                    self.fail(self.too_large(size)).await
+                match self.tell(Kind::Result, &bytes).await {
+                    Told::Kept => {
+                        self.acknowledge().await;
+                        Fate::Done
+                    }
+                    Told::TooLarge => self.fail(self.too_large(size)).await,
+                    Told::Forbidden(reason) => self.forbidden(&reason).await,
                 }
             }
             Carried::Failed(reason) => self.fail(reason).await,
@@ -214,16 +230,20 @@ impl Attempt<'_> {
         }
     }
 
-    /// Publishes the end of the task, however long that takes; whether the server takes such a message.
-    async fn tell(&self, kind: Kind, bytes: &Bytes) -> bool {
+    /// Publishes the end of the task, however long that takes, unless it never can be.
+    async fn tell(&self, kind: Kind, bytes: &Bytes) -> Told {
         let (subject, mut pause, mut tries) = (self.subject(kind), Pause::default(), 0);
-        let is_taken = loop {
+        let told = loop {
             match self.link.publish(subject.clone(), bytes.clone()).await {
-                Ok(Published::New(_) | Published::Taken) => break true,
-                Err(Unpublished::TooLarge) => break false,
+                Ok(Published::New(_) | Published::Taken) => break Told::Kept,
+                Err(Unpublished::TooLarge) => break Told::TooLarge,
                 Err(Unpublished::Later(reason)) => {
                     tries += 1;
-                    if tries == TRIES && self.link.connection.borrow().is_up {
+                    let is_up = self.link.connection.borrow().is_up;
+                    if tries >= TRIES && is_up && reason.to_lowercase().contains(FORBIDDEN) {
+                        break Told::Forbidden(reason);
+                    }
+                    if tries == TRIES && is_up {
                         let reason =
                             format!("an end cannot be told, which is tried again: {reason}");
                         (self.say)(WorkerEvent::Trouble { reason });
@@ -232,16 +252,23 @@ impl Attempt<'_> {
                 }
             }
         };
-        self.is_told.store(is_taken, Ordering::Relaxed);
-        is_taken
+        self.is_told.store(told == Told::Kept, Ordering::Relaxed);
+        told
+    }
+
+    /// Another worker may be allowed to tell what this one is not.
+    async fn forbidden(&self, reason: &str) -> Fate {
+        self.unable(format!("its end cannot be told: {reason}")).await
     }
 
     async fn fail(&self, reason: String) -> Fate {
         let (worker, reason) = (self.name.to_owned(), plain(&reason));
         let bytes = write(&FailedMessage { version: VERSION, worker, reason: reason.clone() });
         // No server takes less than that.
-        if self.tell(Kind::Failed(self.number()), &bytes).await {
-            self.acknowledge().await;
+        match self.tell(Kind::Failed(self.number()), &bytes).await {
+            Told::Kept => self.acknowledge().await,
+            Told::TooLarge => {}
+            Told::Forbidden(reason) => return self.forbidden(&reason).await,
         }
         Fate::Failed(reason)
     }

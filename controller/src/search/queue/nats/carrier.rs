@@ -6,13 +6,12 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::task::spawn_blocking;
 
 use super::message::Task;
 use crate::search::queue::contract::{Children, Notice, Queue, QueueError};
-use crate::search::queue::evaluate::Evaluate;
 use crate::search::queue::message::Assignment;
 use crate::search::queue::processes::{Processes, WorkerCommand};
 use crate::task::TaskOptions;
@@ -158,26 +157,5 @@ impl Carrier for InSubprocess {
         task: &'a Task,
     ) -> Pin<Box<dyn Future<Output = Carried> + Send + 'a>> {
         Box::pin(self.carry(task))
-    }
-}
-
-/// Carries tasks out in this process, whatever they are of: for tests and measurements.
-#[derive(Debug, Clone)]
-pub struct InProcess(pub Arc<dyn Evaluate>);
-
-impl Carrier for InProcess {
-    fn carry<'a>(
-        &'a mut self,
-        task: &'a Task,
-    ) -> Pin<Box<dyn Future<Output = Carried> + Send + 'a>> {
-        let (evaluator, work) = (Arc::clone(&self.0), task.work.clone());
-        Box::pin(async move {
-            let start = Instant::now();
-            match spawn_blocking(move || evaluator.evaluate(&work)).await {
-                Ok(Ok(children)) => Carried::Done(children, start.elapsed().as_secs_f64()),
-                Ok(Err(reason)) => Carried::Failed(reason),
-                Err(error) => Carried::Failed(format!("training panicked: {error}")),
-            }
-        })
     }
 }

@@ -29,6 +29,9 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(2)
 const FRESH: Duration = Duration::from_secs(20);
 /// How the server says that a stream does not take a message of this size.
 const OVERSIZE: &str = "message size exceeds maximum";
+/// How it says that there is no room: on its disk, for the account, in the stream.
+const FULL: [&str; 4] =
+    ["insufficient", "resource limits exceeded", "maximum bytes exceeded", "no space left"];
 
 /// How the connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,7 +133,7 @@ impl Link {
                 PublishErrorKind::WrongLastSequence => Ok(Published::Taken),
                 PublishErrorKind::MaxPayloadExceeded => Err(Unpublished::TooLarge),
                 _ if error.to_string().contains(OVERSIZE) => Err(Unpublished::TooLarge),
-                _ => Err(Unpublished::Later(self.with_complaint(error.to_string()))),
+                _ => Err(Unpublished::Later(self.with_complaint(explained(error.to_string())))),
             },
         }
     }
@@ -209,6 +212,13 @@ impl Link {
         }
         Ok((info, found))
     }
+}
+
+/// What the server says of a store that is full, with the way out.
+fn explained(reason: String) -> String {
+    let is_full = FULL.iter().any(|words| reason.contains(words));
+    let way_out = "the store of the server is full: give it room, or throw away what it holds of old runs by `nosc queue purge`";
+    if is_full { format!("{way_out} ({reason})") } else { reason }
 }
 
 /// Fails if the server says that it keeps no streams, to anybody or to us. Whatever else it says is found out by what is asked next.

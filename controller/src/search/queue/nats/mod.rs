@@ -45,7 +45,7 @@ mod rehearsal;
 mod tests;
 
 pub use address::{Address, Credentials};
-pub use carrier::{Carried, Carrier, InProcess, InSubprocess};
+pub use carrier::{Carried, Carrier, InSubprocess};
 pub use client::{NatsQueue, run_name};
 pub use error::NatsError;
 pub use key::{SEMANTICS, TaskKey};

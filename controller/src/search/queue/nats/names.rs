@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use super::error::NatsError;
 use super::key::TaskKey;
+use super::message::VERSION;
 
 /// The durable consumer that all workers fetch from.
 pub(super) const CONSUMER: &str = "workers";
@@ -57,15 +58,25 @@ impl Names {
     }
 
     pub(super) fn tasks(&self) -> String {
-        format!("{}_v1_tasks", self.queue)
+        format!("{}_v{VERSION}_tasks", self.queue)
     }
 
     pub(super) fn events(&self) -> String {
-        format!("{}_v1_events", self.queue)
+        format!("{}_v{VERSION}_events", self.queue)
+    }
+
+    /// What all subjects begin with.
+    fn prefix(&self) -> String {
+        format!("{}.v{VERSION}.", self.queue)
     }
 
     fn subject(&self, run: &str, rest: impl Display) -> String {
-        format!("{}.v1.{run}.{rest}", self.queue)
+        format!("{}{run}.{rest}", self.prefix())
+    }
+
+    /// All subjects.
+    pub(super) fn all(&self) -> String {
+        self.prefix() + ">"
     }
 
     /// Subjects of the stream of tasks.
@@ -93,7 +104,7 @@ impl Names {
 
     /// Where a worker is asked whether it has a task.
     pub(super) fn ask(&self, worker: &str) -> String {
-        format!("{}.v1.ask.{worker}", self.queue)
+        self.subject("ask", worker)
     }
 
     pub(super) fn of(&self, run: &str, kind: Kind, key: &TaskKey) -> String {
@@ -109,7 +120,7 @@ impl Names {
 
     /// What a subject of either stream says; none for one that is of neither.
     pub(super) fn parse(&self, subject: &str) -> Option<Subject> {
-        let rest = subject.strip_prefix(&self.queue)?.strip_prefix(".v1.")?;
+        let rest = subject.strip_prefix(&self.prefix())?;
         let parts: Vec<&str> = rest.split('.').collect();
         let (run, kind, key) = match parts[..] {
             [run, "task", key] => (run, Kind::Task, key),

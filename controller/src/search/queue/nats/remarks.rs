@@ -33,10 +33,38 @@ pub(super) struct Remarks {
     /// Questions in a row at which nobody worked, and at which workers waited though all trials had one.
     nobody: u32,
     idle: u32,
-    said: BTreeMap<String, Instant>,
+    said: Said,
     /// Troubles that followed each other, and the last of them.
     troubles: u32,
     troubled: Instant,
+}
+
+/// What was said, and when.
+#[derive(Debug, Default)]
+struct Said(BTreeMap<String, Instant>);
+
+impl Said {
+    /// `said`, unless the text is known; where too many are, once that more is left out.
+    fn once(&mut self, text: &str, said: impl FnOnce() -> String) -> Option<String> {
+        if self.0.len() >= MOST_NOTES {
+            self.0.retain(|_, at| at.elapsed() < AGAIN);
+        }
+        if self.0.len() >= MOST_NOTES && !self.0.contains_key(text) {
+            return self.is_new("left out").then(|| {
+                format!("{MOST_NOTES} different remarks were made; others are left out for a while")
+            });
+        }
+        self.is_new(text).then(said)
+    }
+
+    /// Whether a text was not said a while ago; now it was.
+    fn is_new(&mut self, text: &str) -> bool {
+        let is_new = self.0.get(text).is_none_or(|at| at.elapsed() >= AGAIN);
+        if is_new {
+            self.0.insert(text.to_owned(), Instant::now());
+        }
+        is_new
+    }
 }
 
 impl Remarks {
@@ -48,7 +76,7 @@ impl Remarks {
             is_away_said: false,
             nobody: 0,
             idle: 0,
-            said: BTreeMap::new(),
+            said: Said::default(),
             troubles: 0,
             troubled: Instant::now(),
         }
@@ -56,7 +84,7 @@ impl Remarks {
 
     /// What a worker says, if it was not said a while ago.
     pub(super) fn note(&mut self, worker: &str, text: &str) -> Option<String> {
-        self.is_new(text).then(|| format!("{worker}: {text}"))
+        self.said.once(text, || format!("{worker}: {text}"))
     }
 
     /// What the server says that does not work, once it has said so again and again.
@@ -65,20 +93,10 @@ impl Remarks {
             self.troubles = 0;
         }
         (self.troubles, self.troubled) = (self.troubles + 1, Instant::now());
-        let is_lasting = self.troubles > MOST_TROUBLES;
-        (is_lasting && self.is_new(text))
-            .then(|| format!("something does not work, which is tried again: {text}"))
-    }
-
-    fn is_new(&mut self, text: &str) -> bool {
-        if self.said.len() >= MOST_NOTES {
-            self.said.retain(|_, at| at.elapsed() < AGAIN);
+        if self.troubles <= MOST_TROUBLES {
+            return None;
         }
-        let is_new = self.said.get(text).is_none_or(|at| at.elapsed() >= AGAIN);
-        if is_new && self.said.len() < MOST_NOTES {
-            self.said.insert(text.to_owned(), Instant::now());
-        }
-        is_new
+        self.said.once(text, || format!("something does not work, which is tried again: {text}"))
     }
 
     /// What is to be said now of a search with so many trials, of which so many have begun.
@@ -95,13 +113,13 @@ impl Remarks {
         let counted = |is_so: bool, times: u32| if is_so { times + 1 } else { 0 };
         self.nobody = counted(waiting + working == 0, self.nobody);
         self.idle = counted(begun == pending && waiting > 0, self.idle);
-        if self.nobody >= 1 && self.is_new("nobody works") {
+        if self.nobody >= 1 && self.said.is_new("nobody works") {
             let address = &self.link.address;
             return Some(format!(
                 "no worker is connected: start some by `nosc worker --queue {address}`"
             ));
         }
-        if self.idle >= IN_A_ROW && self.is_new("nothing to do") {
+        if self.idle >= IN_A_ROW && self.said.is_new("nothing to do") {
             let jobs = if waiting == 1 { "job of a worker has" } else { "jobs of workers have" };
             return Some(format!(
                 "{waiting} {jobs} nothing to do: this search has {pending} rules in training at a time; \
@@ -133,5 +151,22 @@ impl Remarks {
             stream.consumer_info(CONSUMER).await.ok()
         };
         timeout(ANSWER, ask).await.ok()?.map(|info| (info.num_waiting, info.num_ack_pending))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn different_remarks_without_end_are_left_out() {
+        let mut said = Said::default();
+        let mut once = |text: &str| said.once(text, || text.to_owned());
+        for number in 0..MOST_NOTES {
+            assert!(once(&number.to_string()).is_some());
+        }
+        assert_eq!(once("0"), None);
+        assert!(once("one more").unwrap().contains("left out"));
+        assert_eq!(once("another"), None);
     }
 }

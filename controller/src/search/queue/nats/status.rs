@@ -103,7 +103,7 @@ async fn read(link: &Link) -> Result<QueueStatus, NatsError> {
         }
         NatsError::Stream { what: format!("the queue {queue}"), reason }
     };
-    let filter = format!("{queue}.v1.>");
+    let filter = link.names.all();
     let (tasks, waiting) = link.subjects(link.names.tasks(), &filter).await.map_err(none)?;
     let (events, ends) = link.subjects(link.names.events(), &filter).await.map_err(none)?;
     let stream = link.stream(link.names.tasks()).await.map_err(none)?;

@@ -80,7 +80,7 @@ use nosc_compiler::space::Vocabulary;
 use self::baseline::{Baseline, mean};
 use self::batch::Batch;
 use self::weights::{Weights, failed};
-use super::{Judged, Proposal, Sampler, SamplerError, Update};
+use super::{Judged, Proposal, Sampler, SamplerError, Update, pending};
 use crate::random::Random;
 
 pub use head::Objective;
@@ -126,6 +126,9 @@ impl fmt::Debug for PolicySampler {
 struct NotFinite;
 
 impl PolicySampler {
+    /// Its name on the command line.
+    pub const NAME: &'static str = "ppo";
+
     /// A sampler at its start.
     ///
     /// # Errors
@@ -154,34 +157,13 @@ impl PolicySampler {
 
     /// Refuses what is not the oldest batch.
     fn check(&self, judged: &[Judged]) -> Result<&Batch, SamplerError> {
-        let refuse = |reason: String| SamplerError::Batch { reason };
-        let Some(batch) = self.in_flight.front() else {
-            return Err(refuse("no batch is waiting".to_owned()));
+        let (shape, vocabulary) = (&self.net.shape, &self.net.vocabulary);
+        let batch = self.in_flight.front();
+        let text = |place: usize| {
+            batch.map_or_else(String::new, |batch| vocabulary.text(batch.string(shape, place)))
         };
-        let (shape, count) = (&self.net.shape, batch.len(&self.net.shape));
-        if judged.len() != count {
-            let found = judged.len();
-            return Err(refuse(format!("it has {found} samples, the oldest one has {count}")));
-        }
-        for (place, judged) in judged.iter().enumerate() {
-            let sample = batch.first.wrapping_add(place as u64);
-            if judged.sample != sample {
-                let found = judged.sample;
-                return Err(refuse(format!("it has sample {found} in the place of {sample}")));
-            }
-            let tokens = self.net.vocabulary.text(batch.string(shape, place));
-            if judged.tokens != tokens {
-                let found = &judged.tokens;
-                return Err(refuse(format!(
-                    "sample {sample} is `{found}`, proposed was `{tokens}`"
-                )));
-            }
-            if !judged.reward.is_finite() {
-                let reward = judged.reward;
-                return Err(refuse(format!("the reward of sample {sample} is {reward}")));
-            }
-        }
-        Ok(batch)
+        pending::check(judged, batch.map(|batch| (batch.first, batch.len(shape))), text)?;
+        batch.ok_or_else(|| SamplerError::Batch { reason: "no batch is waiting".to_owned() })
     }
 
     /// Moves the weights by a batch; returns entropy and norm of the first gradient.
@@ -205,7 +187,7 @@ impl PolicySampler {
 
 impl Sampler for PolicySampler {
     fn name(&self) -> &'static str {
-        "ppo"
+        PolicySampler::NAME
     }
 
     fn propose(&mut self, first: u64, count: usize) -> Result<Vec<Proposal>, SamplerError> {

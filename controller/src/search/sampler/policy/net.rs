@@ -67,11 +67,6 @@ impl PolicyNet {
         Ok(Self { vocabulary, shape, pass, values })
     }
 
-    /// Number of weights.
-    pub fn weight_count(&self) -> usize {
-        self.shape.weights
-    }
-
     /// The tensors in the order of the flat array of weights.
     pub fn tensors(&self) -> Vec<Tensor> {
         self.shape.tensors()
