@@ -195,7 +195,9 @@ mod tests {
         let parts = ["a", "é", "𝛽", "\t", "\n", "\r\n", "\r", "γ\u{302}", "\u{feff}"];
         for seed in 0..300_usize {
             let text: String = (0..seed % 24).map(|i| parts[(seed * 7 + i * i * 5) % 9]).collect();
-            ALL.into_iter().for_each(|encoding| check_every_byte(&text, encoding));
+            for encoding in ALL {
+                check_every_byte(&text, encoding);
+            }
         }
     }
 }
