@@ -1,6 +1,7 @@
 //! Arguments of what talks to a NATS server.
 
 use std::path::PathBuf;
+#[cfg(feature = "nats")]
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
