@@ -128,7 +128,7 @@ fn a_start_and_a_divisor_are_what_the_rule_says() {
     let torch = |text: &str| export::torch(&compiled(&rule(text), Backend::Interpreter));
     let text = torch(START);
     assert!(
-        text.contains(".copy_(torch.tensor(scalar_max(p_, 0.0), dtype=torch.float32))"),
+        text.contains(".copy_(torch.tensor(scalar_max(0.0, p_), dtype=torch.float32))"),
         "{text}"
     );
     let text = torch(NUMBER);
