@@ -101,8 +101,9 @@ fn read_up_to(path: &Path, most: u64) -> Result<Vec<u8>, CliError> {
 /// Arrays in the format of the file's ending.
 pub(crate) fn bytes(path: &Path, tensors: &[Tensor]) -> Result<Vec<u8>, CliError> {
     match (format(path)?, tensors) {
-        (Format::Npy, [one]) => npy::write(&one.shape, &one.values)
-            .map_err(|error| problem(path, &error.to_string())),
+        (Format::Npy, [one]) => {
+            npy::write(&one.shape, &one.values).map_err(|error| problem(path, &error.to_string()))
+        }
         (Format::Npy, _) => check_fits(path, tensors.len()).map(|()| Vec::new()),
         (Format::SafeTensors, _) => {
             let views = tensors.iter().map(|tensor| {

@@ -103,7 +103,7 @@ pub fn apply(node: Node, value: impl Fn(NodeId) -> Option<f64>) -> Option<f64> {
 }
 
 /// The value of a node that is made of constants only.
-pub(crate) fn constant_value(tree: &Tree, root: NodeId) -> Option<f64> {
+pub fn constant_value(tree: &Tree, root: NodeId) -> Option<f64> {
     constants_up_to(tree, root.index() + 1).pop().flatten()
 }
 

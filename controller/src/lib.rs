@@ -67,7 +67,10 @@
 //! the type has for the others.
 
 #![warn(clippy::self_named_module_files)]
-#![cfg_attr(test, expect(clippy::disallowed_methods, reason = "references of tests are computed by other means"))]
+#![cfg_attr(
+    test,
+    expect(clippy::disallowed_methods, reason = "references of tests are computed by other means")
+)]
 
 pub mod task;
 pub mod dataset;

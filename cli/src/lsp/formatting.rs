@@ -49,9 +49,7 @@ fn formatted(text: &str) -> Result<Option<String>, Failure> {
     match format(text) {
         Ok(formatted) => Ok(Some(formatted)),
         Err(FormatError::Errors(_)) => Ok(None),
-        Err(error @ FormatError::Damaged) => {
-            Err(Failure::internal(format!("{error}; please report this, with the file")))
-        }
+        Err(error) => Err(Failure::internal(format!("{error}; please report this, with the file"))),
     }
 }
 

@@ -20,7 +20,7 @@ use std::process::{Command, Stdio};
 use nosc_tests::documents::{Block, Document, commands, documents};
 use nosc_tests::root;
 
-use crate::session::npy;
+use crate::session::npy_file;
 
 /// What may stand in a command besides `nosc`: programs that every system has.
 const KNOWN: [&str; 9] = ["cat", "cc", "cut", "grep", "head", "ls", "printf", "sort", "tail"];
@@ -147,7 +147,7 @@ fn save_arrays(text: &str, folder: &Path) {
         let numbers = rest.strip_suffix(", dtype=\"float32\"))").unwrap();
         let (mut shape, mut values) = (Vec::new(), Vec::new());
         flatten(&serde_json::from_str(numbers).unwrap(), 0, &mut shape, &mut values);
-        std::fs::write(folder.join(name), npy(&shape, &values)).unwrap();
+        std::fs::write(folder.join(name), npy_file(&shape, &values)).unwrap();
     }
 }
 

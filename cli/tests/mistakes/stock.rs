@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use npyz::WriterBuilder;
+use nosc_runtime::{FloatVec, npy};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
@@ -26,16 +26,16 @@ pub(crate) fn make(folder: &Path, name: &str) {
         "list.txt" => b"g * m\nsign(g)\nsgn(g)\n".to_vec(),
         "huge.nos" => return fs::File::create(path).unwrap().set_len(HUGE).unwrap(),
         "folder" => return fs::create_dir(path).unwrap(),
-        "w.npy" => npy(&[2, 2], &[1.0_f32, -2.0, 0.5, 0.0]),
+        "w.npy" => array(&[2, 2], &[1.0, -2.0, 0.5, 0.0]),
         "g.npy" => {
-            npy(&[3, 2, 2], &[0.1_f32, 0.2, -0.3, 0.0, 0.5, -0.1, 0.2, 0.0, 1.0, 1.0, -1.0, 2.0])
+            array(&[3, 2, 2], &[0.1, 0.2, -0.3, 0.0, 0.5, -0.1, 0.2, 0.0, 1.0, 1.0, -1.0, 2.0])
         }
-        "nan.npy" => npy(&[2, 2, 2], &[0.1, 0.2, -0.3, 0.0, f32::NAN, -0.1, 0.2, 0.0]),
-        "row.npy" => npy(&[3], &[1.0_f32, 2.0, 3.0]),
-        "out.npy" => npy(&[1], &[7.0_f32]),
-        "cut.npy" => cut(npy(&[2, 2], &[1.0_f32, 2.0, 3.0, 4.0])),
+        "nan.npy" => array(&[2, 2, 2], &[0.1, 0.2, -0.3, 0.0, f32::NAN, -0.1, 0.2, 0.0]),
+        "row.npy" => array(&[3], &[1.0, 2.0, 3.0]),
+        "out.npy" => array(&[1], &[7.0]),
+        "cut.npy" => cut(array(&[2, 2], &[1.0, 2.0, 3.0, 4.0])),
         "text.npy" => b"0.1 0.2 0.3\n".to_vec(),
-        "whole.npy" => npy(&[2], &[1_i64, 2]),
+        "whole.npy" => whole_numbers(),
         "w.safetensors" => tensors(&["layer.bias", "layer.weight"]),
         "g.safetensors" => tensors(&["bias", "weight"]),
         // A state of Adam's for `w.npy`, after the steps of `g.npy`.
@@ -56,12 +56,15 @@ fn cut(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-fn npy<T: npyz::AutoSerialize + Copy>(shape: &[u64], values: &[T]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let options = npyz::WriteOptions::new().default_dtype().shape(shape);
-    let mut writer = options.writer(&mut bytes).begin_nd().unwrap();
-    writer.extend(values.iter().copied()).unwrap();
-    writer.finish().unwrap();
+fn array(shape: &[usize], values: &[f32]) -> Vec<u8> {
+    npy::write(shape, &FloatVec::F32(values.to_vec())).unwrap()
+}
+
+/// An array of whole numbers, of which nosc writes none.
+fn whole_numbers() -> Vec<u8> {
+    let mut bytes = npy::write(&[2], &FloatVec::F64(vec![0.0; 2])).unwrap();
+    let at = bytes.windows(3).position(|three| three == b"<f8").unwrap();
+    bytes[at..at + 3].copy_from_slice(b"<i8");
     bytes
 }
 

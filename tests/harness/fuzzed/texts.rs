@@ -154,7 +154,7 @@ fn whole(text: &str) {
 
 /// Strings of a length are rules, and there are some if the size says so.
 fn drawn(space: &SearchSpace, groups: usize, constraints: Constraints, text: &str) {
-    let is_empty = space.size(groups, constraints).bits() == 0;
+    let is_empty = space.size(groups, constraints).is_zero();
     let sampler = match Sampler::new(space, groups..=groups, constraints, 7) {
         Ok(sampler) => sampler,
         Err(SampleError::Empty { .. }) if is_empty => return,
