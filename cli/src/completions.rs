@@ -39,7 +39,7 @@ pub(crate) fn completions(arguments: &CompletionsArguments) -> Result<(), CliErr
 
 /// The script for a shell.
 fn script(shell: ShellName) -> String {
-    let mut command = help::command();
+    let mut command = help::shown();
     let mut bytes = Vec::new();
     let mut make = |shell: Shell| generate(shell, &mut command, "nosc", &mut bytes);
     match shell {

@@ -2,6 +2,7 @@
 //!
 //! clap lists commands in one column. [`command`] writes that part of the help itself, from the same descriptions.
 
+use clap::builder::styling::Style;
 use clap::{Command, CommandFactory};
 
 use crate::arguments::Arguments;
@@ -196,17 +197,15 @@ pub(crate) const EXIT_CODES: &str =
 
 /// The command line, with groups and examples.
 pub(crate) fn command() -> Command {
-    let mut command = Arguments::command();
-    for (name, _) in EXAMPLES {
-        if command.find_subcommand(name).is_some() {
-            let text = examples_text(&command, name);
-            command = command.mut_subcommand(name, |sub| sub.after_long_help(text));
-        }
-    }
-    let header = command.get_styles().get_header();
+    let plain = Arguments::command();
+    let header = plain.get_styles().get_header().to_owned();
+    let command = plain.mut_subcommands(|sub| {
+        let text = examples_text(header, sub.get_name());
+        if examples(sub.get_name()).is_empty() { sub } else { sub.after_long_help(text) }
+    });
     let after = format!(
         "{}\n\n{header}Exit codes:{header:#}\n  {EXIT_CODES}\n\n`nosc COMMAND --help` has the examples of a command.",
-        examples_text(&command, "nosc"),
+        examples_text(header, "nosc"),
     );
     let template = format!(
         "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{}{header}Options:{header:#}\n{{options}}{{after-help}}",
@@ -215,13 +214,22 @@ pub(crate) fn command() -> Command {
     command.help_template(template).after_long_help(after)
 }
 
+/// The same without what is hidden, which scripts of shells would offer.
+pub(crate) fn shown() -> Command {
+    let command = command();
+    Command::new("nosc")
+        .version(env!("CARGO_PKG_VERSION"))
+        .propagate_version(true)
+        .args(command.get_arguments().cloned())
+        .subcommands(command.get_subcommands().filter(|sub| !sub.is_hide_set()).cloned())
+}
+
 /// Examples of a command: what each does, and the line to type.
 pub(crate) fn examples(name: &str) -> &'static [(&'static str, &'static str)] {
     EXAMPLES.iter().find(|(of, _)| *of == name).map_or(&[], |(_, examples)| examples)
 }
 
-fn examples_text(command: &Command, name: &str) -> String {
-    let header = command.get_styles().get_header();
+fn examples_text(header: Style, name: &str) -> String {
     let mut text = format!("{header}Examples:{header:#}");
     for (about, line) in examples(name) {
         text += &format!("\n  # {about}\n  {line}");
