@@ -56,7 +56,10 @@
 //! Start reading at [`task::Task`], then `task/rosenbrock.rs`, the smallest one.
 
 #![warn(clippy::self_named_module_files)]
-#![cfg_attr(test, expect(clippy::disallowed_methods, reason = "references of tests are computed by other means"))]
+#![cfg_attr(
+    test,
+    expect(clippy::disallowed_methods, reason = "references of tests are computed by other means")
+)]
 
 pub mod task;
 pub mod dataset;
