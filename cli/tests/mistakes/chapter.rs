@@ -20,7 +20,6 @@ const GROUPS: [(&str, &[&str]); 8] = [
 const HEAD_ENDS: &str = "<!-- From here on written by the tests: see CONTRIBUTING.md. -->\n";
 
 /// A case as a snapshot has it.
-#[derive(Default)]
 struct Seen {
     title: String,
     line: String,
@@ -30,29 +29,32 @@ struct Seen {
 }
 
 fn seen(text: &str) -> Vec<Seen> {
-    let mut cases: Vec<Seen> = Vec::new();
-    for line in text.lines() {
-        if let Some(title) = line.strip_prefix("## ") {
-            cases.push(Seen { title: title.to_owned(), ..Seen::default() });
-        }
-        let Some(case) = cases.last_mut() else { continue };
-        let plain = line.trim_start();
-        if let Some(typed) = line.strip_prefix("$ ") {
-            typed.clone_into(&mut case.line);
-        } else if let Some(code) = line.strip_prefix("[exit code ") {
-            code.split([';', ']']).next().unwrap().clone_into(&mut case.code);
-        } else if case.says.is_empty()
-            && let Some(says) =
-                ["error: ", "× ", "warning: "].iter().find_map(|s| plain.strip_prefix(s))
-        {
-            says.clone_into(&mut case.says);
-        } else if case.way_out.is_empty()
-            && let Some(way) = ["help: ", "tip: "].iter().find_map(|s| plain.strip_prefix(s))
-        {
-            way.clone_into(&mut case.way_out);
-        }
+    text.split("## ").skip(1).map(one).collect()
+}
+
+/// A case of a snapshot, from its title on.
+fn one(text: &str) -> Seen {
+    // The rest of the first line that begins so, and what stands below it if it ends with a colon.
+    let after = |starts: &[&str]| {
+        let mut lines = text.lines().map(str::trim_start);
+        let found =
+            lines.find_map(|line| starts.iter().find_map(|start| line.strip_prefix(start)))?;
+        let below = lines.next().filter(|_| found.ends_with(':'));
+        Some(below.map_or_else(|| found.to_owned(), |below| format!("{found} {below}")))
+    };
+    let said_first =
+        || Some(text.lines().skip_while(|line| *line != "[stderr]").nth(1)?.to_owned());
+    Seen {
+        title: text.lines().next().unwrap().to_owned(),
+        line: after(&["$ "]).unwrap_or_default(),
+        says: after(&["error: ", "× ", "warning: "]).or_else(said_first).unwrap_or_default(),
+        way_out: after(&["help: ", "tip: "]).unwrap_or_default(),
+        code: after(&["[exit code "])
+            .unwrap_or_default()
+            .chars()
+            .take_while(char::is_ascii_digit)
+            .collect(),
     }
-    cases
 }
 
 /// Text in a cell of a table, as it was shown.

@@ -1,6 +1,6 @@
 //! A case and how it is played: in a folder of its own, by a shell, with everything that was there looked at after.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test helper may stop")]
+#![expect(clippy::unwrap_used, reason = "a test helper may stop")]
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -20,12 +20,15 @@ const LARGE: u64 = 1 << 24;
 /// How long a process that was left alone may take to end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// What is done to a folder; what it returns lives as long as the case.
+type Before = fn(&Path) -> Box<dyn Any>;
+
 /// A mistake.
 pub(crate) struct Case {
     title: &'static str,
     files: &'static str,
     line: &'static str,
-    before: Option<fn(&Path) -> Box<dyn Any>>,
+    before: Option<Before>,
     is_nobody: bool,
 }
 
@@ -35,8 +38,8 @@ pub(crate) const fn case(title: &'static str, files: &'static str, line: &'stati
 }
 
 impl Case {
-    /// What is done to the folder before; what that returns lives as long as the case.
-    pub(crate) const fn before(self, before: fn(&Path) -> Box<dyn Any>) -> Case {
+    /// With what is done to the folder before.
+    pub(crate) const fn before(self, before: Before) -> Case {
         Case { before: Some(before), ..self }
     }
 
@@ -180,9 +183,7 @@ fn left_alone(folder: &Path, title: &str) {
         if !processes.flatten().any(works_there) {
             return;
         }
-        if start.elapsed() > PATIENCE {
-            panic!("{title}: a process is left");
-        }
+        assert!(start.elapsed() < PATIENCE, "{title}: a process is left");
         std::thread::sleep(Duration::from_millis(10));
     }
 }

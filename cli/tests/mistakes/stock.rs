@@ -26,14 +26,14 @@ pub(crate) fn make(folder: &Path, name: &str) {
         "list.txt" => b"g * m\nsign(g)\nsgn(g)\n".to_vec(),
         "huge.nos" => return fs::File::create(path).unwrap().set_len(HUGE).unwrap(),
         "folder" => return fs::create_dir(path).unwrap(),
-        "w.npy" => npy(&[2, 2], &[1.0, -2.0, 0.5, 0.0]),
+        "w.npy" => npy(&[2, 2], &[1.0_f32, -2.0, 0.5, 0.0]),
         "g.npy" => {
-            npy(&[3, 2, 2], &[0.1, 0.2, -0.3, 0.0, 0.5, -0.1, 0.2, 0.0, 1.0, 1.0, -1.0, 2.0])
+            npy(&[3, 2, 2], &[0.1_f32, 0.2, -0.3, 0.0, 0.5, -0.1, 0.2, 0.0, 1.0, 1.0, -1.0, 2.0])
         }
         "nan.npy" => npy(&[2, 2, 2], &[0.1, 0.2, -0.3, 0.0, f32::NAN, -0.1, 0.2, 0.0]),
-        "row.npy" => npy(&[3], &[1.0, 2.0, 3.0]),
-        "out.npy" => npy(&[1], &[7.0]),
-        "cut.npy" => cut(npy(&[2, 2], &[1.0, 2.0, 3.0, 4.0])),
+        "row.npy" => npy(&[3], &[1.0_f32, 2.0, 3.0]),
+        "out.npy" => npy(&[1], &[7.0_f32]),
+        "cut.npy" => cut(npy(&[2, 2], &[1.0_f32, 2.0, 3.0, 4.0])),
         "text.npy" => b"0.1 0.2 0.3\n".to_vec(),
         "whole.npy" => npy(&[2], &[1_i64, 2]),
         "w.safetensors" => tensors(&["layer.bias", "layer.weight"]),

@@ -165,8 +165,15 @@ fn one_process_writes_and_a_run_is_begun_once() {
     let folder = tempfile::tempdir().unwrap();
     assert!(matches!(Ledger::open(folder.path()), Err(LedgerError::Absent { .. })));
     assert!(matches!(LedgerReader::open(folder.path()), Err(LedgerError::Absent { .. })));
+    let none = folder.path().join("none");
+    assert!(matches!(Ledger::open(&none), Err(LedgerError::NoFolder { .. })));
+    assert!(matches!(LedgerReader::open(&none), Err(LedgerError::NoFolder { .. })));
+    assert!(!none.exists());
     // The making of a ledger was cut off.
     fs::write(folder.path().join(FILE), "").unwrap();
+    let file = folder.path().join(FILE);
+    assert!(matches!(Ledger::create(&file), Err(LedgerError::NotFolder { .. })));
+    assert!(matches!(LedgerReader::open(&file), Err(LedgerError::NotFolder { .. })));
     assert!(matches!(Ledger::open(folder.path()), Err(LedgerError::Absent { .. })));
     let ledger = filled(folder.path());
     assert!(matches!(Ledger::open(folder.path()), Err(LedgerError::Locked { .. })));
