@@ -28,8 +28,10 @@ pub(crate) fn long() -> &'static str {
 const FEATURES: &[(&str, bool)] = &[
     ("cuda", cfg!(feature = "cuda")),
     ("search", cfg!(feature = "search")),
+    ("lsp", cfg!(feature = "lsp")),
     ("nats", cfg!(feature = "nats")),
     ("parquet", cfg!(feature = "parquet")),
+    ("cross", cfg!(feature = "cross")),
 ];
 
 /// What `--backend auto` comes to on this processor.
