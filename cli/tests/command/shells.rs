@@ -22,7 +22,7 @@ fn shells_read_their_completions() {
     for (shell, arguments) in [("bash", &["-n"][..]), ("zsh", &["-n"]), ("fish", &["--no-execute"])]
     {
         let script = session.nosc(&["completions", shell]).ok();
-        for wanted in ["dedup", "--sweep-rates", "powersign"] {
+        for wanted in ["dedup", "sweep-rates", "powersign"] {
             assert!(script.contains(wanted), "{shell}: {wanted}");
         }
         assert!(!script.contains("search-worker"), "{shell}");
