@@ -97,7 +97,7 @@ fn standard_input(
         let text = without_comment(raw);
         if is_first && starts_file(text) {
             // Lines before it are empty or remarks, and keep the numbers of the others.
-            let mut file = vec![b'\n'; number - 1];
+            let mut file = vec![b'\n'; (number - 1).min(MAX_SOURCE_BYTES)];
             file.extend_from_slice(&line);
             input.take(MAX_SOURCE_BYTES as u64 + 1).read_to_end(&mut file).map_err(fail)?;
             let file = RuleFile::from_bytes("stdin", &file);

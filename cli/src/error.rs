@@ -114,7 +114,7 @@ pub(crate) enum CliError {
 }
 
 impl CliError {
-    /// 1 for wrong input, 2 for wrong usage, 3 if the machine lacks something.
+    /// 1 for wrong input, 2 for wrong usage, 3 if the machine lacks something, 130 for Ctrl-C.
     pub(crate) fn exit_code(&self) -> u8 {
         #[cfg(feature = "cuda")]
         if let Some(error) = self.cuda() {

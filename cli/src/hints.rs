@@ -3,15 +3,20 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use clap::CommandFactory;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use nosc_compiler::nearest;
 use nosc_runtime::library;
 
+use crate::arguments::Arguments;
+
 /// The same error with a tip, where one is known.
 pub(crate) fn with_tip(mut error: clap::Error, words: &[OsString]) -> clap::Error {
-    let command = words.get(1).map(|word| word.to_string_lossy()).unwrap_or_default();
-    let Some(tip) = tip(&error, &command) else { return error };
+    let commands = Arguments::command();
+    let words = words.iter().skip(1).filter_map(|word| word.to_str());
+    let command = words.into_iter().find(|word| commands.find_subcommand(word).is_some());
+    let Some(tip) = tip(&error, command.unwrap_or_default()) else { return error };
     // Names of commands that look like a file's say nothing, and that `--` makes a value of it neither.
     for kind in [ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue] {
         error.remove(kind);

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! This crate alone prints, exits and reads arguments. Exit codes: 0 done, 1 the input is wrong, 2 usage,
-//! 3 the machine lacks something. Results go to standard output, messages to standard error.
+//! 3 the machine lacks something, 130 Ctrl-C. Results go to standard output, messages to standard error.
 
 #![forbid(unsafe_code)]
 

@@ -8,7 +8,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 
 use crate::error::CliError;
 use crate::help;
-use crate::output::{print, write_file};
+use crate::output::{make_folder, print, write_file};
 
 #[derive(Debug, Args)]
 pub(crate) struct ManArguments {
@@ -39,7 +39,7 @@ pub(crate) fn man(arguments: &ManArguments) -> Result<(), CliError> {
         return print(&String::from_utf8_lossy(&page(of).map_err(CliError::Output)?.text));
     };
     let fail = |source| CliError::Write { path: folder.clone(), source };
-    std::fs::create_dir_all(folder).map_err(fail)?;
+    make_folder(folder)?;
     let mut waiting = vec![of];
     while let Some(of) = waiting.pop() {
         if arguments.command.is_empty() {
@@ -71,6 +71,8 @@ fn page(command: &Command) -> std::io::Result<Page> {
     Ok(Page { file: format!("{name}.1"), text })
 }
 
+const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
+
 /// The sections that clap knows nothing of.
 fn closing(command: &Command) -> Roff {
     let mut roff = Roff::new();
@@ -87,9 +89,9 @@ fn closing(command: &Command) -> Roff {
     roff.text([roman(help::EXIT_CODES)]);
     roff.control("SH", ["SEE ALSO"]);
     if command.get_name() == "nosc" {
-        roff.text([roman("https://github.com/nosc/nosc")]);
+        roff.text([roman(REPOSITORY)]);
     } else {
-        roff.text([bold("nosc"), roman("(1), https://github.com/nosc/nosc")]);
+        roff.text([bold("nosc"), roman(format!("(1), {REPOSITORY}"))]);
     }
     roff
 }

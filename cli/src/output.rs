@@ -28,33 +28,39 @@ pub(crate) fn stdout() -> Box<dyn Write + Send> {
     if out.is_terminal() { Box::new(PlainWriter::new(out)) } else { Box::new(out) }
 }
 
-/// Passes on what a terminal shows; in place of each byte that it may obey stands `?`.
-struct PlainWriter<W> {
+/// Passes on what a terminal shows, as [`plain`] has it. A character that is not whole yet, or a carriage return whose line may
+/// end, waits for what follows.
+struct PlainWriter<W: Write> {
     out: W,
-    /// The last byte, which may begin one of the controls that take two.
-    last: u8,
+    held: Vec<u8>,
 }
 
 impl<W: Write> PlainWriter<W> {
     fn new(out: W) -> Self {
-        Self { out, last: 0 }
+        Self { out, held: Vec::new() }
+    }
+
+    /// Passes on the first bytes of those held.
+    fn pass(&mut self, count: usize) -> io::Result<()> {
+        let text: Vec<u8> = self.held.drain(..count).collect();
+        self.out.write_all(plain(&String::from_utf8_lossy(&text)).as_bytes())
     }
 }
 
 impl<W: Write> Write for PlainWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let shown = |byte: &u8| {
-            let is_second = std::mem::replace(&mut self.last, *byte) == 0xc2;
-            let is_control = byte.is_ascii_control() && !matches!(byte, b'\n' | b'\r' | b'\t');
-            let is_obeyed = is_control || is_second && (0x80..0xa0).contains(byte);
-            if is_obeyed { b'?' } else { *byte }
+        self.held.extend_from_slice(bytes);
+        let whole = match std::str::from_utf8(&self.held) {
+            Err(error) if error.error_len().is_none() => error.valid_up_to(),
+            _ => self.held.len(),
         };
-        let plain: Vec<u8> = bytes.iter().map(shown).collect();
-        self.out.write_all(&plain)?;
+        let is_return = whole == self.held.len() && self.held.ends_with(b"\r");
+        self.pass(whole - usize::from(is_return))?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        self.pass(self.held.len())?;
         self.out.flush()
     }
 }

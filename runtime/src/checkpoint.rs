@@ -239,12 +239,13 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
 pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>, CheckpointError> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| {
+        let about = file.metadata()?;
         // A device may never end.
-        if !file.metadata()?.is_file() {
+        if !about.is_file() {
             return Err(std::io::Error::other("it is no file"));
         }
         // In one piece if it is as long as it says.
-        let length = file.metadata().map_or(0, |about| about.len().min(most) as usize);
+        let length = about.len().min(most) as usize;
         bytes.try_reserve_exact(length + 1).map_err(|_| std::io::ErrorKind::OutOfMemory)?;
         file.take(most.saturating_add(1)).read_to_end(&mut bytes)
     });
@@ -402,8 +403,13 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_file_that_is_longer_than_a_checkpoint_is_refused() {
-        let error = optimizer(None, None).load(Path::new("/dev/zero")).unwrap_err().to_string();
-        assert!(error.contains("`/dev/zero` has more than 33558592 bytes"), "{error}");
+        let load = |path: &Path| optimizer(None, None).load(path).unwrap_err().to_string();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(1 << 40).unwrap();
+        let error = load(file.path());
+        assert!(error.contains("has more than 33558592 bytes"), "{error}");
+        let error = load(Path::new("/dev/zero"));
+        assert!(error.contains("could not read `/dev/zero`"), "{error}");
     }
 
     #[test]

@@ -173,7 +173,7 @@ pub enum CheckpointError {
     /// The checkpoint of another rule.
     #[error(
         "the checkpoint is of another rule: {} (key {found}), expected key {expected}",
-        nosc_compiler::line::one_line(.found_text)
+        shortened(.found_text)
     )]
     OtherRule {
         /// Key in the file.
@@ -214,4 +214,13 @@ pub fn chain(error: &dyn Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// The rule of a file that may come from a stranger, as a message may hold it.
+fn shortened(text: &str) -> String {
+    const MOST: usize = 400;
+    let line = nosc_compiler::line::one_line(text);
+    let short: String = line.chars().take(MOST).collect();
+    let end = if short.len() < line.len() { "..." } else { "" };
+    format!("{}{end}", nosc_compiler::plain::plain(&short))
 }

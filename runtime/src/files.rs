@@ -1,6 +1,6 @@
 //! Files that are new and whole, or as they were.
 
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,8 @@ use tempfile::NamedTempFile;
 const MOST_LINKS: usize = 40;
 
 /// A file that is written beside its place and renamed into it by [`NewFile::put`], so that what was there is
-/// never half overwritten. A link stays one, and an old file's permissions stay. Dropped, it leaves nothing.
+/// never half overwritten. A link stays one, and an old file's permissions stay; its owner is who writes. Dropped, it leaves
+/// nothing.
 ///
 /// A device or a pipe is written to as it is.
 #[derive(Debug)]
@@ -30,6 +31,10 @@ impl NewFile {
     ///
     /// That the folder is missing, that it or the file must not be written to, or that the path is a folder's.
     pub fn create(path: &Path) -> io::Result<NewFile> {
+        // Before links are followed: what `/dev/stdout` leads to has no name if it is a pipe.
+        if path.metadata().is_ok_and(|old| !old.is_file() && !old.is_dir()) {
+            return Ok(NewFile(Place::Device(BufWriter::new(File::create(path)?))));
+        }
         let target = end_of_links(path)?;
         let old = match target.metadata() {
             Ok(old) => Some(old),
@@ -39,11 +44,12 @@ impl NewFile {
         if old.as_ref().is_some_and(Metadata::is_dir) {
             return Err(io::ErrorKind::IsADirectory.into());
         }
-        if old.as_ref().is_some_and(|old| !old.is_file()) {
-            return Ok(NewFile(Place::Device(BufWriter::new(File::create(target)?))));
-        }
-        if old.as_ref().is_some_and(|old| old.permissions().readonly()) {
-            return Err(io::ErrorKind::PermissionDenied.into());
+        if let Some(old) = &old {
+            // Whoever may write to the folder could replace a file that others protect, and root any.
+            if old.permissions().readonly() {
+                return Err(io::ErrorKind::PermissionDenied.into());
+            }
+            OpenOptions::new().write(true).open(&target)?;
         }
         let folder = folder_of(&target);
         if !folder.is_dir() {
@@ -192,5 +198,19 @@ mod tests {
     #[test]
     fn a_device_is_written_to() {
         write(Path::new("/dev/null"), "gone").unwrap();
+    }
+
+    /// `/dev/fd/N` of a pipe leads to a name that is none.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_pipe_is_written_to() {
+        use std::io::Read;
+        use std::os::fd::AsRawFd;
+        let (mut reader, writer) = io::pipe().unwrap();
+        write(Path::new(&format!("/dev/fd/{}", writer.as_raw_fd())), "through").unwrap();
+        drop(writer);
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "through");
     }
 }

@@ -1,5 +1,7 @@
 //! What can stand at a place: names of the table, declared names, keywords, tokens.
 
+use std::collections::BTreeSet;
+
 use lsp_types::{
     CompletionItem, CompletionItemKind, CompletionTextEdit, Documentation, InsertTextFormat,
     Position, Range, TextEdit,
@@ -17,6 +19,8 @@ use super::view::View;
 
 /// Groups of a token string that are offered as `%k`, the last ones.
 const MAX_BANK: usize = 32;
+/// Most declared names that are offered: more than anyone writes by hand.
+const MOST_DECLARED: usize = 1_000;
 
 /// What stands at a place, in the words of the grammar.
 #[derive(Debug, PartialEq, Eq)]
@@ -305,16 +309,19 @@ impl<'a> At<'a> {
         items
     }
 
-    /// Declared names for whose kind and place a condition holds.
+    /// The first declared names for whose kind and place a condition holds.
     fn declared(&self, holds: impl Fn(StatementKind, Span) -> bool) -> Vec<CompletionItem> {
         let statements = self.rule.map_or(&[][..], |rule| &rule.statements);
         let own = self.word.start;
-        let mut items = Vec::new();
+        let (mut items, mut names) = (Vec::new(), BTreeSet::new());
         for statement in statements.iter().filter(|s| s.declares() && holds(s.kind, s.at)) {
             // The statement that is being written: of these only a state knows itself.
             let is_own = statement.name_at.start == own;
-            if is_own || items.iter().any(|item: &CompletionItem| item.label == statement.name) {
+            if is_own || !names.insert(statement.name.as_str()) {
                 continue;
+            }
+            if items.len() == MOST_DECLARED {
+                break;
             }
             let kind = match statement.kind {
                 StatementKind::Parameter => CompletionItemKind::CONSTANT,

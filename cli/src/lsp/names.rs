@@ -2,7 +2,7 @@
 
 use lsp_types::{DocumentHighlight, DocumentHighlightKind, Location, Position, TextEdit};
 use nosc_compiler::outline::{Kind, Lexeme, Role, is_name, plain_name};
-use nosc_compiler::primitive::{KEYWORDS, Primitive, primitive};
+use nosc_compiler::primitive::{KEYWORDS, Meaning, Primitive, primitive};
 use nosc_compiler::source::Span;
 use serde_json::{Value, json};
 
@@ -119,6 +119,11 @@ fn refused(view: View<'_>, lexeme: &Lexeme, new: &str) -> Option<String> {
     }
     if primitive(plain).is_some_and(Primitive::is_function) {
         return Some(format!("`{new}` is a function and cannot be declared"));
+    }
+    for name in [plain, plain_name(view.slice(lexeme.at))] {
+        if matches!(primitive(name).map(|row| row.meaning), Some(Meaning::Parameter(_))) {
+            return Some(format!("averages take their decay or constant from `{name}`, which means it by its name"));
+        }
     }
     let rule = view.rule_of(lexeme)?;
     if rule.declaration(plain).is_some() {

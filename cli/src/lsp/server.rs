@@ -23,8 +23,8 @@ use super::{answers, capabilities, diagnostics};
 use crate::error::CliError;
 use crate::output::message as tell;
 
-/// Messages that are read ahead.
-const MAX_WAITING: usize = 256;
+/// Messages that are read ahead, each of which may be as large as a message can be.
+const MAX_WAITING: usize = 16;
 
 type Read = std::io::Result<Option<Incoming>>;
 

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::alive::Alive;
 use super::carrier::{Carried, Carrier};
-use super::limits::plain;
+use super::limits::short_line;
 use super::link::{ANSWER, Link, Pause, Published, Unpublished};
 use super::message::{
     BeganMessage, FailedMessage, NoteMessage, ResultMessage, Task, VERSION, pack, read, write,
@@ -38,6 +38,12 @@ const TRIES: u32 = 6;
 
 /// How the server says that a user may not publish to a subject, in small letters.
 const FORBIDDEN: &str = "permissions violation";
+
+/// Whether the server says that this subject must not be written to; it may have complained of others since.
+fn is_forbidden(reason: &str, subject: &str) -> bool {
+    let reason = reason.to_lowercase();
+    reason.contains(FORBIDDEN) && reason.contains(&subject.to_lowercase())
+}
 
 /// What became of the message of a task's end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -199,7 +205,7 @@ impl Attempt<'_> {
         if let Some(fate) = self.ended().await? {
             return Ok(Some(fate));
         }
-        let who = began.map_or_else(|| "a worker".to_owned(), |began| plain(&began.worker));
+        let who = began.map_or_else(|| "a worker".to_owned(), |began| short_line(&began.worker));
         self.fail(format!("its worker was not heard of any more: {who}")).await;
         Ok(Some(Fate::Lost))
     }
@@ -240,7 +246,7 @@ impl Attempt<'_> {
                 Err(Unpublished::Later(reason)) => {
                     tries += 1;
                     let is_up = self.link.connection.borrow().is_up;
-                    if tries >= TRIES && is_up && reason.to_lowercase().contains(FORBIDDEN) {
+                    if tries >= TRIES && is_up && is_forbidden(&reason, &subject) {
                         break Told::Forbidden(reason);
                     }
                     if tries == TRIES && is_up {
@@ -262,7 +268,7 @@ impl Attempt<'_> {
     }
 
     async fn fail(&self, reason: String) -> Fate {
-        let (worker, reason) = (self.name.to_owned(), plain(&reason));
+        let (worker, reason) = (self.name.to_owned(), short_line(&reason));
         let bytes = write(&FailedMessage { version: VERSION, worker, reason: reason.clone() });
         // No server takes less than that.
         match self.tell(Kind::Failed(self.number()), &bytes).await {
@@ -315,7 +321,7 @@ impl Attempt<'_> {
 
 /// Says something to the search of a run, if it listens.
 pub(super) async fn note(link: &Link, run: &str, worker: &str, text: &str) {
-    let (worker, text) = (worker.to_owned(), plain(text));
+    let (worker, text) = (worker.to_owned(), short_line(text));
     let bytes = write(&NoteMessage { version: VERSION, worker, text });
     drop(link.client.publish(link.names.notes(run), bytes).await);
 }

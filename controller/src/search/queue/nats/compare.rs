@@ -13,7 +13,7 @@ use tokio::sync::mpsc::Sender;
 use super::control::Control;
 use super::events::{Heard, Reader};
 use super::key::TaskKey;
-use super::limits::plain;
+use super::limits::short_line;
 use super::names::{CONSUMER, Kind};
 use super::pending::{Pending, Place};
 use super::streams;
@@ -48,7 +48,7 @@ impl Control {
         self.next_look = Instant::now() + between;
         if let Err(reason) = self.compare(events).await {
             self.next_look = Instant::now() + AFTER_TROUBLE;
-            self.trouble(&plain(&reason));
+            self.trouble(&short_line(&reason));
         }
     }
 

@@ -14,7 +14,7 @@ use tokio::time::{interval, timeout};
 use super::client::Asked;
 use super::events::{Event, Heard, Reader};
 use super::key::{Keys, TaskKey};
-use super::limits::plain;
+use super::limits::short_line;
 use super::link::{Link, Published, Unpublished};
 use super::message::{
     BeganMessage, FailedMessage, NoteMessage, TaskMessage, TaskResult, key_of, read, read_result,
@@ -252,7 +252,7 @@ impl Control {
                     // The next look at the server finds whether it is missing.
                     Err(Unpublished::Later(reason)) => {
                         self.doubts += 1;
-                        self.trouble(&plain(&reason));
+                        self.trouble(&short_line(&reason));
                         self.soon();
                     }
                     Err(Unpublished::TooLarge) => {
@@ -332,7 +332,7 @@ impl Control {
         }
         let worker = read::<BeganMessage>(payload).map_or_else(
             |_| "a worker of another version".to_owned(),
-            |message| plain(&message.worker),
+            |message| short_line(&message.worker),
         );
         pending.has_begun = true;
         pending.began_at = Some(at).filter(|at| *at > 0);
@@ -347,7 +347,7 @@ impl Control {
             return self.put(key);
         }
         let (worker, reason) = if let Ok(message) = read::<FailedMessage>(payload) {
-            (plain(&message.worker), plain(&message.reason))
+            (short_line(&message.worker), short_line(&message.reason))
         } else {
             let reason = "a worker of another version says that it failed";
             ("a worker of another version".to_owned(), reason.to_owned())
@@ -406,7 +406,7 @@ impl Control {
             return;
         }
         if let Ok(NoteMessage { worker, text, .. }) = read(&note.payload)
-            && let Some(text) = self.remarks.note(&plain(&worker), &plain(&text))
+            && let Some(text) = self.remarks.note(&short_line(&worker), &short_line(&text))
         {
             self.tell(0, Notice::Remark { text });
         }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::limits::plain;
+use super::limits::short_line;
 use super::link::{ANSWER, Link, Pause};
 
 /// Messages asked for at a time.
@@ -67,7 +67,7 @@ impl Reader {
                 };
                 let Err(error) = read else { return };
                 // A server that is away is spoken of elsewhere.
-                let trouble = Heard::Trouble(plain(&error.to_string()));
+                let trouble = Heard::Trouble(short_line(&error.to_string()));
                 if link.connection.borrow().is_up && events.send(trouble).await.is_err() {
                     return;
                 }

@@ -2,6 +2,7 @@
 //! write one.
 
 use nosc_compiler::Rule;
+use nosc_compiler::plain::plain;
 
 use crate::outcome::{Outcome, Point};
 use crate::protocol::Protocol;
@@ -27,10 +28,11 @@ const MOST_STEPS: u64 = 1 << 32;
 /// Most examples of a data set, and of a batch.
 const MOST_EXAMPLES: usize = 10_000_000;
 
-/// A text from elsewhere as people may see it: short, and without what moves the cursor of a terminal.
-pub(super) fn plain(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { ' ' } else { c };
-    text.chars().take(MOST_TEXT).map(shown).collect()
+/// A text from elsewhere as people may see it: short, on one line, and without what a terminal obeys.
+pub(super) fn short_line(text: &str) -> String {
+    let shown = |c: char| if c.is_whitespace() { ' ' } else { c };
+    let line: String = text.chars().take(MOST_TEXT).map(shown).collect();
+    plain(&line).into_owned()
 }
 
 /// Looks whether this is something a worker would train.

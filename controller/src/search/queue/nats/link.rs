@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use super::address::Address;
 use super::error::NatsError;
-use super::limits::plain;
+use super::limits::short_line;
 use super::names::Names;
 
 /// How long the server may take for an answer.
@@ -91,7 +91,7 @@ impl Link {
         let on_event = move |event| {
             if let Event::ServerError(_) | Event::ClientError(_) = &event {
                 let mut complaint = complaints.lock().unwrap_or_else(PoisonError::into_inner);
-                *complaint = plain(&event.to_string());
+                *complaint = short_line(&event.to_string());
             }
             sender.send_if_modified(|connection| match event {
                 Event::Connected => {

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::key::{Keys, TaskKey};
-use super::limits::{self, MOST_TASK_BYTES, MOST_UNPACKED, plain as plain_text};
+use super::limits::{self, MOST_TASK_BYTES, MOST_UNPACKED, short_line};
 use crate::outcome::Trained;
 use crate::search::queue::contract::{ChildMessage, Children, Work};
 use crate::search::queue::message::Assignment;
@@ -115,7 +115,7 @@ struct Versioned {
 
 /// A message of a kind.
 pub(super) fn read<M: DeserializeOwned>(payload: &[u8]) -> Result<M, Refusal> {
-    let hostile = |error: serde_json::Error| Refusal::Hostile(plain_text(&error.to_string()));
+    let hostile = |error: serde_json::Error| Refusal::Hostile(short_line(&error.to_string()));
     let Versioned { version } = serde_json::from_slice(payload).map_err(hostile)?;
     if version != VERSION {
         return Err(Refusal::Version(version));
@@ -148,7 +148,7 @@ pub(super) fn unpack(payload: &[u8]) -> Result<Cow<'_, [u8]>, Refusal> {
     }
     let mut plain = Vec::new();
     let mut decoder = ZlibDecoder::new(payload).take(MOST_UNPACKED + 1);
-    let hostile = |reason: String| Refusal::Hostile(plain_text(&reason));
+    let hostile = |reason: String| Refusal::Hostile(short_line(&reason));
     decoder
         .read_to_end(&mut plain)
         .map_err(|error| hostile(format!("it cannot be unpacked: {error}")))?;
@@ -179,7 +179,7 @@ impl Task {
             return Err(Refusal::Hostile(reason));
         }
         let message: TaskMessage = read(payload)?;
-        let hostile = |reason: String| Refusal::Hostile(plain_text(&reason));
+        let hostile = |reason: String| Refusal::Hostile(short_line(&reason));
         limits::check_assignment(&message.assignment).map_err(hostile)?;
         let rule = limits::rule(&message.rule).map_err(hostile)?;
         let TaskMessage { assignment, rule: text, seed, attempt, lease, .. } = message;
@@ -216,7 +216,7 @@ pub fn read_result(
     let ResultMessage { worker, children, seconds, .. } = read(&unpack(payload)?)?;
     let children: Children = children.into_iter().map(Trained::from).collect();
     limits::check_children(assignment, seed, &children, seconds).map_err(Refusal::Hostile)?;
-    Ok(TaskResult { worker: plain_text(&worker), children, seconds })
+    Ok(TaskResult { worker: short_line(&worker), children, seconds })
 }
 
 /// The key of a trial of a search.
