@@ -127,10 +127,19 @@ fn listings_of_the_public_api_know_what_the_crates_export() {
     for member in &PUBLISHED[..4] {
         let listing = read(format!("docs/api/nosc-{member}.txt"));
         assert!(listing.starts_with(&format!("pub mod nosc_{member}\n")), "{member}");
-        for line in read(Path::new(member).join("src/lib.rs")).lines() {
+        let source = read(Path::new(member).join("src/lib.rs"));
+        for line in source.lines() {
             let Some(module) = line.strip_prefix("pub mod ") else { continue };
             let module = format!("pub mod nosc_{member}::{}\n", module.trim_end_matches(';'));
             assert!(listing.contains(&module), "docs/api/nosc-{member}.txt has no {module}");
+        }
+        // What is handed on from private modules is listed under the crate itself.
+        for name in exported(&source) {
+            let item = format!("nosc_{member}::{name}");
+            let is_end = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+            let is_there =
+                listing.match_indices(&item).any(|(at, _)| is_end(&listing[at + item.len()..]));
+            assert!(is_there, "docs/api/nosc-{member}.txt has no {item}");
         }
         for leaked in
             ["indexmap::", "rusqlite::", "cranelift", "num_bigint::", "rayon::", "async_nats::"]
@@ -138,6 +147,16 @@ fn listings_of_the_public_api_know_what_the_crates_export() {
             assert!(!listing.contains(leaked), "docs/api/nosc-{member}.txt: {leaked}");
         }
     }
+}
+
+/// The names of the `pub use` items of a file.
+fn exported(source: &str) -> Vec<&str> {
+    let uses = source.split("\npub use ").skip(1).filter_map(|rest| rest.split(';').next());
+    let names = uses.flat_map(|text| {
+        let inner = text.split_once('{').map_or(text, |(_, inner)| inner);
+        inner.split([',', '}']).map(str::trim)
+    });
+    names.filter_map(|path| path.rsplit("::").next()).filter(|name| !name.is_empty()).collect()
 }
 
 /// What is made on one thread may be used on another.

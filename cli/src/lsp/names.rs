@@ -122,7 +122,9 @@ fn refused(view: View<'_>, lexeme: &Lexeme, new: &str) -> Option<String> {
     }
     for name in [plain, plain_name(view.slice(lexeme.at))] {
         if matches!(primitive(name).map(|row| row.meaning), Some(Meaning::Parameter(_))) {
-            return Some(format!("averages take their decay or constant from `{name}`, which means it by its name"));
+            return Some(format!(
+                "averages take their decay or constant from `{name}`, which means it by its name"
+            ));
         }
     }
     let rule = view.rule_of(lexeme)?;

@@ -139,6 +139,20 @@ fn names_are_found_and_renamed() {
     assert_eq!(editor.leave(), 0);
 }
 
+/// `m` takes its decay from the parameter of this name, in the text or not.
+#[test]
+fn names_that_averages_read_are_not_renamed() {
+    let mut editor = Editor::open(
+        &capable(),
+        "rule a {\n    param beta1 = 0.5\n    param k = 2\n    update = m + beta1*k*g\n}\n",
+    );
+    for (at, new) in [("param be|ta1", "decay"), ("param |k", "beta1")] {
+        let error = editor.at("rename", at, &json!({ "newName": new })).unwrap_err();
+        assert!(error["message"].as_str().unwrap().contains("`beta1`"), "{error}");
+    }
+    assert_eq!(editor.leave(), 0);
+}
+
 #[test]
 fn completion_knows_the_place() {
     let text = "rule a {\n    param rate = 1\n    \n    state s = s + \n    let later = 2\n    update = prev()\n}\nrule b = [g ]\n\n# g\nrule d {\n    let x = g\nrule c = ";

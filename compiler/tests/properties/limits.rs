@@ -236,7 +236,7 @@ fn many_shared_parts_take_work_that_is_at_most_quadratic() {
         let rule = Rule::parse(&format!("{{ let y0 = g\n{parts} update = y{count} }}"));
         let rule = rule.expect("a chain");
         assert!(rule.to_text().contains("let x"));
-        assert_eq!(nosc_compiler::counterexample::find(&rule, &rule, 0), None);
+        assert_eq!(find(&rule, &rule, 0), None);
     };
     grows_no_more_than_quadratically(|| compared(200), || compared(1_600));
 }
