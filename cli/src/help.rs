@@ -28,6 +28,8 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
             ("Search for rules, two minutes", "nosc search --preset quick --run first"),
         ],
     ),
+    #[cfg(feature = "lsp")]
+    ("lsp", &[("Started by an editor, which speaks to it", "nosc lsp")]),
     (
         "check",
         &[

@@ -239,12 +239,15 @@ mod tests {
 
     #[test]
     fn what_a_terminal_obeys_is_shown_as_question_marks() {
-        let text = "a\u{1b}[2Jb\u{9b}1mé\r\n\tc\u{7f}\u{7}";
-        for piece in [1, 2, 100] {
+        let text = "a\u{1b}[2Jb\u{9b}1mé\r\n\tc\u{7f}\rd\u{202e}e\u{7}\r";
+        for piece in [1, 2, 3, 100] {
             let mut out = PlainWriter::new(Vec::new());
             text.as_bytes().chunks(piece).for_each(|bytes| out.write_all(bytes).unwrap());
-            let shown = String::from_utf8_lossy(&out.out).into_owned();
-            assert_eq!(shown, "a?[2Jb\u{fffd}?1mé\r\n\tc??", "pieces of {piece}");
+            out.write_all(b"\xffx\xe2\x80").unwrap();
+            out.flush().unwrap();
+            let shown = String::from_utf8(out.out).unwrap();
+            let wanted = "a?[2Jb¿1mé\r\n\tc??d\u{fffd}e??\u{fffd}x\u{fffd}";
+            assert_eq!(shown, wanted, "pieces of {piece}");
         }
     }
 

@@ -49,7 +49,9 @@ pub enum NpyError {
         found: String,
     },
     /// Fewer elements than the shape says, or more bytes.
-    #[error("its shape {shape:?} asks for {expected} bytes of elements, and it has {found}")]
+    #[error(
+        "its shape {shape:?} asks for {expected} bytes of elements, and it has {found}: copy or write it again"
+    )]
     Length {
         /// The shape.
         shape: Vec<usize>,

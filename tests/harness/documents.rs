@@ -36,9 +36,10 @@ pub fn documents() -> Vec<Document> {
     paths.into_iter().map(|path| Document { text: read(&path), path }).collect()
 }
 
-/// Whether a path is that of a page in Markdown.
+/// Whether a path is that of a page in Markdown. The extension for VS Code has one of its own, which goes into its package.
 pub fn is_page(path: &str) -> bool {
-    Path::new(path).extension().is_some_and(|ending| ending == "md")
+    let is_page = Path::new(path).extension().is_some_and(|ending| ending == "md");
+    is_page && !path.starts_with("docs/editors/vscode/")
 }
 
 /// All files in a folder and below, by their paths from the root, sorted. What a build of the book has left is not.

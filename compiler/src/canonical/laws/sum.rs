@@ -19,6 +19,7 @@ pub(super) const ADD: &[Law] = &[
 pub(super) const SUB: &[Law] = &[
     law("sub_zero", "x - (+0) = x, (-0) - x = -x", sub_zero),
     law("sub_constant", "x - c = x + (-c) for a constant c below 0, or NaN", sub_constant),
+    law("sub_constants", "c - d = c + (-d) for constants c below 0 and d above 0", sub_constants),
     law("sub_neg", "x - (-y) = x + y", sub_neg),
     law("neg_sub", "(-x) - y = (-x) + (-y)", neg_sub),
 ];
@@ -94,6 +95,15 @@ fn sub_constant(r: &mut Rewriter<'_>, node: Node) -> Option<NodeId> {
     Some(r.binary(Binary::Add, a, positive))
 }
 
+/// Two constants that do not fold, as their sum is no number that is written: `add_constant` leaves their sum alone.
+fn sub_constants(r: &mut Rewriter<'_>, node: Node) -> Option<NodeId> {
+    let Node::Binary(_, a, b) = node else { return None };
+    r.value(a).filter(|c| *c < 0.0)?;
+    let value = r.value(b).filter(|d| *d > 0.0)?;
+    let negative = r.constant(-value);
+    Some(r.binary(Binary::Add, a, negative))
+}
+
 fn sub_neg(r: &mut Rewriter<'_>, node: Node) -> Option<NodeId> {
     let Node::Binary(_, a, b) = node else { return None };
     let y = r.argument(Unary::Neg, b)?;
@@ -129,6 +139,8 @@ mod tests {
         same("g - (-2)", "2 + g");
         same("g + (-2)", "g - 2");
         same("g - 0/0", "g + 0/0");
+        same("(0.003 - 0.75 - 1)*g", "(0.003 - 0.75 + -1)*g");
+        same("(-1 - 0.747)*g", "(-0.747 - 1)*g");
         differ("-(g + m)", "-g - m");
     }
 
