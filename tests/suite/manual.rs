@@ -149,7 +149,9 @@ fn no_link_leaves_the_book() {
 #[test]
 fn pages_named_readme_are_found_in_the_book() {
     let book = read("docs/book.toml");
-    for page in files_below("docs").iter().filter(|path| path.ends_with("/README.md")) {
+    for page in
+        files_below("docs").iter().filter(|path| is_page(path) && path.ends_with("/README.md"))
+    {
         let made = page.trim_start_matches("docs").replace(".md", ".html");
         assert!(book.contains(&format!("\"{made}\" = \"index.html\"")), "{made}: no redirect");
     }
