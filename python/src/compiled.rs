@@ -5,7 +5,7 @@ use std::sync::Arc;
 use nosc_compiler::line::one_line;
 use nosc_kernels::Edges;
 use nosc_runtime::explain::plan_text;
-use nosc_runtime::{Backend, CompiledRule, UnknownBackend, export};
+use nosc_runtime::{Backend, CompiledRule, export};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 

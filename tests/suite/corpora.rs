@@ -6,8 +6,9 @@ use nosc_tests::root;
 /// Files of a target's corpus, in the order of their names.
 fn corpus(target: &str) -> Vec<std::path::PathBuf> {
     let folder = root().join("fuzz/corpus").join(target);
-    let entries =
-        std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    let entries = std::fs::read_dir(&folder);
+    assert!(entries.is_ok(), "{}: no corpus", folder.display());
+    let entries = entries.unwrap();
     let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files
