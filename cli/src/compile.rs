@@ -59,6 +59,7 @@ pub(crate) fn compile(arguments: &CompileArguments, colour: Colour) -> Result<()
     let selected = select(&arguments.source, &[], colour)?;
     if let Some(output) = &arguments.output {
         check_place(output, arguments.source.rule.as_deref())?;
+        check_ending(output, &emits, selected.single)?;
     }
     let (mut pieces, mut stats) = (Vec::new(), Vec::new());
     for rule in &selected.rules {
@@ -239,6 +240,32 @@ fn check_place(output: &Path, rule: Option<&str>) -> Result<(), CliError> {
         return Err(CliError::Usage(message));
     }
     Ok(())
+}
+
+/// A file whose ending is that of another form would be taken for it, and a folder for a file.
+fn check_ending(output: &Path, emits: &[Emit], single: bool) -> Result<(), CliError> {
+    let found = output.extension().and_then(|found| found.to_str());
+    let of = Emit::value_variants().iter().find(|emit| Some(ending(**emit)) == found);
+    let Some(of) = of.filter(|_| !output.is_dir()) else { return Ok(()) };
+    let output = output.display();
+    let message = match emits {
+        [one] if one != of => {
+            let targets = Target::value_variants().iter();
+            let target = targets.copied().find(|target| emits_of(*target).contains(of));
+            let target = target.map_or("cpu", target_name);
+            let (one, of) = (name(*one), name(*of));
+            format!(
+                "`{output}` ends like `{of}` and would hold `{one}`: add `--target {target} --emit {of}`, or end it in another way"
+            )
+        }
+        [_] if single => return Ok(()),
+        [] => return Ok(()),
+        [_] => format!(
+            "`{output}` would be a folder, for the rules of a file: name one by `FILE:RULE`, or a folder"
+        ),
+        _ => format!("`{output}` would be a folder, for what is emitted: name a folder"),
+    };
+    Err(CliError::Usage(message))
 }
 
 /// One form of one named rule goes to the file itself, several go into a folder.

@@ -25,7 +25,7 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
             ("Train a small net with three rules", "nosc train digits --rules powersign,adam,sgd"),
             ("A rule for PyTorch", "nosc compile powersign --target torch -o powersign.py"),
             #[cfg(feature = "search")]
-            ("Search for rules, two minutes", "nosc search --preset quick --run first"),
+            ("Search for rules, less than a minute", "nosc search --preset quick --run first"),
         ],
     ),
     #[cfg(feature = "lsp")]

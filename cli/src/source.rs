@@ -134,7 +134,9 @@ fn no_such_rule(text: &str) -> String {
         None => match near(Path::new("."), text) {
             Some(file) if has_rule_ending(&file) => format!("did you mean the file `{file}`?"),
             _ if is_task() => format!("`{text}` is a task: `nosc train {text} --rules sgd`"),
-            _ if is_formula() => "write a formula after `-e`".to_owned(),
+            _ if is_formula() => {
+                "write a formula after `-e` where there is one, or into a file: `rule NAME = FORMULA`".to_owned()
+            }
             _ => "`nosc rules` lists the standard rules".to_owned(),
         },
     };

@@ -24,7 +24,7 @@ pub(crate) struct SearchArguments {
     /// Go on with the run of this folder: its settings are those it was begun with
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with_all = ["space", "preset", "task"])]
     pub(crate) resume: Option<PathBuf>,
-    /// Settings for all that is left out: `quick` takes less than two minutes, `paper` are those of the paper
+    /// Settings for all that is left out: `quick` takes less than a minute on two cores, `paper` are those of the paper
     #[arg(long, value_enum, value_name = "NAME")]
     pub(crate) preset: Option<Preset>,
     /// What children are trained on: digits, shapes, cifar10, text, rosenbrock or quadratic
@@ -176,7 +176,7 @@ pub(crate) struct ReportArguments {
 /// Settings by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Preset {
-    /// The handwritten digits, the small space, two minutes at most.
+    /// The handwritten digits, the small space, less than a minute on two cores.
     Quick,
     /// Section 4.2 of the paper: CIFAR-10, the paper's space and controller.
     Paper,

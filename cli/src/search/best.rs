@@ -66,7 +66,7 @@ fn file(name: &str, trial: &TrialRow, run: &RunRecord, folder: &Path) -> String 
         Err(_) => trial.rule.clone(),
     };
     format!(
-        "# Trial {} of the search in {}, task {}, nosc {}: reward {}\n# at the learning rate {}, with the seed {}. Key {}.\n{}\n",
+        "# Trial {} of the search in {}, task {}, nosc {}: reward {}\n# at the learning rate {}, with the seed {}. Key {}, at the level of the search.\n{}\n",
         trial.number,
         one_line(&folder.display().to_string()),
         fact("task"),

@@ -73,6 +73,26 @@ fn another_machine_is_a_triple() {
     session.nosc(&odd).fails(2);
 }
 
+/// What is in a file is what its ending says, where the ending says something.
+#[test]
+fn an_ending_of_another_form_is_refused() {
+    let session = Session::new();
+    session.file("two.nos", "rule a = g\nrule b = m\n");
+    for (arguments, way_out) in [
+        (&["sgd", "-o", "sgd.o"][..], "--target cpu --emit obj"),
+        (&["sgd", "-o", "sgd.py"], "--target torch --emit py"),
+        (&["sgd", "--target", "torch", "-o", "sgd.c"], "--target c --emit c"),
+        (&["sgd", "--emit", "obj,header", "-o", "sgd.o"], "name a folder"),
+        (&["two.nos", "--target", "torch", "-o", "all.py"], "FILE:RULE"),
+    ] {
+        let command = [&["compile"], arguments].concat();
+        assert!(session.nosc(&command).fails(2).contains(way_out), "{arguments:?}");
+    }
+    session.nosc(&["compile", "sgd", "-o", "sgd.txt"]).ok();
+    session.nosc(&["compile", "two.nos:a", "--target", "torch", "-o", "a.py"]).ok();
+    assert_eq!(std::fs::read_dir(session.folder()).unwrap().count(), 3);
+}
+
 #[test]
 fn a_rule_that_does_not_compile_leaves_no_file() {
     let session = Session::new();
