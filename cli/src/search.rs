@@ -49,9 +49,8 @@ pub(crate) fn search(arguments: &SearchArguments, colour: Colour) -> Result<(), 
         let message = "`--queue-...` says how to get into a server: name it by `--queue URL`";
         return Err(CliError::Usage(message.to_owned()));
     }
-    let (folder, ledger, settings, preset) = if let Some(folder) = &arguments.resume {
-        let (ledger, settings) = resumed(folder, arguments)?;
-        (folder, ledger, settings, None)
+    let (folder, (ledger, settings, limits)) = if let Some(folder) = &arguments.resume {
+        (folder, resumed(folder, arguments)?)
     } else {
         // A server that is not there is found out before a folder is made.
         if let Some(url) = &arguments.queue {
@@ -61,11 +60,8 @@ pub(crate) fn search(arguments: &SearchArguments, colour: Colour) -> Result<(), 
             .run
             .as_ref()
             .ok_or_else(|| CliError::Usage("name the folder of the run: `--run DIR`".to_owned()))?;
-        let (ledger, settings) = begun(folder, arguments, colour)?;
-        (folder, ledger, settings, arguments.preset)
+        (folder, begun(folder, arguments, colour)?)
     };
-    let mut ledger = ledger;
-    let limits = limits(&arguments.limits, preset, &mut ledger)?;
     if limits == Limits::default() && !arguments.quiet {
         message("no budget: it searches until Ctrl-C");
     }
@@ -87,9 +83,9 @@ pub(crate) fn search(arguments: &SearchArguments, colour: Colour) -> Result<(), 
 fn resumed(
     folder: &Path,
     arguments: &SearchArguments,
-) -> Result<(Ledger, SearchSettings), CliError> {
+) -> Result<(Ledger, SearchSettings, Limits), CliError> {
     check_resume(arguments)?;
-    let ledger = Ledger::open(folder).map_err(run::RunError::from)?;
+    let mut ledger = Ledger::open(folder).map_err(run::RunError::from)?;
     let settings = run::settings(&ledger.rows())?;
     let task = open_with(&settings.task, &settings.options)?;
     run::check_data(&ledger.rows(), &task.description())?;
@@ -105,7 +101,10 @@ fn resumed(
             ));
         }
     }
-    Ok((ledger, settings))
+    let limits = limits(&arguments.limits, None, run::limits(&ledger.rows())?);
+    run::set_limits(&ledger, limits.evaluations, limits.samples)?;
+    ledger.commit().map_err(run::RunError::from)?;
+    Ok((ledger, settings, limits))
 }
 
 /// A new run. What is wrong with the arguments is found before the folder is made.
@@ -113,14 +112,15 @@ fn begun(
     folder: &Path,
     arguments: &SearchArguments,
     colour: Colour,
-) -> Result<(Ledger, SearchSettings), CliError> {
+) -> Result<(Ledger, SearchSettings, Limits), CliError> {
     let settings = settings::settings(arguments, colour)?;
     let task = open_with(&settings.task, &settings.options)?;
     let settings = settings::with_protocol(settings, arguments, task.as_ref())?;
     let processor = processor();
     let here = Here { processor: &processor, version: env!("CARGO_PKG_VERSION"), now };
-    let ledger = run::begin(folder, &settings, &task.description(), here)?;
-    Ok((ledger, settings))
+    let limits = limits(&arguments.limits, arguments.preset, (None, None));
+    let ledger = run::begin(folder, &settings, &limits, &task.description(), here)?;
+    Ok((ledger, settings, limits))
 }
 
 /// What came of it, and whether that is a failure.
@@ -182,20 +182,16 @@ fn check_resume(arguments: &SearchArguments) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Where it ends: as given, else as was asked for before, else as the preset has it. What is given for rules and samples
-/// is kept.
+/// Where it ends: as given, else as was asked for before, else as the preset has it.
 fn limits(
     arguments: &LimitArguments,
     preset: Option<Preset>,
-    ledger: &mut Ledger,
-) -> Result<Limits, CliError> {
-    let (kept, kept_samples) = run::limits(&ledger.rows())?;
+    (kept, kept_samples): (Option<u64>, Option<u64>),
+) -> Limits {
     let usual = settings::budget(preset).filter(|_| arguments.samples.is_none());
     let evaluations = arguments.budget.or(kept).or(usual);
     let samples = arguments.samples.or(kept_samples);
-    run::set_limits(ledger, evaluations, samples)?;
-    ledger.commit().map_err(run::RunError::from)?;
-    Ok(Limits { evaluations, samples, time: arguments.time })
+    Limits { evaluations, samples, time: arguments.time }
 }
 
 /// Workers are processes of this program, or found by way of a server.

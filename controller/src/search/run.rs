@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::engine::{Parts, Search, SearchError};
+use super::engine::{Limits, Parts, Search, SearchError};
 use super::evaluation::last;
 use super::ledger::{Ledger, LedgerError, Rows};
 use super::output::{RunRecord, TaskFacts};
@@ -84,7 +84,8 @@ pub struct Here<'a> {
     pub now: fn() -> f64,
 }
 
-/// Begins a run in a folder.
+/// Begins a run in a folder, which is to end at these limits if nothing else is said when it is taken up; their time is
+/// not kept. A run is there with all of that or not at all, whatever happens to the process.
 ///
 /// # Errors
 ///
@@ -92,6 +93,7 @@ pub struct Here<'a> {
 pub fn begin(
     folder: &Path,
     settings: &SearchSettings,
+    limits: &Limits,
     task: &Description,
     here: Here<'_>,
 ) -> Result<Ledger, RunError> {
@@ -116,6 +118,7 @@ pub fn begin(
     for (name, value) in facts {
         ledger.set_about(name, value)?;
     }
+    set_limits(&ledger, limits.evaluations, limits.samples)?;
     ledger.commit()?;
     Ok(ledger)
 }
@@ -259,4 +262,25 @@ pub fn take_up(
         now,
     };
     Ok(Search::take_up_run(parts)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::output::sample;
+    use crate::task::open_with;
+
+    /// A process that ended right after this would be taken up without a limit, and search until the disk is full.
+    #[test]
+    fn a_run_has_its_limits_from_the_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let settings = sample::settings();
+        let task = open_with("quadratic", &TaskOptions::default()).unwrap();
+        let here = Here { processor: "", version: "", now: || 0.0 };
+        let limits = Limits { evaluations: Some(20), samples: Some(90), time: None };
+        drop(begin(&path, &settings, &limits, &task.description(), here).unwrap());
+        let ledger = Ledger::open(&path).unwrap();
+        assert_eq!(super::limits(&ledger.rows()).unwrap(), (Some(20), Some(90)));
+    }
 }
