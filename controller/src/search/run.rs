@@ -275,8 +275,8 @@ mod tests {
     fn a_run_has_its_limits_from_the_start() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run");
-        let settings = sample::settings();
-        let task = open_with("quadratic", &TaskOptions::default()).unwrap();
+        let settings = SearchSettings { same: "real".to_owned(), ..sample::settings() };
+        let task = open_with(&settings.task, &settings.options).unwrap();
         let here = Here { processor: "", version: "", now: || 0.0 };
         let limits = Limits { evaluations: Some(20), samples: Some(90), time: None };
         drop(begin(&path, &settings, &limits, &task.description(), here).unwrap());
