@@ -8,11 +8,8 @@ use nosc_runtime::npy::{self, NpyArray, NpyError};
 use nosc_runtime::{ElementType, FloatVec};
 use safetensors::{Dtype, SafeTensorError, SafeTensors, View};
 
-use crate::bench::memory;
 use crate::error::CliError;
-
-/// Most bytes of a file where the system does not say how much memory is free.
-const UNKNOWN_MEMORY: u64 = 4 << 30;
+use crate::memory;
 
 /// The format of a file, by its ending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,9 +21,6 @@ pub(crate) enum Format {
 /// What is wrong with a file that ends before its arrays do.
 const CUT_SHORT: &str =
     "the file is cut short, or has more than belongs to it: copy or write it again";
-
-/// What every `.npy` file begins with.
-const MAGIC: &[u8] = b"\x93NUMPY";
 
 /// One array in C order.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,37 +52,30 @@ pub(crate) fn check_fits(path: &Path, count: usize) -> Result<(), CliError> {
 /// All arrays of a file, by name in order.
 pub(crate) fn read(path: &Path) -> Result<Vec<Tensor>, CliError> {
     let format = format(path)?;
-    check_begins(path, format)?;
     // A file is held whole, and then its arrays.
-    let bytes = read_up_to(path, memory::available().map_or(UNKNOWN_MEMORY, |free| free / 10 * 4))?;
+    let bytes = read_up_to(path, format, memory::tenths(4))?;
     match format {
         Format::Npy => Ok(vec![read_npy(path, &bytes)?]),
         Format::SafeTensors => read_safetensors(path, &bytes),
     }
 }
 
-/// A file that is something else may be large, and is not read.
-fn check_begins(path: &Path, format: Format) -> Result<(), CliError> {
+/// The bytes of a file that has no more than these, so that one without an end does not fill the memory. One that is something
+/// else may be large, and is not read. A pipe gives its bytes once.
+fn read_up_to(path: &Path, format: Format, most: u64) -> Result<Vec<u8>, CliError> {
     let fail = |source| CliError::Read { path: path.to_owned(), source };
-    let mut begin = Vec::new();
-    let file = File::open(path).map_err(fail)?;
-    file.take(MAGIC.len() as u64).read_to_end(&mut begin).map_err(fail)?;
-    if format == Format::Npy && begin != MAGIC {
-        let what = if begin.is_empty() { "the file is empty" } else { "it does not begin as one" };
-        return Err(problem(path, &format!("not a .npy file: {what}; `numpy.save` writes one")));
-    }
-    Ok(())
-}
-
-/// The bytes of a file that has no more than these, so that one without an end does not fill the memory.
-fn read_up_to(path: &Path, most: u64) -> Result<Vec<u8>, CliError> {
-    let fail = |source| CliError::Read { path: path.to_owned(), source };
-    let file = File::open(path).map_err(fail)?;
+    let mut file = File::open(path).map_err(fail)?;
     let length = file.metadata().map_or(0, |about| about.len());
     let mut bytes = Vec::new();
+    (&mut file).take(npy::MAGIC.len() as u64).read_to_end(&mut bytes).map_err(fail)?;
+    if format == Format::Npy && bytes != npy::MAGIC {
+        let what = if bytes.is_empty() { "the file is empty" } else { "it does not begin as one" };
+        return Err(problem(path, &format!("not a .npy file: {what}; `numpy.save` writes one")));
+    }
     if length <= most {
         bytes.reserve_exact(length as usize + 1);
-        file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(fail)?;
+        let left = most.saturating_add(1).saturating_sub(bytes.len() as u64);
+        file.take(left).read_to_end(&mut bytes).map_err(fail)?;
     }
     if length.max(bytes.len() as u64) > most {
         let limit = memory::shown(u128::from(most));
@@ -206,7 +193,8 @@ mod tests {
     #[test]
     fn a_file_that_would_fill_the_memory_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.npy");
+        let path = folder.path().join("x.safetensors");
+        let read_up_to = |path: &Path, most| read_up_to(path, Format::SafeTensors, most);
         std::fs::write(&path, [0; 100]).unwrap();
         assert_eq!(read_up_to(&path, 100).unwrap(), [0; 100]);
         for path in [path.as_path(), Path::new("/dev/zero")] {
@@ -215,6 +203,19 @@ mod tests {
                 assert!(error.contains("has more than 99 bytes, the limit"), "{error}");
             }
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_pipe_is_read_once_and_whole() {
+        use std::io::Write;
+        use std::os::fd::AsRawFd;
+        let wanted = npy::write(&[2], &FloatVec::F32(vec![1.0, 2.0])).unwrap();
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        writer.write_all(&wanted).unwrap();
+        drop(writer);
+        let path = format!("/dev/fd/{}", reader.as_raw_fd());
+        assert_eq!(read_up_to(Path::new(&path), Format::Npy, 1_000).unwrap(), wanted);
     }
 
     /// Arrays of nothing may say that they are long, and a step for each place would have no end.

@@ -6,7 +6,6 @@
 //! ```
 
 mod buffer;
-pub(crate) mod memory;
 mod plain_loop;
 mod subject;
 mod rounds;
@@ -26,6 +25,7 @@ use nosc_runtime::{Backend, ElementType, MOST_THREADS, Placement};
 use crate::arguments::{Colour, RuleSource, element_type};
 use crate::common::{cores, distinct, has_ending};
 use crate::error::CliError;
+use crate::memory;
 use crate::output::{check_writable, print, print_json, write_file};
 
 /// More rounds than anybody waits for.

@@ -95,7 +95,7 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     (
         "search",
         &[
-            ("Two minutes, no data needed", "nosc search --preset quick --run first"),
+            ("Less than a minute, no data needed", "nosc search --preset quick --run first"),
             ("Go on with a run", "nosc search --resume first --budget 500"),
             (
                 "Any space, task, sampler",

@@ -13,9 +13,13 @@ use crate::arguments::Arguments;
 
 /// The same error with a tip, where one is known.
 pub(crate) fn with_tip(mut error: clap::Error, words: &[OsString]) -> clap::Error {
+    // Help and versions come as errors too, and are not to wait.
+    if !error.use_stderr() {
+        return error;
+    }
     let commands = Arguments::command();
-    let words = words.iter().skip(1).filter_map(|word| word.to_str());
-    let command = words.into_iter().find(|word| commands.find_subcommand(word).is_some());
+    let mut words = words.iter().skip(1).filter_map(|word| word.to_str());
+    let command = words.find(|word| commands.find_subcommand(word).is_some());
     let Some(tip) = tip(&error, command.unwrap_or_default()) else { return error };
     // Names of commands that look like a file's say nothing, and that `--` makes a value of it neither.
     for kind in [ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue] {

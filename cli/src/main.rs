@@ -45,6 +45,7 @@ mod lsp;
 mod interrupt;
 mod output;
 mod common;
+mod memory;
 mod error;
 
 use std::process::ExitCode;
@@ -56,10 +57,9 @@ use error::CliError;
 
 fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().collect();
-    let parsed = help::command()
-        .try_get_matches_from(&words)
-        .and_then(|matches| Arguments::from_arg_matches(&matches))
-        .map_err(|error| error.format(&mut help::command()));
+    let parsed = help::command().try_get_matches_from(&words).and_then(|matches| {
+        Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut help::command()))
+    });
     let arguments = match parsed {
         Ok(arguments) => arguments,
         Err(error) => {

@@ -5,7 +5,8 @@
 
 use nosc_kernels::{ElementType, FloatVec};
 
-const MAGIC: &[u8] = b"\x93NUMPY";
+/// What every file begins with.
+pub const MAGIC: &[u8] = b"\x93NUMPY";
 /// Bytes of a header, at most. NumPy's have some hundred.
 const MOST_HEADER: usize = 64 << 10;
 /// Dimensions, at most: those of NumPy.

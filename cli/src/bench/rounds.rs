@@ -13,9 +13,10 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use super::buffer::Buffer;
 use super::plain_loop::{Streams, pass};
 use super::subject::{Subject, TimedKernel};
-use super::{BenchError, Plan, memory};
+use super::{BenchError, Plan};
 use crate::common::styled;
 use crate::error::CliError;
+use crate::memory;
 
 /// What is timed at once lasts at least this long.
 const SAMPLE: Duration = Duration::from_millis(1);
@@ -23,8 +24,6 @@ const SAMPLE: Duration = Duration::from_millis(1);
 const UNCACHED: Duration = Duration::from_millis(5);
 /// States of all steps that take turns take no more than this, or than those of a single rule.
 const TURNS: u64 = 4_000_000_000;
-/// The limit where the system does not say how much memory is free.
-const UNKNOWN_MEMORY: u64 = 8_000_000_000;
 /// T, which decays need.
 pub(super) const TOTAL_STEPS: u64 = 1_000_000;
 /// So small that no value leaves the range in which arithmetic takes the same time.
@@ -60,7 +59,7 @@ impl Row {
 
 /// Measures every subject at every size. Nothing is allocated if one of them would not fit.
 pub(super) fn run(subjects: &[Subject], plan: &Plan) -> Result<Vec<Row>, CliError> {
-    let limit = memory::available().map_or(UNKNOWN_MEMORY, |free| free / 10 * 8);
+    let limit = memory::tenths(8);
     let turns: Vec<_> =
         plan.sizes.iter().map(|n| turns(subjects, *n, plan, limit)).collect::<Result<_, _>>()?;
     let pools = pools(&plan.threads)?;

@@ -2,8 +2,16 @@
 
 use std::fs::read_to_string;
 
+/// What is taken to be free where the system does not say.
+const UNKNOWN: u64 = 10_000_000_000;
+
+/// So many tenths of the bytes that this process may still take.
+pub(crate) fn tenths(count: u64) -> u64 {
+    available().unwrap_or(UNKNOWN) / 10 * count
+}
+
 /// Bytes that this process may still take, or `None` where the system does not say.
-pub(crate) fn available() -> Option<u64> {
+fn available() -> Option<u64> {
     let of_machine = read_to_string("/proc/meminfo").ok().and_then(|text| available_in(&text));
     let of_group = left_in_group();
     match (of_machine, of_group) {
